@@ -1,0 +1,2 @@
+//! The process that holds a pod sandbox's namespaces and reaps its orphans.
+fn main() {}

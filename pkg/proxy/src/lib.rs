@@ -1,0 +1,1 @@
+//! Service proxying: change tracker and the nftables and iptables backends.

@@ -1,0 +1,1 @@
+//! DNS for Services and Pods after the Kubernetes DNS specification.

@@ -1,0 +1,1 @@
+//! Configuration, transport, informers, work queues, leader election and events for API clients.

@@ -1,0 +1,1 @@
+//! A client of the Container Runtime Interface v1 over gRPC.
