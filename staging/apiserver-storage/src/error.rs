@@ -32,9 +32,7 @@ pub enum Error {
     #[error("the precondition on key {:?} does not hold", String::from_utf8_lossy(&.0.key))]
     Conflict(Box<Conflict>),
     /// The revision is older than the compaction revision: its history may be gone. List again and watch from there.
-    #[error(
-        "required revision {requested} has been compacted, the oldest one available is {compact_revision}"
-    )]
+    #[error("required revision {requested} has been compacted, the oldest one available is {compact_revision}")]
     Compacted {
         /// The revision that was asked for.
         requested: Revision,

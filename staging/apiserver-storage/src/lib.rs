@@ -26,6 +26,7 @@
 //! Values are opaque here. What an object's bytes mean, and under which key it lies, is the registry's business; encryption is
 //! a codec over values ([`encryption`]) that the layer above applies with the key as authenticated data.
 
+pub mod embedded;
 mod error;
 mod storage;
 mod types;
@@ -34,7 +35,7 @@ mod watch;
 pub use error::{Conflict, Error, Result};
 pub use storage::{Capabilities, CompactionRound, Status, Storage};
 pub use types::{
-    CountResponse, DeleteResponse, GetResponse, KeyRange, KeyValue, Operation, Precondition,
-    RangeOptions, RangeResponse, Revision, Transaction, TransactionResponse, prefix_end,
+    CountResponse, DeleteResponse, GetResponse, KeyRange, KeyValue, Operation, Precondition, RangeOptions,
+    RangeResponse, Revision, Transaction, TransactionResponse, prefix_end,
 };
 pub use watch::{Event, EventBatch, ProgressRequester, Watch, WatchResponse};

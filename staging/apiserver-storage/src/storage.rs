@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    CountResponse, DeleteResponse, GetResponse, KeyRange, Operation, Precondition, RangeOptions,
-    RangeResponse, Result, Revision, Transaction, TransactionResponse, Watch,
+    CountResponse, DeleteResponse, GetResponse, KeyRange, Operation, Precondition, RangeOptions, RangeResponse, Result,
+    Revision, Transaction, TransactionResponse, Watch,
 };
 
 /// What a backend can and cannot do. It may change while the server runs (an etcd member is upgraded): ask again rather
@@ -30,8 +30,8 @@ pub struct Status {
     pub backend: String,
     /// Bytes taken on disk.
     pub size: u64,
-    /// Bytes of those that hold data; the rest is reused for later writes.
-    pub size_in_use: u64,
+    /// Bytes of those that hold data, where the backend can tell cheaply; the rest is reused for later writes.
+    pub size_in_use: Option<u64>,
     /// The current revision.
     pub revision: Revision,
     /// The oldest revision that can be read, as far as this process knows; 0 before the first compaction.
@@ -97,10 +97,7 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
             precondition,
             ttl,
         };
-        Ok(self
-            .transaction(Transaction::single(operation))
-            .await?
-            .revision)
+        Ok(self.transaction(Transaction::single(operation)).await?.revision)
     }
 
     /// Deletes one key.

@@ -75,11 +75,7 @@ impl KeyRange {
     pub fn starting_at(self, start: impl Into<Bytes>) -> Self {
         let start = start.into();
         Self {
-            start: if start > self.start {
-                start
-            } else {
-                self.start
-            },
+            start: if start > self.start { start } else { self.start },
             end: self.end,
         }
     }

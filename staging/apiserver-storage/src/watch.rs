@@ -94,10 +94,7 @@ pub struct Watch {
 
 impl Watch {
     /// Joins a stream of responses with the means to ask it for progress.
-    pub fn new(
-        stream: BoxStream<'static, Result<WatchResponse, Error>>,
-        progress: ProgressRequester,
-    ) -> Self {
+    pub fn new(stream: BoxStream<'static, Result<WatchResponse, Error>>, progress: ProgressRequester) -> Self {
         Self { stream, progress }
     }
 
