@@ -436,3 +436,55 @@ impl AsyncWrite for ChannelWriter {
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "write on closed channel")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_taken_apart() {
+        let data = |channel, data: &'static [u8]| Ok(Event::Data(channel, Bytes::from_static(data)));
+        let cases: [(Codec, bool, &'static [u8], Result<Event, DemuxError>); 12] = [
+            (Codec::Binary, false, b"", Ok(Event::Nothing)),
+            (Codec::Binary, false, b"\x00in", data(0, b"in")),
+            (Codec::Binary, false, b"\x02", data(2, b"")),
+            (Codec::Binary, false, b"\x05x", Ok(Event::Nothing)),
+            (Codec::Binary, false, b"\xff\x00", Ok(Event::Nothing)),
+            (Codec::Binary, true, b"\xff\x00", Ok(Event::Close(0))),
+            (Codec::Binary, true, b"\xff", Err(DemuxError::CloseLength(0))),
+            (Codec::Binary, true, b"\xff\x00\x00", Err(DemuxError::CloseLength(2))),
+            (Codec::Binary, true, b"\xff\x05", Err(DemuxError::CloseChannel(5))),
+            (Codec::Base64, false, b"0Zm9v", data(0, b"foo")),
+            (Codec::Base64, false, b"0Zm9", Ok(Event::Nothing)),
+            (Codec::Base64, false, b"/Zm9v", Ok(Event::Nothing)),
+        ];
+        for (codec, stream_close, message, expected) in cases {
+            let got = demux(codec, stream_close, 5, Bytes::from_static(message));
+            assert_eq!(got, expected, "{codec:?} {stream_close} {message:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_together_is_taken_apart() {
+        for codec in [Codec::Binary, Codec::Base64] {
+            for data in [&b""[..], b"a", b"ab", &[0, 255, 128]] {
+                let message = mux(codec, 4, data).into_data();
+                let expected = Event::Data(4, Bytes::copy_from_slice(data));
+                assert_eq!(demux(codec, true, 5, message), Ok(expected));
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_taken_apart(message: Vec<u8>, channels in 0..256_usize, close: bool) {
+            for codec in [Codec::Binary, Codec::Base64] {
+                if let Ok(Event::Data(channel, _) | Event::Close(channel)) =
+                    demux(codec, close, channels, message.clone().into())
+                {
+                    proptest::prop_assert!(usize::from(channel) < channels);
+                }
+            }
+        }
+    }
+}
