@@ -1,0 +1,18 @@
+//! Field paths and sets of them, and their `FieldsV1` JSON form.
+//!
+//! A [`Set`] is a trie whose nodes are sorted: field names first, then list keys, set values and
+//! indices. A node that stands for a member of the set or has children exists; any other does not,
+//! so that equal sets are equal trees.
+
+mod element;
+mod filter;
+mod serialize;
+mod set;
+#[cfg(test)]
+mod tests;
+
+pub use element::{KeyField, Path, PathElement, display_path};
+pub use filter::{ElementMatcher, Filter, SetMatcher};
+pub use serialize::FieldsError;
+pub(crate) use serialize::{raw_contains, raw_touches};
+pub use set::Set;

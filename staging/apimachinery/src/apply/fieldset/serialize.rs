@@ -1,0 +1,254 @@
+//! The `FieldsV1` encoding: nested objects whose names are path elements.
+//!
+//! `f:<name>`, `k:{"<key>":<value>,…}` (keys sorted), `v:<value>` and `i:<index>`; `.` marks that
+//! the path to the object is itself a member, where that is not said by an empty object. Names of
+//! unknown kinds are skipped with what is below them.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use smol_str::SmolStr;
+
+use super::element::KeyField;
+use super::{PathElement, Set};
+use crate::apply::go;
+
+/// Why a `FieldsV1` document is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum FieldsError {
+    /// A name of fewer than two characters.
+    #[error("parsing key as path element: key must be 2 characters long:")]
+    Short,
+    /// A name whose second character is no colon.
+    #[error("parsing key as path element: missing colon: {0}")]
+    MissingColon(String),
+    /// A value after `v:` or `k:` that is not JSON of the right shape.
+    #[error("parsing key as path element: {0}")]
+    Value(String),
+    /// An index that is no number.
+    #[error("parsing key as path element: strconv.Atoi: parsing {0}: invalid syntax")]
+    Index(String),
+    /// Something other than an object where one is needed.
+    #[error("ReadMapCB: expect {{ or n, but found {0}")]
+    NotAnObject(String),
+    /// The document is no JSON.
+    #[error("{0}")]
+    Json(String),
+}
+
+/// Reads the first JSON value of `text`.
+fn first_value<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FieldsError> {
+    T::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|e| FieldsError::Value(e.to_string()))
+}
+
+impl PathElement {
+    /// Parses an element's `FieldsV1` name; `None` for a kind that is not known.
+    ///
+    /// # Errors
+    /// If the name is malformed.
+    pub fn parse(name: &str) -> Result<Option<Self>, FieldsError> {
+        let &[kind, colon, ..] = name.as_bytes() else {
+            return Err(FieldsError::Short);
+        };
+        if colon != b':' {
+            return Err(FieldsError::MissingColon(name.to_owned()));
+        }
+        Ok(Some(match kind {
+            b'f' => Self::field(&name[2..]),
+            b'v' => Self::Value(Box::new(first_value(&name[2..])?)),
+            b'k' => {
+                let fields: Map<String, Value> = first_value(&name[2..])?;
+                let fields = fields.into_iter().map(|(name, value)| KeyField {
+                    name: SmolStr::from(name),
+                    value,
+                });
+                Self::from_key_fields(fields.collect())
+            }
+            b'i' => Self::Index(
+                name[2..]
+                    .parse()
+                    .map_err(|_| FieldsError::Index(go::quote(&name[2..])))?,
+            ),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Appends the element's `FieldsV1` name.
+    pub(crate) fn write_name(&self, out: &mut String) {
+        match self {
+            Self::Field(name) => {
+                out.push_str("f:");
+                out.push_str(name);
+            }
+            Self::Key(fields) => {
+                out.push_str("k:{");
+                for (i, field) in fields.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    push_json_string(out, &field.name);
+                    out.push(':');
+                    push_json(out, &field.value);
+                }
+                out.push('}');
+            }
+            Self::Value(value) => {
+                out.push_str("v:");
+                push_json(out, value);
+            }
+            Self::Index(index) => {
+                out.push_str("i:");
+                out.push_str(&index.to_string());
+            }
+        }
+    }
+
+    /// The element's `FieldsV1` name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut out = String::with_capacity(24);
+        self.write_name(&mut out);
+        out
+    }
+}
+
+fn push_json_string(out: &mut String, text: &str) {
+    if text
+        .bytes()
+        .all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\')
+    {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
+}
+
+/// JSON as upstream's encoder writes it in a name: whole floats without a fraction, HTML escaped.
+fn push_json(out: &mut String, value: &Value) {
+    match value {
+        Value::String(s) if !s.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) => push_json_string(out, s),
+        Value::Number(n) if n.is_f64() => match n.as_f64() {
+            Some(f) if f.fract() == 0.0 && f.abs() < 1e21 => out.push_str(&format!("{f:.0}")),
+            _ => out.push_str(&n.to_string()),
+        },
+        other => out.push_str(&go::json(other)),
+    }
+}
+
+impl Set {
+    /// Reads the set from its `FieldsV1` object; `null` is the empty set.
+    ///
+    /// # Errors
+    /// If a name is malformed or something below is no object.
+    pub fn from_value(value: &Value) -> Result<Self, FieldsError> {
+        read(value).map(|(_, set)| set)
+    }
+
+    /// Reads the set from `FieldsV1` JSON text.
+    ///
+    /// # Errors
+    /// If the text is no JSON, a name is malformed or something below is no object.
+    pub fn from_json(text: &[u8]) -> Result<Self, FieldsError> {
+        let value = serde_json::from_slice(text).map_err(|e| FieldsError::Json(e.to_string()))?;
+        Self::from_value(&value)
+    }
+
+    /// The `FieldsV1` object.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.members(false))
+    }
+
+    fn members(&self, include_self: bool) -> Map<String, Value> {
+        let mut out = Map::new();
+        if include_self && !self.is_empty() {
+            out.insert(".".to_owned(), Value::Object(Map::new()));
+        }
+        for node in self.nodes() {
+            out.insert(node.element.name(), Value::Object(node.children.members(node.member)));
+        }
+        out
+    }
+
+    /// The `FieldsV1` JSON text in upstream's order: `.`, fields, keys, values, indices, each
+    /// sorted by value and not by spelling (`80` before `443`).
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(256);
+        self.write_json(false, &mut String::new(), &mut out);
+        out
+    }
+
+    fn write_json(&self, include_self: bool, scratch: &mut String, out: &mut String) {
+        out.push('{');
+        let mut first = true;
+        if include_self && !self.is_empty() {
+            out.push_str("\".\":{}");
+            first = false;
+        }
+        for node in self.nodes() {
+            if !first {
+                out.push(',');
+            }
+            first = false;
+            scratch.clear();
+            node.element.write_name(scratch);
+            push_json_string(out, scratch);
+            out.push(':');
+            node.children.write_json(node.member, scratch, out);
+        }
+        out.push('}');
+    }
+}
+
+/// Reads one level: whether the path to it is a member, and what is below.
+fn read(value: &Value) -> Result<(bool, Set), FieldsError> {
+    let map = match value {
+        Value::Object(map) => map,
+        Value::Null => return Ok((true, Set::new())),
+        other => return Err(FieldsError::NotAnObject(other.to_string())),
+    };
+    let mut set = Set::new();
+    let mut member = false;
+    for (name, below) in map {
+        if name == "." {
+            member = true;
+            continue;
+        }
+        let Some(element) = PathElement::parse(name)? else {
+            continue;
+        };
+        let (child_member, children) = read(below)?;
+        set.push(element, child_member, children);
+    }
+    Ok((member || set.is_empty(), set))
+}
+
+/// Whether the undecoded `fields` know any path of `changes`, as a member or as part of one.
+pub(crate) fn raw_touches(fields: &Value, changes: &Set, scratch: &mut String) -> bool {
+    let Value::Object(map) = fields else {
+        return !fields.is_null() && !changes.is_empty();
+    };
+    changes.nodes().iter().any(|node| {
+        scratch.clear();
+        node.element.write_name(scratch);
+        map.get(scratch.as_str())
+            .is_some_and(|below| node.member || raw_touches(below, &node.children, scratch))
+    })
+}
+
+/// Whether every path of `set` is a member of the undecoded `fields`.
+pub(crate) fn raw_contains(fields: &Value, set: &Set, scratch: &mut String) -> bool {
+    let Value::Object(map) = fields else {
+        return set.is_empty();
+    };
+    set.nodes().iter().all(|node| {
+        scratch.clear();
+        node.element.write_name(scratch);
+        map.get(scratch.as_str()).is_some_and(|below| {
+            let is_member = below.as_object().is_some_and(|m| m.is_empty() || m.contains_key("."));
+            (is_member || !node.member) && raw_contains(below, &node.children, scratch)
+        })
+    })
+}

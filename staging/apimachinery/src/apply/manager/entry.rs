@@ -1,0 +1,365 @@
+//! `managedFields` entries: reading, keeping and writing them.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::apply::fieldset::{FieldsError, Set, raw_contains, raw_touches};
+use crate::apply::go;
+
+/// How a manager came to own its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// By server-side apply.
+    Apply,
+    /// By create, update or another kind of patch.
+    Update,
+}
+
+impl Operation {
+    /// As in the entry.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        }
+    }
+}
+
+/// What tells managers apart: an applier has one entry, an updater one for each version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagerKey {
+    /// Name of the manager.
+    pub manager: String,
+    /// Its operation.
+    pub operation: Operation,
+    /// The version of an updater's entry; empty for appliers.
+    pub api_version: String,
+    /// The subresource it came through; empty for the object itself.
+    pub subresource: String,
+}
+
+impl ManagerKey {
+    /// The text upstream identifies a manager by, and sorts by: the entry's JSON.
+    pub(super) fn identifier(&self) -> String {
+        let mut out = String::from("{");
+        for (name, value) in [
+            ("manager", self.manager.as_str()),
+            ("operation", self.operation.as_str()),
+            ("apiVersion", self.api_version.as_str()),
+            ("subresource", self.subresource.as_str()),
+        ] {
+            if !value.is_empty() {
+                let comma = if out.len() > 1 { "," } else { "" };
+                out.push_str(&format!("{comma}\"{name}\":{}", go::json(&Value::from(value))));
+            }
+        }
+        out.push('}');
+        out
+    }
+}
+
+/// As conflict messages name a manager.
+impl fmt::Display for ManagerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&go::quote(&self.manager))?;
+        if !self.subresource.is_empty() {
+            write!(f, " with subresource {}", go::quote(&self.subresource))?;
+        }
+        match self.operation {
+            Operation::Update => write!(f, " using {}", self.api_version),
+            Operation::Apply => Ok(()),
+        }
+    }
+}
+
+/// Why `metadata.managedFields` cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ManagedFieldsError {
+    /// The operation is neither of the two.
+    #[error("operation must be `Apply` or `Update`")]
+    Operation,
+    /// The entry has no version.
+    #[error("apiVersion must not be empty")]
+    ApiVersion,
+    /// The entry does not say how its fields are encoded.
+    #[error("missing fieldsType in managed fields entry {0}")]
+    MissingFieldsType(usize),
+    /// The encoding is not known.
+    #[error("invalid fieldsType {} in managed fields entry {entry}", go::quote(fields_type))]
+    FieldsType {
+        /// What it says.
+        fields_type: String,
+        /// Position of the entry.
+        entry: usize,
+    },
+    /// The entry, or the list, has the wrong shape.
+    #[error("{0}")]
+    Shape(&'static str),
+    /// The field set is malformed.
+    #[error("error decoding versioned set from {manager}: error decoding set: {source}")]
+    Fields {
+        /// Whose set it is.
+        manager: String,
+        /// What is wrong with it.
+        source: FieldsError,
+    },
+}
+
+/// One manager's entry. The JSON object is authoritative until the set is decoded and changed.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: ManagerKey,
+    /// The version of the field set.
+    pub(super) api_version: String,
+    pub(super) time: Option<Timestamp>,
+    raw: Map<String, Value>,
+    /// The decoded set, if it was needed; it differs from `raw` only through [`Entry::set_fields`].
+    set: Option<Set>,
+}
+
+fn text<'a>(raw: &'a Map<String, Value>, name: &str) -> &'a str {
+    raw.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
+impl Entry {
+    fn parse(value: Value, position: usize) -> Result<Self, ManagedFieldsError> {
+        let Value::Object(raw) = value else {
+            return Err(ManagedFieldsError::Shape("managed fields entry is no object"));
+        };
+        let operation = match text(&raw, "operation") {
+            "Apply" => Operation::Apply,
+            "Update" => Operation::Update,
+            _ => return Err(ManagedFieldsError::Operation),
+        };
+        let api_version = text(&raw, "apiVersion").to_owned();
+        if api_version.is_empty() {
+            return Err(ManagedFieldsError::ApiVersion);
+        }
+        match text(&raw, "fieldsType") {
+            "FieldsV1" => {}
+            "" => return Err(ManagedFieldsError::MissingFieldsType(position)),
+            other => {
+                return Err(ManagedFieldsError::FieldsType {
+                    fields_type: other.to_owned(),
+                    entry: position,
+                });
+            }
+        }
+        let time = match raw.get("time") {
+            None | Some(Value::Null) => None,
+            Some(time) => Some(
+                time.as_str()
+                    .and_then(|t| t.parse().ok())
+                    .ok_or(ManagedFieldsError::Shape(
+                        "time of a managed fields entry is no RFC 3339 time",
+                    ))?,
+            ),
+        };
+        let key = ManagerKey {
+            manager: text(&raw, "manager").to_owned(),
+            operation,
+            api_version: if operation == Operation::Apply {
+                String::new()
+            } else {
+                api_version.clone()
+            },
+            subresource: text(&raw, "subresource").to_owned(),
+        };
+        Ok(Self {
+            key,
+            api_version,
+            time,
+            raw,
+            set: None,
+        })
+    }
+
+    pub(super) fn new(key: ManagerKey, api_version: &str, time: Option<Timestamp>, set: Set) -> Self {
+        let mut raw = Map::new();
+        for (name, value) in [
+            ("manager", key.manager.as_str()),
+            ("operation", key.operation.as_str()),
+            ("apiVersion", api_version),
+            ("fieldsType", "FieldsV1"),
+            ("subresource", key.subresource.as_str()),
+        ] {
+            if !value.is_empty() {
+                raw.insert(name.to_owned(), Value::from(value));
+            }
+        }
+        let mut entry = Self {
+            key,
+            api_version: api_version.to_owned(),
+            time: None,
+            raw,
+            set: None,
+        };
+        entry.set_fields(set);
+        entry.set_time(time);
+        entry
+    }
+
+    fn fields(&self) -> &Value {
+        self.raw.get("fieldsV1").unwrap_or(&Value::Null)
+    }
+
+    /// The field set, decoded on first use.
+    pub(super) fn set(&mut self) -> Result<&Set, ManagedFieldsError> {
+        if self.set.is_none() {
+            self.set = Some(
+                Set::from_value(self.fields()).map_err(|source| ManagedFieldsError::Fields {
+                    manager: self.key.identifier(),
+                    source,
+                })?,
+            );
+        }
+        Ok(self.set.as_ref().expect("the set was decoded above"))
+    }
+
+    pub(super) fn set_fields(&mut self, set: Set) {
+        self.raw.insert("fieldsV1".to_owned(), set.to_value());
+        self.set = Some(set);
+    }
+
+    /// Moves the entry to another version of the field set.
+    pub(super) fn set_version(&mut self, api_version: &str) {
+        if self.api_version != api_version {
+            self.api_version = api_version.to_owned();
+            self.raw.insert("apiVersion".to_owned(), Value::from(api_version));
+        }
+    }
+
+    /// Gives the entry to another manager.
+    pub(super) fn set_key(&mut self, key: ManagerKey) {
+        let mut renamed = Self::new(key, &self.api_version, self.time, Set::new());
+        if let Some(fields) = self.raw.remove("fieldsV1") {
+            renamed.raw.insert("fieldsV1".to_owned(), fields);
+        }
+        renamed.set = self.set.take();
+        *self = renamed;
+    }
+
+    /// Sets the time, which is kept in whole seconds.
+    pub(super) fn set_time(&mut self, time: Option<Timestamp>) {
+        self.time = time;
+        match time {
+            Some(time) => drop(self.raw.insert("time".to_owned(), json!(format_time(time)))),
+            None => drop(self.raw.remove("time")),
+        }
+    }
+
+    /// Whether no field is owned.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.set {
+            Some(set) => set.is_empty(),
+            None => self.fields().as_object().is_none_or(Map::is_empty),
+        }
+    }
+
+    /// Whether a path of `changes` may be owned, or lie above an owned one; never wrongly no.
+    pub(super) fn touches(&self, changes: &Set, scratch: &mut String) -> bool {
+        raw_touches(self.fields(), changes, scratch)
+    }
+
+    /// Whether all of `paths` are owned.
+    pub(super) fn owns(&self, paths: &Set, scratch: &mut String) -> bool {
+        raw_contains(self.fields(), paths, scratch)
+    }
+
+    fn seconds(&self) -> i64 {
+        self.time.map_or(0, Timestamp::as_second)
+    }
+
+    /// The order of entries in an object: appliers first, then by time, name, version, subresource.
+    fn order(&self, other: &Self) -> Ordering {
+        (
+            self.key.operation,
+            self.seconds(),
+            &self.key.manager,
+            &self.api_version,
+            &self.key.subresource,
+        )
+            .cmp(&(
+                other.key.operation,
+                other.seconds(),
+                &other.key.manager,
+                &other.api_version,
+                &other.key.subresource,
+            ))
+    }
+}
+
+/// RFC 3339 in whole seconds, as `metav1.Time` is written.
+pub(super) fn format_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The managers of an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Managed {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Managed {
+    /// Reads the list; the field sets are left undecoded.
+    pub(super) fn parse(list: Value) -> Result<Self, ManagedFieldsError> {
+        let items = match list {
+            Value::Array(items) => items,
+            Value::Null => Vec::new(),
+            _ => return Err(ManagedFieldsError::Shape("managedFields is no list")),
+        };
+        let mut out = Self::default();
+        for (position, item) in items.into_iter().enumerate() {
+            let entry = Entry::parse(item, position)?;
+            match out.find(&entry.key) {
+                Some(index) => out.entries[index] = entry,
+                None => out.entries.push(entry),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Decodes every field set, so that a malformed one is found.
+    pub(super) fn decoded(mut self) -> Result<Self, ManagedFieldsError> {
+        for entry in &mut self.entries {
+            let set = entry.set()?.clone();
+            // A client may have spelled the names in its own way.
+            entry.set_fields(set);
+        }
+        Ok(self)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn find(&self, key: &ManagerKey) -> Option<usize> {
+        self.entries.iter().position(|e| e.key == *key)
+    }
+
+    /// The entries as they stand.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        self.entries.into_iter().map(|e| Value::Object(e.raw)).collect()
+    }
+
+    /// The list for `metadata.managedFields`, sorted; `None` if nobody manages anything.
+    pub(super) fn encode(mut self) -> Option<Value> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        self.entries.sort_by(Entry::order);
+        Some(Value::Array(self.into_values()))
+    }
+}
+
+/// Checks a `managedFields` list as a mutating admission plugin may have left it.
+///
+/// # Errors
+/// The first entry's fault.
+pub fn validate_managed_fields(list: &Value) -> Result<(), ManagedFieldsError> {
+    Managed::parse(list.clone())?.decoded().map(|_| ())
+}

@@ -1,0 +1,399 @@
+//! The two operations on an object with managers.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::cap::{MAX_UPDATE_MANAGERS, cap_update_managers};
+use super::entry::{Entry, Managed};
+use super::last_applied::{KUBECTL, refresh_annotation, unchanged_last_applied};
+use super::prune::prune;
+use super::update::{Change, Takeover, TrackError, reconciled};
+use super::{ApplyError, Conflicts, ManagerKey, Operation, ResetFields, VersionedTypes};
+use crate::apply::fieldset::{PathElement, Set};
+use crate::apply::go;
+use crate::apply::typed::{Duplicates, TypedRef, merge, to_field_set, validate};
+
+/// Owns what an object had before anything tracked it.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+/// Fields nobody owns: identity, and what the server sets.
+static STRIPPED: LazyLock<Set> = LazyLock::new(|| {
+    let metadata = || PathElement::field("metadata");
+    let mut set = Set::from_paths([vec![PathElement::field("apiVersion")], vec![PathElement::field("kind")]]);
+    set.insert(&[metadata()]);
+    for name in [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    ] {
+        set.insert(&[metadata(), PathElement::field(name)]);
+    }
+    set
+});
+
+/// Field management for one kind at one version, and one of its subresources.
+pub struct FieldManager<'a> {
+    types: &'a dyn VersionedTypes,
+    api_version: &'a str,
+    kind: &'a str,
+    subresource: &'a str,
+    reset_fields: &'a ResetFields,
+}
+
+/// Who applies, how and when.
+#[derive(Clone, Copy, Debug)]
+pub struct ApplyOptions<'a> {
+    /// Name of the manager.
+    pub manager: &'a str,
+    /// Whether to take fields from their owners.
+    pub force: bool,
+    /// The time of the request.
+    pub now: Timestamp,
+}
+
+fn metadata_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
+    object.get_mut("metadata")?.as_object_mut()
+}
+
+fn managed_fields(object: &Value) -> Option<&Value> {
+    object.get("metadata")?.get("managedFields")
+}
+
+fn metadata_text<'a>(object: &'a Value, name: &str) -> &'a str {
+    object
+        .get("metadata")
+        .and_then(|m| m.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or("")
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
+/// Whether a client asks for a fresh start: an empty list, or one empty entry.
+fn is_reset(list: &Value) -> bool {
+    match list.as_array().map(Vec::as_slice) {
+        Some([]) => true,
+        Some([Value::Object(entry)]) => entry.is_empty(),
+        _ => false,
+    }
+}
+
+/// `apps/v1, Kind=Deployment`; the group of the core types shows as nothing before the slash.
+fn describe_kind(api_version: &str, kind: &str) -> String {
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    format!("{slash}{api_version}, Kind={kind}")
+}
+
+fn describe_object(object: &Value) -> String {
+    let kind = describe_kind(text(object, "apiVersion"), text(object, "kind"));
+    format!(
+        "{}/{}; {kind}",
+        metadata_text(object, "namespace"),
+        metadata_text(object, "name")
+    )
+}
+
+impl<'a> FieldManager<'a> {
+    /// Field management for `kind` at `api_version` (`apps/v1`); `subresource` is empty for the
+    /// object itself, `reset_fields` says for each version which changes count.
+    #[must_use]
+    pub fn new(
+        types: &'a dyn VersionedTypes,
+        api_version: &'a str,
+        kind: &'a str,
+        subresource: &'a str,
+        reset_fields: &'a ResetFields,
+    ) -> Self {
+        Self {
+            types,
+            api_version,
+            kind,
+            subresource,
+            reset_fields,
+        }
+    }
+
+    fn key(&self, manager: &str, operation: Operation) -> ManagerKey {
+        let api_version = match operation {
+            Operation::Apply => "",
+            Operation::Update => self.api_version,
+        };
+        ManagerKey {
+            manager: if manager.is_empty() { "unknown" } else { manager }.to_owned(),
+            operation,
+            api_version: api_version.to_owned(),
+            subresource: self.subresource.to_owned(),
+        }
+    }
+
+    /// Records what a create (`live` is `None`), update or patch changed.
+    ///
+    /// Both objects are at this manager's version; `new` may carry `managedFields` of the client:
+    /// an empty list or one empty entry forgets all managers, a malformed list counts as none given,
+    /// and on a subresource they are ignored. An object without managers stays without them unless
+    /// it is being created. Where the objects do not fit the schema, all managers are forgotten
+    /// rather than the write refused.
+    #[must_use]
+    pub fn update(&self, live: Option<&Value>, mut new: Value, manager: &str, now: Timestamp) -> Value {
+        let given = metadata_mut(&mut new).and_then(|m| m.remove("managedFields"));
+        let mut managed = self.managers_of_update(live, given);
+        let creates = live.is_none_or(|live| metadata_text(live, "uid").is_empty());
+        if managed.is_empty() && !creates {
+            return new;
+        }
+        let empty = live.is_none().then(|| self.types.empty_object(self.api_version));
+        let Some(old) = live.or(empty.as_ref()) else { return new };
+        let tracked = match self.track_update(&mut managed, old, &new, manager, now) {
+            // A stored set that cannot be read: as if there were none.
+            Err(TrackError::Managed(_)) if creates => {
+                managed = Managed::default();
+                self.track_update(&mut managed, old, &new, manager, now)
+            }
+            other => other,
+        };
+        if tracked.is_err() {
+            return new;
+        }
+        if let (Some(list), Some(metadata)) = (managed.encode(), metadata_mut(&mut new)) {
+            metadata.insert("managedFields".to_owned(), list);
+        }
+        new
+    }
+
+    fn managers_of_update(&self, live: Option<&Value>, given: Option<Value>) -> Managed {
+        let stored = live.and_then(managed_fields);
+        let of_live = || Managed::parse(stored.cloned().unwrap_or_default()).unwrap_or_default();
+        match given {
+            Some(given) if self.subresource.is_empty() => {
+                if is_reset(&given) {
+                    return Managed::default();
+                }
+                let parsed = if stored == Some(&given) {
+                    Managed::parse(given)
+                } else {
+                    Managed::parse(given).and_then(Managed::decoded)
+                };
+                parsed.ok().filter(|m| !m.is_empty()).unwrap_or_else(of_live)
+            }
+            _ => of_live(),
+        }
+    }
+
+    fn track_update(
+        &self,
+        managed: &mut Managed,
+        old: &Value,
+        new: &Value,
+        manager: &str,
+        now: Timestamp,
+    ) -> Result<(), TrackError> {
+        let key = self.key(manager, Operation::Update);
+        let change = Change {
+            types: self.types,
+            reset_fields: self.reset_fields,
+            api_version: self.api_version,
+            old,
+            new,
+        };
+        let comparison = change.track(managed, &key, Takeover::Forced)?;
+        let mut gained = comparison.modified.union(&comparison.added);
+        if let Some(filter) = self.reset_fields.get(self.api_version) {
+            gained = filter.apply(&gained);
+        }
+        let gained = gained.difference(&STRIPPED);
+        if !gained.is_empty() {
+            match managed.find(&key) {
+                Some(index) => {
+                    let entry = &mut managed.entries[index];
+                    if !entry.owns(&gained, &mut String::new()) {
+                        let union = reconciled(entry, self.types)?.union(&gained);
+                        entry.set_fields(union);
+                    }
+                    entry.set_time(Some(now));
+                }
+                None => managed
+                    .entries
+                    .push(Entry::new(key, self.api_version, Some(now), gained)),
+            }
+        }
+        cap_update_managers(managed, MAX_UPDATE_MANAGERS)?;
+        Ok(())
+    }
+
+    /// Merges an applied configuration into `live` (`None`: it creates the object) and returns the
+    /// object with its managers. If the configuration changes nothing, the object is `live` but for
+    /// its managers, and the applier's time stays.
+    ///
+    /// The result is at this manager's version and neither defaulted nor checked; nulls of the
+    /// configuration are still in it.
+    ///
+    /// # Errors
+    /// See [`ApplyError`].
+    pub fn apply(&self, live: Option<&Value>, applied: &Value, options: ApplyOptions<'_>) -> Result<Value, ApplyError> {
+        let stored = live.and_then(managed_fields).cloned().unwrap_or_default();
+        let managed = Managed::parse(stored)
+            .map_err(|e| ApplyError::Internal(format!("failed to decode managed fields: {e}")))?;
+        if text(applied, "apiVersion") != self.api_version || text(applied, "kind") != self.kind {
+            let got = describe_kind(text(applied, "apiVersion"), text(applied, "kind"));
+            return Err(ApplyError::BadRequest(format!("invalid object type: {got}")));
+        }
+        let mut object = self.apply_for_kubectl(live, applied, managed, options)?;
+        if options.manager == KUBECTL {
+            refresh_annotation(&mut object, applied);
+        }
+        Ok(object)
+    }
+
+    /// For kubectl, conflicts over what its annotation shows to be its own are forced.
+    fn apply_for_kubectl(
+        &self,
+        live: Option<&Value>,
+        applied: &Value,
+        managed: Managed,
+        options: ApplyOptions<'_>,
+    ) -> Result<Value, ApplyError> {
+        if options.manager != KUBECTL {
+            return self.apply_tracked(live, applied, managed, options);
+        }
+        let conflicts = match self.apply_tracked(live, applied, managed.clone(), options) {
+            Err(ApplyError::Conflict(conflicts)) => conflicts,
+            other => return other,
+        };
+        let allowed = live
+            .zip(self.types.type_at(self.api_version))
+            .and_then(|(live, ty)| unchanged_last_applied(live, self.api_version, ty));
+        let Some(allowed) = allowed else {
+            return Err(ApplyError::Conflict(conflicts));
+        };
+        let left: Vec<_> = conflicts.0.into_iter().filter(|c| !allowed.has(&c.path)).collect();
+        if left.is_empty() {
+            return self.apply_tracked(live, applied, managed, ApplyOptions { force: true, ..options });
+        }
+        Err(ApplyError::Conflict(Conflicts(left)))
+    }
+
+    fn checked_type(&self, applied: &Value) -> Result<TypedRef<'_>, ApplyError> {
+        if managed_fields(applied).is_some_and(Value::is_array) {
+            return Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()));
+        }
+        let failed = |reason: String| {
+            ApplyError::Internal(format!(
+                "failed to create typed patch object ({}): {reason}",
+                describe_object(applied)
+            ))
+        };
+        let ty = self.types.type_at(self.api_version).ok_or_else(|| {
+            failed(format!(
+                "no corresponding type for {}",
+                describe_kind(self.api_version, self.kind)
+            ))
+        })?;
+        validate(applied, ty, Duplicates::Refused).map_err(|e| failed(e.to_string()))?;
+        Ok(ty)
+    }
+
+    fn apply_tracked(
+        &self,
+        live: Option<&Value>,
+        applied: &Value,
+        mut managed: Managed,
+        options: ApplyOptions<'_>,
+    ) -> Result<Value, ApplyError> {
+        let empty = self.types.empty_object(self.api_version);
+        let old = live.unwrap_or(&empty);
+        if managed.is_empty() && live.is_some() {
+            let before = self.track_update(&mut managed, &empty, old, BEFORE_FIRST_APPLY, options.now);
+            before.map_err(|e| ApplyError::Internal(format!("failed to create manager for existing fields: {e}")))?;
+        }
+        let ty = self.checked_type(applied)?;
+        let merged =
+            merge(old, applied, ty).map_err(|e| ApplyError::Internal(format!("failed to merge config: {e}")))?;
+        let mut set =
+            to_field_set(applied, ty).map_err(|e| ApplyError::Internal(format!("failed to get field set: {e}")))?;
+        if let Some(filter) = self.reset_fields.get(self.api_version) {
+            set = filter.apply(&set);
+        }
+
+        let key = self.key(options.manager, Operation::Apply);
+        let last = self.replace_entry(&mut managed, &key, set.clone())?;
+        let mut new = match last {
+            Some((last, version)) => prune(
+                self.types,
+                merged,
+                self.api_version,
+                &mut managed,
+                &last,
+                &version,
+                &set,
+            )?,
+            None => merged,
+        };
+        let takeover = if options.force {
+            Takeover::Forced
+        } else {
+            Takeover::Refused
+        };
+        let unchanged = go::equal(old, &new);
+        let change = Change {
+            types: self.types,
+            reset_fields: self.reset_fields,
+            api_version: self.api_version,
+            old,
+            new: &new,
+        };
+        change.track(&mut managed, &key, takeover)?;
+        self.finish_entry(&mut managed, &key, &set, (!unchanged).then_some(options.now));
+        match (managed.encode(), metadata_mut(&mut new)) {
+            (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
+            (None, Some(metadata)) => drop(metadata.remove("managedFields")),
+            (Some(list), None) => new["metadata"] = serde_json::json!({ "managedFields": list }),
+            (None, None) => {}
+        }
+        Ok(new)
+    }
+
+    /// Gives the applier its new set; returns its former one with its version.
+    fn replace_entry(
+        &self,
+        managed: &mut Managed,
+        key: &ManagerKey,
+        set: Set,
+    ) -> Result<Option<(Set, String)>, ApplyError> {
+        let Some(index) = managed.find(key) else {
+            managed
+                .entries
+                .push(Entry::new(key.clone(), self.api_version, None, set));
+            return Ok(None);
+        };
+        let entry = &mut managed.entries[index];
+        let last = (reconciled(entry, self.types)?, entry.api_version.clone());
+        entry.set_fields(set);
+        entry.set_version(self.api_version);
+        Ok(Some(last))
+    }
+
+    /// Takes the fields nobody owns out of the applier's set and notes the time of a change.
+    fn finish_entry(&self, managed: &mut Managed, key: &ManagerKey, set: &Set, changed_at: Option<Timestamp>) {
+        let Some(index) = managed.find(key) else { return };
+        let set = set.difference(&STRIPPED);
+        if set.is_empty() {
+            managed.entries.remove(index);
+            return;
+        }
+        let entry = &mut managed.entries[index];
+        entry.set_fields(set);
+        if changed_at.is_some() {
+            entry.set_time(changed_at);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Types as the walks see them: scalar, list or object, with the schema's facts.
+//!
+//! Two types have no schema. *Deduced* values are granular objects all the way down, with atomic
+//! lists; *untyped* values are atomic, whatever they are.
+
+use std::borrow::Cow;
+
+use k8s_api::reflect::{ListTopology, Scalar, StructType, Type, TypeRef};
+use serde_json::Value;
+use smol_str::SmolStr;
+
+use crate::apply::fieldset::{KeyField, PathElement};
+use crate::apply::go;
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug)]
+pub enum TypedRef<'s> {
+    /// A type of a schema.
+    Schema(TypeRef<'s>),
+    /// Deduced from the value: objects are granular, lists and scalars atomic.
+    Deduced,
+    /// Atomic, whatever it is.
+    Untyped,
+}
+
+impl<'s> From<TypeRef<'s>> for TypedRef<'s> {
+    fn from(ty: TypeRef<'s>) -> Self {
+        Self::Schema(ty)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScalarKind {
+    Numeric,
+    Text,
+    Boolean,
+    Untyped,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct ListShape<'s> {
+    pub(super) element: TypedRef<'s>,
+    pub(super) topology: ListTopology,
+    keys: &'s [Cow<'static, str>],
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct MapShape<'s> {
+    /// The named fields, with the schema they live in.
+    fields: Option<(&'s StructType, TypeRef<'s>)>,
+    /// The type of members without a field; `None` if such are not allowed.
+    pub(super) element: Option<TypedRef<'s>>,
+    pub(super) atomic: bool,
+}
+
+pub(super) enum Shape<'s> {
+    Scalar(ScalarKind),
+    List(ListShape<'s>),
+    Map(MapShape<'s>),
+}
+
+impl Shape<'_> {
+    /// Whether both shapes are of one kind; shapes of one type differ only in kind.
+    pub(super) fn same_kind(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+fn deduce<'s>(value: Option<&Value>, element: TypedRef<'s>, atomic: bool) -> Shape<'s> {
+    match value {
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => Shape::Scalar(ScalarKind::Untyped),
+        Some(Value::Array(_)) => Shape::List(ListShape {
+            element: TypedRef::Untyped,
+            topology: ListTopology::Atomic,
+            keys: &[],
+        }),
+        Some(Value::Object(_) | Value::Null) | None => Shape::Map(MapShape {
+            fields: None,
+            element: Some(element),
+            atomic,
+        }),
+    }
+}
+
+impl<'s> TypedRef<'s> {
+    /// The shape of this type; where the type allows several, the one that fits the value.
+    pub(super) fn shape(self, value: Option<&Value>) -> Shape<'s> {
+        let ty = match self {
+            Self::Schema(ty) => ty,
+            Self::Deduced => return deduce(value, Self::Deduced, false),
+            Self::Untyped => return deduce(value, Self::Untyped, true),
+        };
+        match ty.get() {
+            Type::Scalar(scalar) => match scalar {
+                Scalar::Bool => Shape::Scalar(ScalarKind::Boolean),
+                Scalar::Int32 | Scalar::Int64 | Scalar::Double => Shape::Scalar(ScalarKind::Numeric),
+                Scalar::String | Scalar::Bytes | Scalar::Duration => Shape::Scalar(ScalarKind::Text),
+                Scalar::Quantity | Scalar::Time | Scalar::MicroTime | Scalar::IntOrString => {
+                    Shape::Scalar(ScalarKind::Untyped)
+                }
+                Scalar::RawExtension => deduce(value, Self::Untyped, true),
+                Scalar::FieldsV1 => Shape::Map(MapShape {
+                    fields: None,
+                    element: Some(Self::Deduced),
+                    atomic: false,
+                }),
+                Scalar::Json
+                | Scalar::Any
+                | Scalar::SchemaOrBool
+                | Scalar::SchemaOrArray
+                | Scalar::SchemaOrStringArray => deduce(value, Self::Deduced, false),
+            },
+            Type::Struct(s) => Shape::Map(MapShape {
+                fields: Some((s, ty)),
+                element: s
+                    .additional
+                    .map(|id| Self::Schema(ty.at(id)))
+                    .or_else(|| s.fields.is_empty().then_some(Self::Deduced)),
+                atomic: s.atomic,
+            }),
+            Type::Map(m) => Shape::Map(MapShape {
+                fields: None,
+                element: Some(Self::Schema(ty.at(m.value))),
+                atomic: m.atomic,
+            }),
+            Type::List(l) => Shape::List(ListShape {
+                element: Self::Schema(ty.at(l.element)),
+                topology: l.topology,
+                keys: &l.keys,
+            }),
+        }
+    }
+}
+
+impl<'s> MapShape<'s> {
+    /// The type of a named field.
+    pub(super) fn field(&self, name: &str) -> Option<TypedRef<'s>> {
+        let (fields, ty) = self.fields?;
+        fields.field(name).map(|f| TypedRef::Schema(ty.at(f.ty)))
+    }
+
+    /// The type of the member `name`.
+    pub(super) fn member(&self, name: &str) -> Option<TypedRef<'s>> {
+        self.field(name).or(self.element)
+    }
+
+    /// Whether it is an object whose members are deduced.
+    pub(super) fn is_deduced(&self) -> bool {
+        self.fields.is_none_or(|(s, _)| s.fields.is_empty()) && matches!(self.element, Some(TypedRef::Deduced))
+    }
+}
+
+impl ListShape<'_> {
+    pub(super) fn is_atomic(&self) -> bool {
+        self.topology == ListTopology::Atomic
+    }
+
+    /// How an element of a set or map list is found again.
+    ///
+    /// # Errors
+    /// What keeps the element from being one of such a list.
+    pub(super) fn path_element(&self, item: &Value) -> Result<PathElement, String> {
+        match self.topology {
+            ListTopology::Atomic => Err("invalid indexing of non-associative list".to_owned()),
+            ListTopology::Set => match item {
+                Value::Object(_) => Err("associative list without keys has an element that's a map type".to_owned()),
+                Value::Array(_) => Err("not supported: associative list with lists as elements".to_owned()),
+                Value::Null => Err("associative list without keys has an element that's an explicit null".to_owned()),
+                scalar => Ok(PathElement::Value(Box::new(scalar.clone()))),
+            },
+            ListTopology::Map => self.keyed_element(item),
+        }
+    }
+
+    fn keyed_element(&self, item: &Value) -> Result<PathElement, String> {
+        let map = match item {
+            Value::Object(map) => map,
+            Value::Null => return Err("associative list with keys may not have a null element".to_owned()),
+            _ => return Err("associative list with keys may not have non-map elements".to_owned()),
+        };
+        let mut fields = Vec::with_capacity(self.keys.len());
+        for key in self.keys {
+            let value = match map.get(key.as_ref()) {
+                Some(value) => Some(value.clone()),
+                None => self.key_default(key)?,
+            };
+            if let Some(value) = value {
+                fields.push(KeyField {
+                    name: SmolStr::new(key),
+                    value,
+                });
+            }
+        }
+        if fields.is_empty() && !self.keys.is_empty() {
+            let keys: Vec<_> = self.keys.iter().map(|k| go::quote(k)).collect();
+            return Err(format!(
+                "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
+                keys.join(" ")
+            ));
+        }
+        Ok(PathElement::from_key_fields(fields))
+    }
+
+    fn key_default(&self, key: &str) -> Result<Option<Value>, String> {
+        let TypedRef::Schema(element) = self.element else {
+            return Ok(None);
+        };
+        let Some(default) = element
+            .as_struct()
+            .and_then(|s| s.field(key))
+            .map(|f| f.default.as_ref())
+        else {
+            return Ok(None);
+        };
+        if default.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_str(default)
+            .map(Some)
+            .map_err(|e| format!("couldn't find default value for {key}: {e}"))
+    }
+}
