@@ -1,0 +1,157 @@
+//! JSON of any shape inside typed objects (upstream: `runtime.RawExtension`, `apiextensions.JSON`,
+//! `metav1.FieldsV1`).
+//!
+//! All are kept as compact JSON text: a dynamic value of the same content takes several times the
+//! memory, and most of this is only ever passed on.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
+
+/// `json` without the white space between tokens.
+fn compact(json: &RawValue) -> Option<String> {
+    let text = json.get();
+    // White space outside strings is rare enough to look for first.
+    if !text.bytes().any(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t')) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if in_string {
+            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
+        } else if matches!(c, ' ' | '\n' | '\r' | '\t') {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        out.push(c);
+    }
+    Some(out)
+}
+
+fn normalize(json: Box<RawValue>) -> Box<RawValue> {
+    match compact(&json) {
+        Some(text) => RawValue::from_string(text).expect("JSON stays JSON without white space"),
+        None => json,
+    }
+}
+
+macro_rules! raw_json {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(Box<RawValue>);
+
+        impl $name {
+            /// The JSON text, without white space between tokens.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.get()
+            }
+
+            /// The JSON text as bytes.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                self.0.get().as_bytes()
+            }
+
+            /// Whether it is `null`, which upstream takes for absent.
+            #[must_use]
+            pub fn is_null(&self) -> bool {
+                self.as_str() == "null"
+            }
+
+            /// Takes JSON text.
+            ///
+            /// # Errors
+            /// If it is not one JSON value.
+            pub fn from_json(json: impl Into<String>) -> Result<Self, serde_json::Error> {
+                RawValue::from_string(json.into()).map(|json| Self(normalize(json)))
+            }
+
+            /// The dynamic form.
+            ///
+            /// # Errors
+            /// If it is nested deeper than serde_json reads (128 levels).
+            pub fn to_value(&self) -> Result<Value, serde_json::Error> {
+                serde_json::from_str(self.as_str())
+            }
+
+            /// Decodes it as `T`.
+            ///
+            /// # Errors
+            /// If it does not have the shape of a `T`.
+            pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+                serde_json::from_str(self.as_str())
+            }
+        }
+
+        impl From<&Value> for $name {
+            fn from(value: &Value) -> Self {
+                Self(serde_json::value::to_raw_value(value).expect("a dynamic value encodes as JSON"))
+            }
+        }
+
+        impl From<Value> for $name {
+            fn from(value: Value) -> Self {
+                Self::from(&value)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self(RawValue::NULL.to_owned())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), self.as_str())
+            }
+        }
+
+        impl PartialEq for $name {
+            /// Compares the compact text: members in another order make another value.
+            fn eq(&self, other: &Self) -> bool {
+                self.as_str() == other.as_str()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.as_str().hash(state);
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Box::<RawValue>::deserialize(deserializer).map(|json| Self(normalize(json)))
+            }
+        }
+    };
+}
+
+raw_json! {
+    /// An object of a kind that the server need not know.
+    RawExtension
+}
+
+raw_json! {
+    /// Any JSON value (defaults, examples and enumerations in schemas).
+    Json
+}
+
+raw_json! {
+    /// The set of fields that one manager owns, in the notation of server-side apply.
+    FieldsV1
+}

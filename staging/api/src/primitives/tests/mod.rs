@@ -1,0 +1,4 @@
+//! Tables and properties of the scalars.
+
+mod quantity;
+mod scalars;
