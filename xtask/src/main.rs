@@ -1,2 +1,35 @@
-//! The project's own build steps: code generation and repository checks.
-fn main() {}
+//! The project's own build steps. `cargo xtask --help` lists them.
+//!
+//! * `codegen` writes `staging/api/src/generated` from the tables in `api/`; `codegen --check`
+//!   fails when the committed files differ from what the tables say.
+
+use std::{path::PathBuf, process::ExitCode};
+
+mod codegen;
+
+const USAGE: &str = "usage: cargo xtask <codegen [--check]>";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["codegen"] => codegen::run(&root(), false),
+        ["codegen", "--check"] => codegen::run(&root(), true),
+        _ => Err(anyhow::anyhow!(USAGE)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The top of the repository: this crate lies one folder below it.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies inside the repository")
+        .to_owned()
+}

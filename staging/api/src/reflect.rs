@@ -58,7 +58,10 @@ impl<'a> TypeRef<'a> {
     /// A cursor on another type of the same schema.
     #[must_use]
     pub fn at(self, id: TypeId) -> TypeRef<'a> {
-        TypeRef { schema: self.schema, id }
+        TypeRef {
+            schema: self.schema,
+            id,
+        }
     }
 
     /// The struct under the cursor, if it is one.
@@ -164,7 +167,10 @@ impl StructType {
     /// The field with this JSON name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.binary_search_by(|f| f.name.as_ref().cmp(name)).ok().map(|i| &self.fields[i])
+        self.fields
+            .binary_search_by(|f| f.name.as_ref().cmp(name))
+            .ok()
+            .map(|i| &self.fields[i])
     }
 }
 
@@ -178,17 +184,19 @@ pub struct Field {
     /// Whether Go holds it behind a pointer, so that a zero value is kept apart from absence.
     /// Lists and maps are never pointers: empty is absent.
     pub pointer: bool,
-    /// Whether an empty value is still written (`json` tag without `omitempty`; OpenAPI `required`).
+    /// Whether an empty value is still written (`json` tag without `omitempty`).
     pub required: bool,
     /// Whether a struct by value (neither pointer nor `omitzero`) is written as `{}` when empty.
     pub keep_empty_struct: bool,
+    /// OpenAPI `required`; differs from [`Field::required`] where upstream marks a field otherwise.
+    pub schema_required: bool,
     /// `x-kubernetes-patch-strategy`.
     pub patch_strategy: PatchStrategy,
     /// `x-kubernetes-patch-merge-key`; empty where there is none.
     pub patch_merge_key: Cow<'static, str>,
     /// The OpenAPI default, as JSON text; empty where there is none.
     pub default: Cow<'static, str>,
-    /// The path of protobuf field numbers: one number, or several where protobuf nests what JSON
+    /// The path of protobuf field numbers; one number, or several where protobuf nests what JSON
     /// inlines (`Volume.hostPath` is `[2, 1]`). Empty for fields that are not on the wire.
     pub proto: Cow<'static, [u32]>,
 }
@@ -255,4 +263,73 @@ pub struct MapType {
     pub value: TypeId,
     /// One owner for the whole map under server-side apply.
     pub atomic: bool,
+}
+
+/// Constructors that the generated tables are written with.
+pub(crate) mod build {
+    use super::{Cow, Field, ListType, MapType, PatchStrategy, StructType, Type, TypeId};
+
+    pub(crate) use super::ListTopology;
+
+    pub(crate) const POINTER: u8 = 1;
+    pub(crate) const REQUIRED: u8 = 2;
+    pub(crate) const KEEP_EMPTY: u8 = 4;
+    pub(crate) const SCHEMA_REQUIRED: u8 = 8;
+
+    pub(crate) const fn field(name: &'static str, ty: u32, flags: u8, proto: &'static [u32]) -> Field {
+        field_with(name, ty, flags, proto, PatchStrategy::None, "", "")
+    }
+
+    pub(crate) const fn field_with(
+        name: &'static str,
+        ty: u32,
+        flags: u8,
+        proto: &'static [u32],
+        patch_strategy: PatchStrategy,
+        patch_merge_key: &'static str,
+        default: &'static str,
+    ) -> Field {
+        Field {
+            name: Cow::Borrowed(name),
+            ty: TypeId(ty),
+            pointer: flags & POINTER != 0,
+            required: flags & REQUIRED != 0,
+            keep_empty_struct: flags & KEEP_EMPTY != 0,
+            schema_required: flags & SCHEMA_REQUIRED != 0,
+            patch_strategy,
+            patch_merge_key: Cow::Borrowed(patch_merge_key),
+            default: Cow::Borrowed(default),
+            proto: Cow::Borrowed(proto),
+        }
+    }
+
+    pub(crate) const fn structure(name: &'static str, fields: &'static [Field], atomic: bool) -> Type {
+        Type::Struct(StructType {
+            name: Cow::Borrowed(name),
+            fields: Cow::Borrowed(fields),
+            additional: None,
+            atomic,
+        })
+    }
+
+    pub(crate) const fn list(
+        element: u32,
+        topology: ListTopology,
+        keys: &'static [Cow<'static, str>],
+        wrapped: bool,
+    ) -> Type {
+        Type::List(ListType {
+            element: TypeId(element),
+            topology,
+            keys: Cow::Borrowed(keys),
+            wrapped,
+        })
+    }
+
+    pub(crate) const fn map(value: u32, atomic: bool) -> Type {
+        Type::Map(MapType {
+            value: TypeId(value),
+            atomic,
+        })
+    }
 }
