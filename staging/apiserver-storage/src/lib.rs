@@ -26,12 +26,16 @@
 //! Values are opaque here. What an object's bytes mean, and under which key it lies, is the registry's business; encryption is
 //! a codec over values ([`encryption`]) that the layer above applies with the key as authenticated data.
 
+mod compactor;
 pub mod embedded;
+pub mod encryption;
 mod error;
+pub mod etcd3;
 mod storage;
 mod types;
 mod watch;
 
+pub use compactor::{DEFAULT_COMPACTION_INTERVAL, run_compaction};
 pub use error::{Conflict, Error, Result};
 pub use storage::{Capabilities, CompactionRound, Status, Storage};
 pub use types::{

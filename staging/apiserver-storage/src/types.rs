@@ -1,8 +1,11 @@
 //! Keys, values, ranges and transactions: the vocabulary of the [`Storage`](crate::Storage) trait.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::{Error, Result};
 
 /// A point in the store's one order of transactions. 0 never occurs in a store; where a request takes a revision it is
 /// optional instead.
@@ -258,6 +261,29 @@ impl Transaction {
         Self {
             operations: vec![operation],
         }
+    }
+
+    /// The bytes of its keys and values.
+    pub(crate) fn size(&self) -> usize {
+        let sizes = self.operations.iter().map(|operation| match operation {
+            Operation::Put { key, value, .. } => key.len() + value.len(),
+            Operation::Delete { key, .. } => key.len(),
+        });
+        sizes.sum()
+    }
+
+    /// Refuses what no store takes.
+    pub(crate) fn validate(&self) -> Result<()> {
+        if self.operations.iter().any(|operation| operation.key().is_empty()) {
+            return Err(Error::Invalid("key is empty".to_owned()));
+        }
+        if self.operations.len() > 1 {
+            let mut keys = HashSet::with_capacity(self.operations.len());
+            if !self.operations.iter().all(|operation| keys.insert(operation.key())) {
+                return Err(Error::Invalid("duplicate key in transaction".to_owned()));
+            }
+        }
+        Ok(())
     }
 }
 

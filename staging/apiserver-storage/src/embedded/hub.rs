@@ -168,6 +168,12 @@ impl Hub {
         Ok(Watch::new(Box::pin(responses), requester))
     }
 
+    /// How many watches there are.
+    #[cfg(test)]
+    pub(super) fn watches(&self) -> usize {
+        self.state.lock().slots.len()
+    }
+
     fn request_progress(&self, slot: &Slot) {
         let state = self.state.lock();
         let mut queue = slot.queue.lock();

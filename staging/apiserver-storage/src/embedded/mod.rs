@@ -16,7 +16,6 @@ mod snapshot;
 mod tests;
 mod writer;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -33,7 +32,7 @@ use self::file::FileState;
 use self::hub::Hub;
 use self::schema::database_error;
 use self::snapshot::Snapshot;
-use self::writer::{Request, Source, Writer, transaction_size};
+use self::writer::{Request, Source, Writer};
 use crate::{
     Capabilities, CompactionRound, CountResponse, Error, GetResponse, KeyRange, RangeOptions, RangeResponse, Result,
     Revision, Status, Storage, Transaction, TransactionResponse, Watch,
@@ -135,36 +134,17 @@ impl Embedded {
 
     /// Runs a read that may touch much data where blocking does no harm.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Snapshot) -> Result<T> + Send + 'static) -> Result<T> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.state()?;
         let read = tokio::task::spawn_blocking(move || read(&snapshot));
         read.await.map_err(|error| Error::Unavailable(error.to_string()))?
     }
 
-    fn snapshot(&self) -> Result<Arc<Snapshot>> {
+    fn state(&self) -> Result<Arc<Snapshot>> {
         if self.in_flight.is_closed() {
             Err(Error::Closed)
         } else {
             Ok(self.hub.snapshot())
         }
-    }
-
-    fn check(&self, transaction: &Transaction) -> Result<()> {
-        let operations = &transaction.operations;
-        if operations.iter().any(|operation| operation.key().is_empty()) {
-            return Err(Error::Invalid("key is empty".to_owned()));
-        }
-        if operations.len() > 1 {
-            let mut keys = HashSet::with_capacity(operations.len());
-            if !operations.iter().all(|operation| keys.insert(operation.key())) {
-                return Err(Error::Invalid("duplicate key in transaction".to_owned()));
-            }
-        }
-        if transaction_size(transaction) > self.options.max_request_size {
-            return Err(Error::TooLarge {
-                limit: Some(self.options.max_request_size),
-            });
-        }
-        Ok(())
     }
 
     /// Tells the writer to finish; returns its thread to the first caller.
@@ -179,7 +159,7 @@ impl Embedded {
 #[async_trait]
 impl Storage for Embedded {
     async fn get(&self, key: &[u8], revision: Option<Revision>) -> Result<GetResponse> {
-        self.snapshot()?.get(key, revision)
+        self.state()?.get(key, revision)
     }
 
     async fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResponse> {
@@ -193,7 +173,12 @@ impl Storage for Embedded {
     }
 
     async fn transaction(&self, transaction: Transaction) -> Result<TransactionResponse> {
-        self.check(&transaction)?;
+        transaction.validate()?;
+        if transaction.size() > self.options.max_request_size {
+            return Err(Error::TooLarge {
+                limit: Some(self.options.max_request_size),
+            });
+        }
         self.ask(|reply| Request::Transaction { transaction, reply }).await
     }
 
@@ -202,7 +187,7 @@ impl Storage for Embedded {
     }
 
     async fn current_revision(&self) -> Result<Revision> {
-        Ok(self.snapshot()?.revision)
+        Ok(self.state()?.revision)
     }
 
     fn compact_revision(&self) -> Revision {
@@ -235,7 +220,7 @@ impl Storage for Embedded {
     }
 
     async fn status(&self) -> Result<Status> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.state()?;
         let path = self.path.clone();
         let metadata = tokio::fs::metadata(&path)
             .await

@@ -51,7 +51,7 @@ pub(super) enum Request {
 impl Request {
     fn size(&self) -> usize {
         match self {
-            Self::Transaction { transaction, .. } => transaction_size(transaction),
+            Self::Transaction { transaction, .. } => transaction.size(),
             Self::Compact { .. } | Self::Close => 0,
         }
     }
@@ -64,15 +64,6 @@ impl Request {
             Self::Close => {}
         }
     }
-}
-
-/// The bytes of keys and values in a transaction.
-pub(super) fn transaction_size(transaction: &Transaction) -> usize {
-    let sizes = transaction.operations.iter().map(|operation| match operation {
-        crate::Operation::Put { key, value, .. } => key.len() + value.len(),
-        crate::Operation::Delete { key, .. } => key.len(),
-    });
-    sizes.sum()
 }
 
 /// Where the database lies, and how it is opened.
