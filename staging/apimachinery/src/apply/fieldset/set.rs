@@ -266,6 +266,14 @@ impl Set {
         })
     }
 
+    /// Whether a path of `changes` is in the set or lies on the way to one of its paths.
+    pub(crate) fn touches(&self, changes: &Self) -> bool {
+        changes.nodes.iter().any(|node| {
+            self.lookup(&node.element)
+                .is_some_and(|(_, children)| node.member || children.touches(&node.children))
+        })
+    }
+
     /// The members below which there is no other member.
     #[must_use]
     pub fn leaves(&self) -> Self {

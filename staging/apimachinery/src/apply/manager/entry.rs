@@ -117,8 +117,10 @@ pub(super) struct Entry {
     pub(super) api_version: String,
     pub(super) time: Option<Timestamp>,
     raw: Map<String, Value>,
-    /// The decoded set, if it was needed; it differs from `raw` only through [`Entry::set_fields`].
+    /// The decoded set, if it was needed.
     set: Option<Set>,
+    /// Whether `set` has changed since and is what counts; it is encoded at the end.
+    changed: bool,
 }
 
 fn text<'a>(raw: &'a Map<String, Value>, name: &str) -> &'a str {
@@ -175,6 +177,7 @@ impl Entry {
             time,
             raw,
             set: None,
+            changed: false,
         })
     }
 
@@ -197,6 +200,7 @@ impl Entry {
             time: None,
             raw,
             set: None,
+            changed: false,
         };
         entry.set_fields(set);
         entry.set_time(time);
@@ -221,8 +225,21 @@ impl Entry {
     }
 
     pub(super) fn set_fields(&mut self, set: Set) {
-        self.raw.insert("fieldsV1".to_owned(), set.to_value());
         self.set = Some(set);
+        self.changed = true;
+    }
+
+    /// Puts the set back that the entry's JSON has.
+    pub(super) fn restore_fields(&mut self, set: Set) {
+        self.set = Some(set);
+        self.changed = false;
+    }
+
+    fn encode(mut self) -> Value {
+        if let Some(set) = self.set.filter(|_| self.changed) {
+            self.raw.insert("fieldsV1".to_owned(), set.to_value());
+        }
+        Value::Object(self.raw)
     }
 
     /// Moves the entry to another version of the field set.
@@ -240,6 +257,7 @@ impl Entry {
             renamed.raw.insert("fieldsV1".to_owned(), fields);
         }
         renamed.set = self.set.take();
+        renamed.changed = self.changed;
         *self = renamed;
     }
 
@@ -262,12 +280,18 @@ impl Entry {
 
     /// Whether a path of `changes` may be owned, or lie above an owned one; never wrongly no.
     pub(super) fn touches(&self, changes: &Set, scratch: &mut String) -> bool {
-        raw_touches(self.fields(), changes, scratch)
+        match &self.set {
+            Some(set) => set.touches(changes),
+            None => raw_touches(self.fields(), changes, scratch),
+        }
     }
 
     /// Whether all of `paths` are owned.
     pub(super) fn owns(&self, paths: &Set, scratch: &mut String) -> bool {
-        raw_contains(self.fields(), paths, scratch)
+        match &self.set {
+            Some(set) => set.contains_all(paths),
+            None => raw_contains(self.fields(), paths, scratch),
+        }
     }
 
     fn seconds(&self) -> i64 {
@@ -343,7 +367,7 @@ impl Managed {
 
     /// The entries as they stand.
     pub(super) fn into_values(self) -> Vec<Value> {
-        self.entries.into_iter().map(|e| Value::Object(e.raw)).collect()
+        self.entries.into_iter().map(Entry::encode).collect()
     }
 
     /// The list for `metadata.managedFields`, sorted; `None` if nobody manages anything.

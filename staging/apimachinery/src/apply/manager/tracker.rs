@@ -59,6 +59,14 @@ pub struct ApplyOptions<'a> {
     pub now: Timestamp,
 }
 
+/// What an applier owned before.
+struct FormerSet {
+    set: Set,
+    version: String,
+    /// Whether the entry has just this set, no schema having changed since.
+    as_stored: bool,
+}
+
 fn metadata_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
     object.get_mut("metadata")?.as_object_mut()
 }
@@ -326,14 +334,14 @@ impl<'a> FieldManager<'a> {
 
         let key = self.key(options.manager, Operation::Apply);
         let last = self.replace_entry(&mut managed, &key, set.clone())?;
-        let mut new = match last {
-            Some((last, version)) => prune(
+        let mut new = match &last {
+            Some(l) => prune(
                 self.types,
                 merged,
                 self.api_version,
                 &mut managed,
-                &last,
-                &version,
+                &l.set,
+                &l.version,
                 &set,
             )?,
             None => merged,
@@ -352,7 +360,16 @@ impl<'a> FieldManager<'a> {
             new: &new,
         };
         change.track(&mut managed, &key, takeover)?;
-        self.finish_entry(&mut managed, &key, &set, (!unchanged).then_some(options.now));
+        let last = last
+            .filter(|l| l.as_stored && l.version == self.api_version)
+            .map(|l| l.set);
+        self.finish_entry(
+            &mut managed,
+            &key,
+            set.difference(&STRIPPED),
+            last,
+            (!unchanged).then_some(options.now),
+        );
         match (managed.encode(), metadata_mut(&mut new)) {
             (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
             (None, Some(metadata)) => drop(metadata.remove("managedFields")),
@@ -368,7 +385,7 @@ impl<'a> FieldManager<'a> {
         managed: &mut Managed,
         key: &ManagerKey,
         set: Set,
-    ) -> Result<Option<(Set, String)>, ApplyError> {
+    ) -> Result<Option<FormerSet>, ApplyError> {
         let Some(index) = managed.find(key) else {
             managed
                 .entries
@@ -376,22 +393,41 @@ impl<'a> FieldManager<'a> {
             return Ok(None);
         };
         let entry = &mut managed.entries[index];
-        let last = (reconciled(entry, self.types)?, entry.api_version.clone());
+        let former = reconciled(entry, self.types)?;
+        let as_stored = *entry.set().map_err(TrackError::from)? == former;
+        let last = FormerSet {
+            set: former,
+            version: entry.api_version.clone(),
+            as_stored,
+        };
         entry.set_fields(set);
         entry.set_version(self.api_version);
         Ok(Some(last))
     }
 
-    /// Takes the fields nobody owns out of the applier's set and notes the time of a change.
-    fn finish_entry(&self, managed: &mut Managed, key: &ManagerKey, set: &Set, changed_at: Option<Timestamp>) {
-        let Some(index) = managed.find(key) else { return };
-        let set = set.difference(&STRIPPED);
+    /// Gives the applier its final set, without the fields nobody owns, and notes the time of a
+    /// change. A set equal to `last`, which the entry had, is not encoded again.
+    fn finish_entry(
+        &self,
+        managed: &mut Managed,
+        key: &ManagerKey,
+        set: Set,
+        last: Option<Set>,
+        changed_at: Option<Timestamp>,
+    ) {
+        let Some(index) = managed.find(key) else {
+            return;
+        };
         if set.is_empty() {
             managed.entries.remove(index);
             return;
         }
         let entry = &mut managed.entries[index];
-        entry.set_fields(set);
+        if last.as_ref() == Some(&set) {
+            entry.restore_fields(set);
+        } else {
+            entry.set_fields(set);
+        }
         if changed_at.is_some() {
             entry.set_time(changed_at);
         }

@@ -1,0 +1,14 @@
+//! Any `FieldsV1` document is refused or decodes to a set that both encodings give back.
+#![no_main]
+
+use apimachinery::apply::fieldset::Set;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(set) = Set::from_json(data) {
+        assert_eq!(Set::from_json(set.to_json().as_bytes()).as_ref(), Ok(&set));
+        assert_eq!(Set::from_value(&set.to_value()).as_ref(), Ok(&set));
+        assert_eq!(set.union(&set), set);
+        assert!(set.difference(&set).is_empty());
+    }
+});
