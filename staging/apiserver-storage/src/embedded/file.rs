@@ -28,7 +28,7 @@ pub(super) enum Operation {
 /// What outlives one opening of the file.
 #[derive(Clone, Default)]
 pub(super) struct FileState {
-    sync_failed: Arc<AtomicBool>,
+    pub(super) sync_failed: Arc<AtomicBool>,
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
 }
