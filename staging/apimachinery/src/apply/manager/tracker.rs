@@ -214,10 +214,12 @@ impl<'a> FieldManager<'a> {
             new,
         };
         let comparison = change.track(managed, &key, Takeover::Forced)?;
-        let mut gained = comparison.modified.union(&comparison.added);
-        if let Some(filter) = self.reset_fields.get(self.api_version) {
-            gained = filter.apply(&gained);
-        }
+        // Both are filtered already; on a create nearly everything is added and nothing copied.
+        let gained = if comparison.modified.is_empty() {
+            comparison.added
+        } else {
+            comparison.modified.union(&comparison.added)
+        };
         let gained = gained.difference(&STRIPPED);
         if !gained.is_empty() {
             match managed.find(&key) {

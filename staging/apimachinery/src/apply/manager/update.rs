@@ -112,7 +112,12 @@ impl Change<'_> {
         takeover: Takeover,
     ) -> Result<Comparison, TrackError> {
         let own = self.at_own_version()?;
-        let changed = own.modified.union(&own.added);
+        let nobody = managed.is_empty();
+        let changed = if nobody {
+            Set::new()
+        } else {
+            own.modified.union(&own.added)
+        };
         let mut versions = vec![AtVersion {
             api_version: self.api_version.to_owned(),
             changes: Some((own, changed)),
