@@ -81,6 +81,11 @@ pub(super) struct Drain {
 }
 
 impl Drain {
+    /// The beginning of an end that this token announces.
+    pub(super) fn new(stopping: CancellationToken) -> Self {
+        Self { stopping, ..Self::default() }
+    }
+
     /// Waits until no short request is in flight.
     pub(super) async fn settled(&self) {
         loop {

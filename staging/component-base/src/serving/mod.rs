@@ -181,10 +181,7 @@ impl Server {
     ///
     /// Dropping the future leaves connections running; cancel instead.
     pub async fn serve(self, listener: Listener, shutdown: CancellationToken) {
-        let drain = Arc::new(Drain {
-            stopping: shutdown,
-            ..Drain::default()
-        });
+        let drain = Arc::new(Drain::new(shutdown));
         let tasks = TaskTracker::new();
         let name = describe(&listener);
         if self.tls.is_some() {
