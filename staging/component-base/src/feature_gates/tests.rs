@@ -90,11 +90,11 @@ fn errors_carry_upstream_s_words() {
 #[test]
 fn a_failed_change_changes_nothing() {
     let mut gates = FeatureGates::default();
-    gates.set_from_text("APIServerIdentity=false").unwrap();
+    gates.set_from_text("APIResponseCompression=false").unwrap();
     let before = gates.clone();
     gates.set_from_text("APIServingWithRoutine=true,Nope=true").unwrap_err();
     assert_eq!(gates, before);
-    assert!(!gates.enabled("APIServerIdentity"));
+    assert!(!gates.enabled("APIResponseCompression"));
 }
 
 #[test]

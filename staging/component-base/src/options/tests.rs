@@ -86,11 +86,11 @@ fn gates_and_versions_resolve_together() {
     assert_eq!((plain.emulation, plain.min_compatibility), (36, 35));
     let set = versions(&[
         "--emulated-version=kube=1.34",
-        "--feature-gates=kube:APIServerIdentity=false,AllAlpha=true",
+        "--feature-gates=kube:APIResponseCompression=false,AllAlpha=true",
     ])
     .unwrap();
     assert_eq!((set.emulation, set.min_compatibility), (34, 33));
-    assert!(!set.gates.enabled("APIServerIdentity"));
+    assert!(!set.gates.enabled("APIResponseCompression"));
     for (line, message) in [
         (
             "--emulated-version=1.20",

@@ -83,8 +83,8 @@ impl Activity {
         if deadline <= now {
             late
         } else {
-            // A head may begin while the idle limit is awaited, and its own limit is the shorter one.
-            Verdict::LookAgain(deadline.min(now + self.head_limit))
+            // The state may change before the deadline, and the other state's limit may be the shorter one.
+            Verdict::LookAgain(deadline.min(now + self.head_limit.min(self.idle_limit)))
         }
     }
 }

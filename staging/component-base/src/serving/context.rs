@@ -83,7 +83,10 @@ pub(super) struct Drain {
 impl Drain {
     /// The beginning of an end that this token announces.
     pub(super) fn new(stopping: CancellationToken) -> Self {
-        Self { stopping, ..Self::default() }
+        Self {
+            stopping,
+            ..Self::default()
+        }
     }
 
     /// Waits until no short request is in flight.

@@ -357,6 +357,7 @@ fn build(
     let config = |without_name: &ServingCertificate| -> Result<Arc<ServerConfig>, TlsError> {
         let resolver = Resolver {
             by_name: by_name.clone(),
+            default: Arc::clone(&default.key),
             without_name: Arc::clone(&without_name.key),
         };
         server_config(protocol, &versions, &provider, &verifier, resolver)
@@ -414,23 +415,28 @@ fn server_config(
 #[derive(Debug)]
 struct Resolver {
     by_name: ByName,
+    /// For clients that ask for a name which no certificate is for.
+    default: Arc<CertifiedKey>,
+    /// For clients that ask for none.
     without_name: Arc<CertifiedKey>,
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let found = hello
-            .server_name()
-            .filter(|_| !self.by_name.is_empty())
-            .and_then(|name| {
-                let name = name.trim_end_matches('.').to_ascii_lowercase();
-                let wildcard = || {
-                    name.split_once('.')
-                        .and_then(|(_, parent)| self.by_name.get(&format!("*.{parent}")))
-                };
-                self.by_name.get(&name).or_else(wildcard)
-            });
-        Some(Arc::clone(found.unwrap_or(&self.without_name)))
+        let Some(name) = hello.server_name() else {
+            return Some(Arc::clone(&self.without_name));
+        };
+        if self.by_name.is_empty() {
+            return Some(Arc::clone(&self.default));
+        }
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let wildcard = || {
+            name.split_once('.')
+                .and_then(|(_, parent)| self.by_name.get(&format!("*.{parent}")))
+        };
+        Some(Arc::clone(
+            self.by_name.get(&name).or_else(wildcard).unwrap_or(&self.default),
+        ))
     }
 }
 
