@@ -87,8 +87,9 @@ async fn main() -> Result<()> {
     let status = store.status().await?;
     store.close().await;
     let start = Instant::now();
-    drop(Embedded::open(&directory, EmbeddedOptions::default())?);
+    let reopened = Embedded::open(&directory, EmbeddedOptions::default())?;
     let opening = start.elapsed();
+    reopened.close().await;
     writeln!(
         out,
         "compaction answered in {compaction:.1?}, {} MB on disk, opening {opening:.1?}",
