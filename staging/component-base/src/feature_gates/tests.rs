@@ -16,7 +16,10 @@ fn the_table_is_sorted_and_well_formed() {
             .map(|entry| {
                 let end = entry.find(|c: char| !c.is_ascii_digit()).unwrap();
                 assert!(
-                    matches!(&entry[end..].as_bytes()[..2], [b'a' | b'b' | b'g' | b'd', b'+' | b'-']),
+                    matches!(
+                        &entry.as_bytes()[end..end + 2],
+                        [b'a' | b'b' | b'g' | b'd', b'+' | b'-']
+                    ),
                     "{gate}: {entry}"
                 );
                 assert!(entry.len() <= end + 3, "{gate}: {entry}");

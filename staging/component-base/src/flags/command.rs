@@ -20,7 +20,7 @@ pub struct Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// Run; the options are filled in, and this is the version to report (`--version=v...` overrides it).
-    Run(VersionInfo),
+    Run(Box<VersionInfo>),
     /// Print this to standard output and end with success.
     Print(String),
 }
@@ -120,13 +120,13 @@ impl Command {
                 arguments: positional,
             });
         }
-        Ok(Invocation::Run(match version {
+        Ok(Invocation::Run(Box::new(match version {
             VersionFlag::Report(reported) => VersionInfo {
                 git_version: reported,
                 ..built_in
             },
             _ => built_in,
-        }))
+        })))
     }
 }
 

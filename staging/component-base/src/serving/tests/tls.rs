@@ -98,7 +98,7 @@ async fn any_client_certificate_is_taken_with_its_key_only() {
     let later = SystemTime::now() + Duration::from_secs(3600 * 24 * 365 * 3000);
     drop(key);
     assert!(matches!(
-        known.bundle().verify_client(&[user.clone()], later),
+        known.bundle().verify_client(std::slice::from_ref(&user), later),
         Err(rustls::Error::InvalidCertificate(_))
     ));
 
