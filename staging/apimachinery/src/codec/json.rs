@@ -153,13 +153,10 @@ pub fn leading_type_meta(object: &[u8]) -> usize {
         return 0;
     };
     let whole = rest.len();
-    loop {
-        let Some(value) = rest
-            .strip_prefix(b"\"kind\":\"")
-            .or_else(|| rest.strip_prefix(b"\"apiVersion\":\""))
-        else {
-            break;
-        };
+    while let Some(value) = rest
+        .strip_prefix(b"\"kind\":\"")
+        .or_else(|| rest.strip_prefix(b"\"apiVersion\":\""))
+    {
         let Some(end) = memchr::memchr2(b'"', b'\\', value) else {
             break;
         };
@@ -263,5 +260,21 @@ mod tests {
             watch_event("ADDED", b"{\"a\":1}"),
             b"{\"type\":\"ADDED\",\"object\":{\"a\":1}}\n"
         );
+    }
+
+    #[test]
+    fn what_is_written_of_mutated_documents_reads_back() {
+        let seed = r#"{"a":["<\u2028&>",1.5e300,-0.001,{"b":null}],"multi":"x\n  y\n","k":{"10":"yes","9":": "}}"#;
+        let mut written = 0;
+        for round in 0..8000 {
+            let text = crate::codec::testing::Random::new(round).mutate(seed.as_bytes());
+            let Ok(value) = crate::json::parse(&text) else { continue };
+            let json = to_vec(&value).expect("serialises");
+            assert_eq!(crate::json::parse(&json).as_ref(), Ok(&value));
+            let yaml = crate::codec::yaml::to_string(&value);
+            assert!(yaml.ends_with('\n'), "{yaml:?}");
+            written += 1;
+        }
+        assert!(written > 400, "only {written}");
     }
 }

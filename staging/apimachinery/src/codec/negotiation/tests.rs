@@ -1,6 +1,7 @@
 //! Headers of real clients and the answers of upstream.
 
 use super::*;
+use crate::codec::testing::Random;
 
 const RESOURCE: Endpoint<'_> = Endpoint {
     standard: &[],
@@ -173,4 +174,31 @@ fn people_get_indented_json_and_large_answers_are_compressed() {
     );
     assert!(should_gzip("deflate, gzip", GZIP_THRESHOLD + 1) && !should_gzip("gzip", GZIP_THRESHOLD));
     assert!(!should_gzip("deflate", 1 << 20) && !should_gzip("gzip;q=1.0", 1 << 20) && !should_gzip("", 1 << 20));
+}
+
+#[test]
+fn mutated_headers_never_panic() {
+    let seeds = [
+        "application/json;as=Table;v=v1;g=meta.k8s.io,application/vnd.kubernetes.protobuf;q=0.5, */*",
+        "application/json; charset=\"utf-8\"; x=\"a\\\"b\"",
+        "gzip, deflate;q=0.5, *",
+    ];
+    let mut negotiated = 0;
+    for round in 0..6000 {
+        let mutated = Random::new(round).mutate(seeds[round as usize % seeds.len()].as_bytes());
+        let header = String::from_utf8_lossy(&mutated);
+        let clauses = parse_accept(&header);
+        assert!(clauses.len() <= header.len());
+        assert!(clauses.iter().all(|c| c.quality.is_finite()), "{header}");
+        negotiated += usize::from(output(&header).is_ok());
+        if let Ok(encoding) = negotiate_input(&header, Encoding::DEFAULT) {
+            assert!(
+                header.is_empty() || header.to_ascii_lowercase().contains(encoding.media_type()),
+                "{header}"
+            );
+        }
+        let _ = route::accepts(&header, &["application/json"]);
+        let _ = should_gzip(&header, GZIP_THRESHOLD + 1);
+    }
+    assert!(negotiated > 500, "only {negotiated}");
 }
