@@ -10,7 +10,9 @@
 //! Counterpart upstream: `pkg/proxy` of kube-proxy.
 
 pub mod backend;
+pub mod config;
 pub mod conntrack;
+pub mod convert;
 pub mod endpoints;
 pub mod health;
 pub mod iptables;
@@ -22,6 +24,7 @@ pub mod plan;
 pub mod proxier;
 pub mod runner;
 pub mod service;
+pub mod sysctl;
 pub mod types;
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ struct Inner {
     service_cidrs: Vec<IpNet>,
     need_full_sync: bool,
     last_full_sync: Option<Instant>,
+    last_check: Option<Instant>,
     no_local: HashMap<NamespacedName, (usize, usize)>,
     no_local_total: (usize, usize),
     health_checks: BTreeMap<NamespacedName, (u16, usize)>,
@@ -124,6 +125,7 @@ impl Proxier {
                 service_cidrs: Vec::new(),
                 need_full_sync: true,
                 last_full_sync: None,
+                last_check: None,
                 no_local: HashMap::new(),
                 no_local_total: (0, 0),
                 health_checks: BTreeMap::new(),
@@ -207,7 +209,17 @@ impl Proxier {
     fn change(&self, apply: impl FnOnce(&mut Trackers) -> bool) {
         let due = {
             let mut trackers = self.trackers.lock();
-            apply(&mut trackers) && trackers.services_synced && trackers.endpoints_synced
+            let changed = apply(&mut trackers);
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+            {
+                self.metrics
+                    .service_changes_pending
+                    .set(trackers.services.pending() as f64);
+                self.metrics
+                    .endpoint_changes_pending
+                    .set(trackers.endpoints.pending() as f64);
+            }
+            changed && trackers.services_synced && trackers.endpoints_synced
         };
         if due {
             self.health.queued(self.family);
@@ -243,7 +255,11 @@ impl Proxier {
     fn turn(&self) -> Outcome {
         {
             let mut inner = self.inner.lock();
-            if !inner.need_full_sync {
+            let due = inner
+                .last_check
+                .is_none_or(|last| last.elapsed() >= self.frequency.retry_interval);
+            if due && !inner.need_full_sync {
+                inner.last_check = Some(Instant::now());
                 match inner.backend.intact() {
                     Ok(true) => {}
                     Ok(false) => {

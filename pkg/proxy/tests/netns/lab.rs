@@ -103,8 +103,12 @@ impl Lab {
         lab.address("client", "eth0", "192.168.77.2/24", "fd77::2/64");
         lab.default_route("client", "192.168.77.1", "fd77::1");
         // Where the node sends what nobody has an address for; swallowed without an answer.
-        lab.ip("node", "link add out0 type dummy");
+        lab.ip(
+            "node",
+            &format!("link add out0 type veth peer name out0 netns {client}"),
+        );
         lab.ip("node", "link set out0 up");
+        lab.ip("client", "link set out0 up");
         lab.ip("node", "route add default dev out0");
         lab.ip("node", "-6 route add default dev out0");
         for number in 1..=3 {
