@@ -44,7 +44,6 @@ pub fn definition(name: &str) -> Option<reflect::TypeId> {
 
 /// What the generated modules are written against.
 mod prelude {
-    pub(crate) use serde::{Deserialize, Serialize};
     pub(crate) use serde_json::Value;
 
     pub(crate) use crate::{
@@ -52,6 +51,6 @@ mod prelude {
         map::Map,
         object::{has_metadata, kind, object},
         primitives::{ByteString, FieldsV1, IntOrString, Json, MicroTime, Quantity, RawExtension, Time},
-        wire,
+        wire::wire_struct,
     };
 }

@@ -1,6 +1,5 @@
 //! What all kinds have in common: their names and their codecs.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned, ser::SerializeMap as _};
 use serde_json::Value;
 
 use crate::{
@@ -52,6 +51,9 @@ pub trait Kind: Clone + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
     /// # Errors
     /// Like [`Kind::from_json`].
     fn list_from_json(json: &[u8]) -> Result<List<Self>, serde_json::Error>;
+
+    /// Encodes a list of this kind, `apiVersion` and `kind` first.
+    fn list_to_json(list: &List<Self>) -> Vec<u8>;
 }
 
 /// A kind with object metadata.
@@ -82,75 +84,71 @@ pub trait Object: HasMetadata {
 }
 
 /// A list of objects (`PodList`, …). `apiVersion` and `kind` are those of `T`, with `List` behind the kind.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(bound(deserialize = "T: DeserializeOwned"))]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct List<T> {
     /// Revision, continuation and remaining count.
-    #[serde(default)]
     pub metadata: ListMeta,
     /// The objects.
-    #[serde(default, deserialize_with = "crate::wire::list")]
     pub items: Vec<T>,
 }
 
-impl<T: Kind + Serialize> Serialize for List<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("kind", &format_args!("{}List", T::KIND).to_string())?;
-        map.serialize_entry("apiVersion", T::API_VERSION)?;
-        map.serialize_entry("metadata", &self.metadata)?;
-        map.serialize_entry("items", &self.items)?;
-        map.end()
+impl<T: crate::wire::Wire + Default> crate::wire::Fields for List<T> {
+    fn read_field(&mut self, name: &str, reader: &mut crate::wire::Reader<'_>) -> Result<bool, serde_json::Error> {
+        match name {
+            "metadata" => self.metadata = crate::wire::Wire::read(reader)?,
+            "items" => self.items = crate::wire::Wire::read(reader)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn write_fields(&self, writer: &mut crate::wire::Writer) {
+        writer.required("metadata", &self.metadata);
+        writer.required("items", &self.items);
     }
 }
 
-/// `T` with `kind` and `apiVersion` before its own members.
-#[derive(Serialize)]
-pub(crate) struct WithTypeMeta<'a, T> {
-    kind: &'static str,
-    #[serde(rename = "apiVersion")]
-    api_version: &'static str,
-    #[serde(flatten)]
-    object: &'a T,
-}
+impl<T: crate::wire::Wire + Default> crate::wire::Wire for List<T> {
+    fn read(reader: &mut crate::wire::Reader<'_>) -> Result<Self, serde_json::Error> {
+        crate::wire::read_struct(reader)
+    }
 
-impl<'a, T: Kind> WithTypeMeta<'a, T> {
-    pub(crate) fn new(object: &'a T) -> Self {
-        Self {
-            kind: T::KIND,
-            api_version: T::API_VERSION,
-            object,
-        }
+    fn write(&self, writer: &mut crate::wire::Writer) {
+        writer.object(&|writer| crate::wire::Fields::write_fields(self, writer));
     }
 }
 
 macro_rules! kind {
-    ($ty:ident, $group:literal, $version:literal, $definition:literal) => {
+    ($ty:ident, $group:literal, $version:literal, $api_version:literal, $definition:literal) => {
         impl $crate::object::Kind for $ty {
             const GROUP: &'static str = $group;
             const VERSION: &'static str = $version;
-            const API_VERSION: &'static str = $crate::object::api_version!($group, $version);
+            const API_VERSION: &'static str = $api_version;
             const KIND: &'static str = stringify!($ty);
             const DEFINITION: &'static str = $definition;
 
             fn from_value(value: serde_json::Value) -> Result<Self, serde_json::Error> {
-                serde_json::from_value(value)
+                $crate::wire::from_value(value)
             }
 
             fn to_value(&self) -> serde_json::Value {
-                serde_json::to_value($crate::object::WithTypeMeta::new(self)).expect("API structs encode as JSON")
+                $crate::wire::to_value(self, Some((Self::KIND, Self::API_VERSION)))
             }
 
             fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
-                serde_json::from_slice(json)
+                $crate::wire::from_json(json)
             }
 
             fn to_json(&self) -> Vec<u8> {
-                serde_json::to_vec(&$crate::object::WithTypeMeta::new(self)).expect("API structs encode as JSON")
+                $crate::wire::to_json(self, Some((Self::KIND, Self::API_VERSION)))
             }
 
             fn list_from_json(json: &[u8]) -> Result<$crate::object::List<Self>, serde_json::Error> {
-                serde_json::from_slice(json)
+                $crate::wire::from_json(json)
+            }
+
+            fn list_to_json(list: &$crate::object::List<Self>) -> Vec<u8> {
+                $crate::wire::to_json(list, Some((concat!(stringify!($ty), "List"), Self::API_VERSION)))
             }
         }
     };
@@ -181,13 +179,4 @@ macro_rules! object {
     };
 }
 
-macro_rules! api_version {
-    ("", $version:literal) => {
-        $version
-    };
-    ($group:literal, $version:literal) => {
-        concat!($group, "/", $version)
-    };
-}
-
-pub(crate) use {api_version, has_metadata, kind, object};
+pub(crate) use {has_metadata, kind, object};

@@ -37,36 +37,36 @@ fn render_struct(out: &mut String, item: &Struct, package: &Package, packages: &
     writeln!(out, "\n/// `{}.{}`.", package.name, item.name)?;
     writeln!(
         out,
-        "#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]\n#[serde(default)]"
+        "#[derive(Clone, Debug, Default, PartialEq)]"
     )?;
     writeln!(out, "pub struct {} {{", item.name)?;
     // Metadata first: the server splices the resource version into stored JSON and finds it at the start.
     let (metadata, others): (Vec<&Field>, Vec<&Field>) = item.fields.iter().partition(|f| f.name == "metadata");
-    for field in metadata.into_iter().chain(others) {
+    let fields: Vec<&Field> = metadata.into_iter().chain(others).collect();
+    for field in &fields {
         render_field(out, field, packages).with_context(|| field.name.clone())?;
     }
-    out.push_str("}\n");
+    writeln!(out, "}}\n\nwire_struct!({} {{", item.name)?;
+    for field in &fields {
+        writeln!(out, "    {} {} {:?},", presence(field), snake_case(&field.name), field.name)?;
+    }
+    out.push_str("});\n");
     Ok(())
+}
+
+/// How the member is written when it is empty: see `wire_struct!`.
+fn presence(field: &Field) -> &'static str {
+    let by_value_message = field.ty.shape == Shape::One && !field.ty.pointer && !is_plain(&field.ty.base);
+    match field.ty.shape {
+        Shape::One if field.required || (by_value_message && !field.omitzero) => "required",
+        Shape::List | Shape::Map | Shape::MapOfLists if field.required => "filled",
+        _ => "optional",
+    }
 }
 
 fn render_field(out: &mut String, field: &Field, packages: &[Package]) -> Result<()> {
     let optional = is_optional(&field.ty);
-    let by_value_message = field.ty.shape == Shape::One && !field.ty.pointer && !is_plain(&field.ty.base);
-    let mut attributes = vec![format!("rename = {:?}", field.name)];
-    match field.ty.shape {
-        Shape::List if field.required => attributes.push("with = \"wire::required_list\"".to_owned()),
-        Shape::List => attributes.push("deserialize_with = \"wire::list\"".to_owned()),
-        Shape::Map | Shape::MapOfLists if field.required => {
-            attributes.push("serialize_with = \"wire::null_if_empty\"".to_owned());
-        }
-        _ => {}
-    }
-    let always = field.required || (by_value_message && !field.omitzero);
-    if !always {
-        attributes.push("skip_serializing_if = \"wire::unset\"".to_owned());
-    }
     writeln!(out, "    /// `{}`", field.name)?;
-    writeln!(out, "    #[serde({})]", attributes.join(", "))?;
     let base = rust_base(&field.ty.base, packages)?;
     let ty = match (field.ty.shape, optional) {
         (Shape::List, _) => format!("Vec<{base}>"),
@@ -141,7 +141,8 @@ fn render_kind(out: &mut String, item: &Struct, package: &Package, resources: &[
         group.as_str()
     };
     let definition = format!("{}.{}", package.name, name);
-    let _ = writeln!(out, "\nkind!({name}, {group:?}, {version:?}, {definition:?});");
+    let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+    let _ = writeln!(out, "\nkind!({name}, {group:?}, {version:?}, {api_version:?}, {definition:?});");
     let resource = resources
         .iter()
         .find(|r| r.group == group && &r.version == version && &r.kind == name);

@@ -3,452 +3,427 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.admissionregistration.v1.ApplyConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplyConfiguration {
     /// `expression`
-    #[serde(rename = "expression", skip_serializing_if = "wire::unset")]
     pub expression: String,
 }
 
+wire_struct!(ApplyConfiguration {
+    optional expression "expression",
+});
+
 /// `io.k8s.api.admissionregistration.v1.AuditAnnotation`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuditAnnotation {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `valueExpression`
-    #[serde(rename = "valueExpression")]
     pub value_expression: String,
 }
 
+wire_struct!(AuditAnnotation {
+    required key "key",
+    required value_expression "valueExpression",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ExpressionWarning`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressionWarning {
     /// `fieldRef`
-    #[serde(rename = "fieldRef")]
     pub field_ref: String,
     /// `warning`
-    #[serde(rename = "warning")]
     pub warning: String,
 }
 
+wire_struct!(ExpressionWarning {
+    required field_ref "fieldRef",
+    required warning "warning",
+});
+
 /// `io.k8s.api.admissionregistration.v1.JSONPatch`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JSONPatch {
     /// `expression`
-    #[serde(rename = "expression", skip_serializing_if = "wire::unset")]
     pub expression: String,
 }
 
+wire_struct!(JSONPatch {
+    optional expression "expression",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MatchCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MatchCondition {
     /// `expression`
-    #[serde(rename = "expression")]
     pub expression: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(MatchCondition {
+    required expression "expression",
+    required name "name",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MatchResources`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MatchResources {
     /// `excludeResourceRules`
-    #[serde(
-        rename = "excludeResourceRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub exclude_resource_rules: Vec<NamedRuleWithOperations>,
     /// `matchPolicy`
-    #[serde(rename = "matchPolicy", skip_serializing_if = "wire::unset")]
     pub match_policy: Option<String>,
     /// `namespaceSelector`
-    #[serde(rename = "namespaceSelector", skip_serializing_if = "wire::unset")]
     pub namespace_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `objectSelector`
-    #[serde(rename = "objectSelector", skip_serializing_if = "wire::unset")]
     pub object_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `resourceRules`
-    #[serde(
-        rename = "resourceRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_rules: Vec<NamedRuleWithOperations>,
 }
 
+wire_struct!(MatchResources {
+    optional exclude_resource_rules "excludeResourceRules",
+    optional match_policy "matchPolicy",
+    optional namespace_selector "namespaceSelector",
+    optional object_selector "objectSelector",
+    optional resource_rules "resourceRules",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingAdmissionPolicy {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: MutatingAdmissionPolicySpec,
 }
+
+wire_struct!(MutatingAdmissionPolicy {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     MutatingAdmissionPolicy,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy"
 );
 object!(MutatingAdmissionPolicy, "mutatingadmissionpolicies", false);
 
 /// `io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingAdmissionPolicyBinding {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: MutatingAdmissionPolicyBindingSpec,
 }
+
+wire_struct!(MutatingAdmissionPolicyBinding {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     MutatingAdmissionPolicyBinding,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding"
 );
 object!(MutatingAdmissionPolicyBinding, "mutatingadmissionpolicybindings", false);
 
 /// `io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBindingSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingAdmissionPolicyBindingSpec {
     /// `matchResources`
-    #[serde(rename = "matchResources", skip_serializing_if = "wire::unset")]
     pub match_resources: Option<Box<MatchResources>>,
     /// `paramRef`
-    #[serde(rename = "paramRef", skip_serializing_if = "wire::unset")]
     pub param_ref: Option<Box<ParamRef>>,
     /// `policyName`
-    #[serde(rename = "policyName", skip_serializing_if = "wire::unset")]
     pub policy_name: String,
 }
 
+wire_struct!(MutatingAdmissionPolicyBindingSpec {
+    optional match_resources "matchResources",
+    optional param_ref "paramRef",
+    optional policy_name "policyName",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicySpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingAdmissionPolicySpec {
     /// `failurePolicy`
-    #[serde(rename = "failurePolicy", skip_serializing_if = "wire::unset")]
     pub failure_policy: Option<String>,
     /// `matchConditions`
-    #[serde(
-        rename = "matchConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_conditions: Vec<MatchCondition>,
     /// `matchConstraints`
-    #[serde(rename = "matchConstraints", skip_serializing_if = "wire::unset")]
     pub match_constraints: Option<Box<MatchResources>>,
     /// `mutations`
-    #[serde(
-        rename = "mutations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub mutations: Vec<Mutation>,
     /// `paramKind`
-    #[serde(rename = "paramKind", skip_serializing_if = "wire::unset")]
     pub param_kind: Option<Box<ParamKind>>,
     /// `reinvocationPolicy`
-    #[serde(rename = "reinvocationPolicy", skip_serializing_if = "wire::unset")]
     pub reinvocation_policy: String,
     /// `variables`
-    #[serde(
-        rename = "variables",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub variables: Vec<Variable>,
 }
 
+wire_struct!(MutatingAdmissionPolicySpec {
+    optional failure_policy "failurePolicy",
+    optional match_conditions "matchConditions",
+    optional match_constraints "matchConstraints",
+    optional mutations "mutations",
+    optional param_kind "paramKind",
+    optional reinvocation_policy "reinvocationPolicy",
+    optional variables "variables",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MutatingWebhook`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingWebhook {
     /// `admissionReviewVersions`
-    #[serde(rename = "admissionReviewVersions", with = "wire::required_list")]
     pub admission_review_versions: Vec<String>,
     /// `clientConfig`
-    #[serde(rename = "clientConfig")]
     pub client_config: WebhookClientConfig,
     /// `failurePolicy`
-    #[serde(rename = "failurePolicy", skip_serializing_if = "wire::unset")]
     pub failure_policy: Option<String>,
     /// `matchConditions`
-    #[serde(
-        rename = "matchConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_conditions: Vec<MatchCondition>,
     /// `matchPolicy`
-    #[serde(rename = "matchPolicy", skip_serializing_if = "wire::unset")]
     pub match_policy: Option<String>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespaceSelector`
-    #[serde(rename = "namespaceSelector", skip_serializing_if = "wire::unset")]
     pub namespace_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `objectSelector`
-    #[serde(rename = "objectSelector", skip_serializing_if = "wire::unset")]
     pub object_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `reinvocationPolicy`
-    #[serde(rename = "reinvocationPolicy", skip_serializing_if = "wire::unset")]
     pub reinvocation_policy: Option<String>,
     /// `rules`
-    #[serde(
-        rename = "rules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub rules: Vec<RuleWithOperations>,
     /// `sideEffects`
-    #[serde(rename = "sideEffects")]
     pub side_effects: Option<String>,
     /// `timeoutSeconds`
-    #[serde(rename = "timeoutSeconds", skip_serializing_if = "wire::unset")]
     pub timeout_seconds: Option<i32>,
 }
 
+wire_struct!(MutatingWebhook {
+    filled admission_review_versions "admissionReviewVersions",
+    required client_config "clientConfig",
+    optional failure_policy "failurePolicy",
+    optional match_conditions "matchConditions",
+    optional match_policy "matchPolicy",
+    required name "name",
+    optional namespace_selector "namespaceSelector",
+    optional object_selector "objectSelector",
+    optional reinvocation_policy "reinvocationPolicy",
+    optional rules "rules",
+    required side_effects "sideEffects",
+    optional timeout_seconds "timeoutSeconds",
+});
+
 /// `io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutatingWebhookConfiguration {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `webhooks`
-    #[serde(
-        rename = "webhooks",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub webhooks: Vec<MutatingWebhook>,
 }
+
+wire_struct!(MutatingWebhookConfiguration {
+    required metadata "metadata",
+    optional webhooks "webhooks",
+});
 
 kind!(
     MutatingWebhookConfiguration,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration"
 );
 object!(MutatingWebhookConfiguration, "mutatingwebhookconfigurations", false);
 
 /// `io.k8s.api.admissionregistration.v1.Mutation`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mutation {
     /// `applyConfiguration`
-    #[serde(rename = "applyConfiguration", skip_serializing_if = "wire::unset")]
     pub apply_configuration: Option<Box<ApplyConfiguration>>,
     /// `jsonPatch`
-    #[serde(rename = "jsonPatch", skip_serializing_if = "wire::unset")]
     pub json_patch: Option<Box<JSONPatch>>,
     /// `patchType`
-    #[serde(rename = "patchType")]
     pub patch_type: String,
 }
 
+wire_struct!(Mutation {
+    optional apply_configuration "applyConfiguration",
+    optional json_patch "jsonPatch",
+    required patch_type "patchType",
+});
+
 /// `io.k8s.api.admissionregistration.v1.NamedRuleWithOperations`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedRuleWithOperations {
     /// `apiGroups`
-    #[serde(
-        rename = "apiGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_groups: Vec<String>,
     /// `apiVersions`
-    #[serde(
-        rename = "apiVersions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_versions: Vec<String>,
     /// `operations`
-    #[serde(
-        rename = "operations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub operations: Vec<String>,
     /// `resourceNames`
-    #[serde(
-        rename = "resourceNames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_names: Vec<String>,
     /// `resources`
-    #[serde(
-        rename = "resources",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resources: Vec<String>,
     /// `scope`
-    #[serde(rename = "scope", skip_serializing_if = "wire::unset")]
     pub scope: Option<String>,
 }
 
+wire_struct!(NamedRuleWithOperations {
+    optional api_groups "apiGroups",
+    optional api_versions "apiVersions",
+    optional operations "operations",
+    optional resource_names "resourceNames",
+    optional resources "resources",
+    optional scope "scope",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ParamKind`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParamKind {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `kind`
-    #[serde(rename = "kind", skip_serializing_if = "wire::unset")]
     pub kind: String,
 }
 
+wire_struct!(ParamKind {
+    optional api_version "apiVersion",
+    optional kind "kind",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ParamRef`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParamRef {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `parameterNotFoundAction`
-    #[serde(rename = "parameterNotFoundAction", skip_serializing_if = "wire::unset")]
     pub parameter_not_found_action: Option<String>,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
 }
 
+wire_struct!(ParamRef {
+    optional name "name",
+    optional namespace "namespace",
+    optional parameter_not_found_action "parameterNotFoundAction",
+    optional selector "selector",
+});
+
 /// `io.k8s.api.admissionregistration.v1.RuleWithOperations`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleWithOperations {
     /// `apiGroups`
-    #[serde(
-        rename = "apiGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_groups: Vec<String>,
     /// `apiVersions`
-    #[serde(
-        rename = "apiVersions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_versions: Vec<String>,
     /// `operations`
-    #[serde(
-        rename = "operations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub operations: Vec<String>,
     /// `resources`
-    #[serde(
-        rename = "resources",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resources: Vec<String>,
     /// `scope`
-    #[serde(rename = "scope", skip_serializing_if = "wire::unset")]
     pub scope: Option<String>,
 }
 
+wire_struct!(RuleWithOperations {
+    optional api_groups "apiGroups",
+    optional api_versions "apiVersions",
+    optional operations "operations",
+    optional resources "resources",
+    optional scope "scope",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ServiceReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceReference {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace")]
     pub namespace: String,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: Option<String>,
     /// `port`
-    #[serde(rename = "port", skip_serializing_if = "wire::unset")]
     pub port: Option<i32>,
 }
 
+wire_struct!(ServiceReference {
+    required name "name",
+    required namespace "namespace",
+    optional path "path",
+    optional port "port",
+});
+
 /// `io.k8s.api.admissionregistration.v1.TypeChecking`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypeChecking {
     /// `expressionWarnings`
-    #[serde(
-        rename = "expressionWarnings",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub expression_warnings: Vec<ExpressionWarning>,
 }
 
+wire_struct!(TypeChecking {
+    optional expression_warnings "expressionWarnings",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingAdmissionPolicy {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ValidatingAdmissionPolicySpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ValidatingAdmissionPolicyStatus,
 }
+
+wire_struct!(ValidatingAdmissionPolicy {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     ValidatingAdmissionPolicy,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy"
 );
 object!(ValidatingAdmissionPolicy, "validatingadmissionpolicies", false);
 
 /// `io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingAdmissionPolicyBinding {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ValidatingAdmissionPolicyBindingSpec,
 }
+
+wire_struct!(ValidatingAdmissionPolicyBinding {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     ValidatingAdmissionPolicyBinding,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding"
 );
 object!(
@@ -458,201 +433,182 @@ object!(
 );
 
 /// `io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingAdmissionPolicyBindingSpec {
     /// `matchResources`
-    #[serde(rename = "matchResources", skip_serializing_if = "wire::unset")]
     pub match_resources: Option<Box<MatchResources>>,
     /// `paramRef`
-    #[serde(rename = "paramRef", skip_serializing_if = "wire::unset")]
     pub param_ref: Option<Box<ParamRef>>,
     /// `policyName`
-    #[serde(rename = "policyName", skip_serializing_if = "wire::unset")]
     pub policy_name: String,
     /// `validationActions`
-    #[serde(
-        rename = "validationActions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub validation_actions: Vec<String>,
 }
 
+wire_struct!(ValidatingAdmissionPolicyBindingSpec {
+    optional match_resources "matchResources",
+    optional param_ref "paramRef",
+    optional policy_name "policyName",
+    optional validation_actions "validationActions",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicySpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingAdmissionPolicySpec {
     /// `auditAnnotations`
-    #[serde(
-        rename = "auditAnnotations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub audit_annotations: Vec<AuditAnnotation>,
     /// `failurePolicy`
-    #[serde(rename = "failurePolicy", skip_serializing_if = "wire::unset")]
     pub failure_policy: Option<String>,
     /// `matchConditions`
-    #[serde(
-        rename = "matchConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_conditions: Vec<MatchCondition>,
     /// `matchConstraints`
-    #[serde(rename = "matchConstraints", skip_serializing_if = "wire::unset")]
     pub match_constraints: Option<Box<MatchResources>>,
     /// `paramKind`
-    #[serde(rename = "paramKind", skip_serializing_if = "wire::unset")]
     pub param_kind: Option<Box<ParamKind>>,
     /// `validations`
-    #[serde(
-        rename = "validations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub validations: Vec<Validation>,
     /// `variables`
-    #[serde(
-        rename = "variables",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub variables: Vec<Variable>,
 }
 
+wire_struct!(ValidatingAdmissionPolicySpec {
+    optional audit_annotations "auditAnnotations",
+    optional failure_policy "failurePolicy",
+    optional match_conditions "matchConditions",
+    optional match_constraints "matchConstraints",
+    optional param_kind "paramKind",
+    optional validations "validations",
+    optional variables "variables",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingAdmissionPolicyStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<crate::meta::v1::Condition>,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `typeChecking`
-    #[serde(rename = "typeChecking", skip_serializing_if = "wire::unset")]
     pub type_checking: Option<Box<TypeChecking>>,
 }
 
+wire_struct!(ValidatingAdmissionPolicyStatus {
+    optional conditions "conditions",
+    optional observed_generation "observedGeneration",
+    optional type_checking "typeChecking",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ValidatingWebhook`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingWebhook {
     /// `admissionReviewVersions`
-    #[serde(rename = "admissionReviewVersions", with = "wire::required_list")]
     pub admission_review_versions: Vec<String>,
     /// `clientConfig`
-    #[serde(rename = "clientConfig")]
     pub client_config: WebhookClientConfig,
     /// `failurePolicy`
-    #[serde(rename = "failurePolicy", skip_serializing_if = "wire::unset")]
     pub failure_policy: Option<String>,
     /// `matchConditions`
-    #[serde(
-        rename = "matchConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_conditions: Vec<MatchCondition>,
     /// `matchPolicy`
-    #[serde(rename = "matchPolicy", skip_serializing_if = "wire::unset")]
     pub match_policy: Option<String>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespaceSelector`
-    #[serde(rename = "namespaceSelector", skip_serializing_if = "wire::unset")]
     pub namespace_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `objectSelector`
-    #[serde(rename = "objectSelector", skip_serializing_if = "wire::unset")]
     pub object_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `rules`
-    #[serde(
-        rename = "rules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub rules: Vec<RuleWithOperations>,
     /// `sideEffects`
-    #[serde(rename = "sideEffects")]
     pub side_effects: Option<String>,
     /// `timeoutSeconds`
-    #[serde(rename = "timeoutSeconds", skip_serializing_if = "wire::unset")]
     pub timeout_seconds: Option<i32>,
 }
 
+wire_struct!(ValidatingWebhook {
+    filled admission_review_versions "admissionReviewVersions",
+    required client_config "clientConfig",
+    optional failure_policy "failurePolicy",
+    optional match_conditions "matchConditions",
+    optional match_policy "matchPolicy",
+    required name "name",
+    optional namespace_selector "namespaceSelector",
+    optional object_selector "objectSelector",
+    optional rules "rules",
+    required side_effects "sideEffects",
+    optional timeout_seconds "timeoutSeconds",
+});
+
 /// `io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidatingWebhookConfiguration {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `webhooks`
-    #[serde(
-        rename = "webhooks",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub webhooks: Vec<ValidatingWebhook>,
 }
+
+wire_struct!(ValidatingWebhookConfiguration {
+    required metadata "metadata",
+    optional webhooks "webhooks",
+});
 
 kind!(
     ValidatingWebhookConfiguration,
     "admissionregistration.k8s.io",
     "v1",
+    "admissionregistration.k8s.io/v1",
     "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration"
 );
 object!(ValidatingWebhookConfiguration, "validatingwebhookconfigurations", false);
 
 /// `io.k8s.api.admissionregistration.v1.Validation`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Validation {
     /// `expression`
-    #[serde(rename = "expression")]
     pub expression: String,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `messageExpression`
-    #[serde(rename = "messageExpression", skip_serializing_if = "wire::unset")]
     pub message_expression: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: Option<String>,
 }
 
+wire_struct!(Validation {
+    required expression "expression",
+    optional message "message",
+    optional message_expression "messageExpression",
+    optional reason "reason",
+});
+
 /// `io.k8s.api.admissionregistration.v1.Variable`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variable {
     /// `expression`
-    #[serde(rename = "expression")]
     pub expression: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(Variable {
+    required expression "expression",
+    required name "name",
+});
+
 /// `io.k8s.api.admissionregistration.v1.WebhookClientConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebhookClientConfig {
     /// `caBundle`
-    #[serde(rename = "caBundle", skip_serializing_if = "wire::unset")]
     pub ca_bundle: ByteString,
     /// `service`
-    #[serde(rename = "service", skip_serializing_if = "wire::unset")]
     pub service: Option<Box<ServiceReference>>,
     /// `url`
-    #[serde(rename = "url", skip_serializing_if = "wire::unset")]
     pub url: Option<String>,
 }
+
+wire_struct!(WebhookClientConfig {
+    optional ca_bundle "caBundle",
+    optional service "service",
+    optional url "url",
+});

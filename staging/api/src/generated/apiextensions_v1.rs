@@ -3,496 +3,490 @@
 use crate::prelude::*;
 
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceColumnDefinition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceColumnDefinition {
     /// `description`
-    #[serde(rename = "description", skip_serializing_if = "wire::unset")]
     pub description: String,
     /// `format`
-    #[serde(rename = "format", skip_serializing_if = "wire::unset")]
     pub format: String,
     /// `jsonPath`
-    #[serde(rename = "jsonPath")]
     pub json_path: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `priority`
-    #[serde(rename = "priority", skip_serializing_if = "wire::unset")]
     pub priority: i32,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(CustomResourceColumnDefinition {
+    optional description "description",
+    optional format "format",
+    required json_path "jsonPath",
+    required name "name",
+    optional priority "priority",
+    required type_ "type",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceConversion`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceConversion {
     /// `strategy`
-    #[serde(rename = "strategy")]
     pub strategy: String,
     /// `webhook`
-    #[serde(rename = "webhook", skip_serializing_if = "wire::unset")]
     pub webhook: Option<Box<WebhookConversion>>,
 }
 
+wire_struct!(CustomResourceConversion {
+    required strategy "strategy",
+    optional webhook "webhook",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinition {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: CustomResourceDefinitionSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: CustomResourceDefinitionStatus,
 }
+
+wire_struct!(CustomResourceDefinition {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     CustomResourceDefinition,
     "apiextensions.k8s.io",
     "v1",
+    "apiextensions.k8s.io/v1",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
 );
 object!(CustomResourceDefinition, "customresourcedefinitions", false);
 
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinitionCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(CustomResourceDefinitionCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional observed_generation "observedGeneration",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinitionNames {
     /// `categories`
-    #[serde(
-        rename = "categories",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub categories: Vec<String>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `listKind`
-    #[serde(rename = "listKind", skip_serializing_if = "wire::unset")]
     pub list_kind: String,
     /// `plural`
-    #[serde(rename = "plural")]
     pub plural: String,
     /// `shortNames`
-    #[serde(
-        rename = "shortNames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub short_names: Vec<String>,
     /// `singular`
-    #[serde(rename = "singular", skip_serializing_if = "wire::unset")]
     pub singular: String,
 }
 
+wire_struct!(CustomResourceDefinitionNames {
+    optional categories "categories",
+    required kind "kind",
+    optional list_kind "listKind",
+    required plural "plural",
+    optional short_names "shortNames",
+    optional singular "singular",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinitionSpec {
     /// `conversion`
-    #[serde(rename = "conversion", skip_serializing_if = "wire::unset")]
     pub conversion: Option<Box<CustomResourceConversion>>,
     /// `group`
-    #[serde(rename = "group")]
     pub group: String,
     /// `names`
-    #[serde(rename = "names")]
     pub names: CustomResourceDefinitionNames,
     /// `preserveUnknownFields`
-    #[serde(rename = "preserveUnknownFields", skip_serializing_if = "wire::unset")]
     pub preserve_unknown_fields: bool,
     /// `scope`
-    #[serde(rename = "scope")]
     pub scope: String,
     /// `versions`
-    #[serde(rename = "versions", with = "wire::required_list")]
     pub versions: Vec<CustomResourceDefinitionVersion>,
 }
 
+wire_struct!(CustomResourceDefinitionSpec {
+    optional conversion "conversion",
+    required group "group",
+    required names "names",
+    optional preserve_unknown_fields "preserveUnknownFields",
+    required scope "scope",
+    filled versions "versions",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinitionStatus {
     /// `acceptedNames`
-    #[serde(rename = "acceptedNames")]
     pub accepted_names: CustomResourceDefinitionNames,
     /// `conditions`
-    #[serde(rename = "conditions", with = "wire::required_list")]
     pub conditions: Vec<CustomResourceDefinitionCondition>,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `storedVersions`
-    #[serde(rename = "storedVersions", with = "wire::required_list")]
     pub stored_versions: Vec<String>,
 }
 
+wire_struct!(CustomResourceDefinitionStatus {
+    required accepted_names "acceptedNames",
+    filled conditions "conditions",
+    optional observed_generation "observedGeneration",
+    filled stored_versions "storedVersions",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceDefinitionVersion {
     /// `additionalPrinterColumns`
-    #[serde(
-        rename = "additionalPrinterColumns",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub additional_printer_columns: Vec<CustomResourceColumnDefinition>,
     /// `deprecated`
-    #[serde(rename = "deprecated", skip_serializing_if = "wire::unset")]
     pub deprecated: bool,
     /// `deprecationWarning`
-    #[serde(rename = "deprecationWarning", skip_serializing_if = "wire::unset")]
     pub deprecation_warning: Option<String>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `schema`
-    #[serde(rename = "schema", skip_serializing_if = "wire::unset")]
     pub schema: Option<Box<CustomResourceValidation>>,
     /// `selectableFields`
-    #[serde(
-        rename = "selectableFields",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub selectable_fields: Vec<SelectableField>,
     /// `served`
-    #[serde(rename = "served")]
     pub served: bool,
     /// `storage`
-    #[serde(rename = "storage")]
     pub storage: bool,
     /// `subresources`
-    #[serde(rename = "subresources", skip_serializing_if = "wire::unset")]
     pub subresources: Option<Box<CustomResourceSubresources>>,
 }
 
+wire_struct!(CustomResourceDefinitionVersion {
+    optional additional_printer_columns "additionalPrinterColumns",
+    optional deprecated "deprecated",
+    optional deprecation_warning "deprecationWarning",
+    required name "name",
+    optional schema "schema",
+    optional selectable_fields "selectableFields",
+    required served "served",
+    required storage "storage",
+    optional subresources "subresources",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceSubresourceScale {
     /// `labelSelectorPath`
-    #[serde(rename = "labelSelectorPath", skip_serializing_if = "wire::unset")]
     pub label_selector_path: Option<String>,
     /// `specReplicasPath`
-    #[serde(rename = "specReplicasPath")]
     pub spec_replicas_path: String,
     /// `statusReplicasPath`
-    #[serde(rename = "statusReplicasPath")]
     pub status_replicas_path: String,
 }
 
+wire_struct!(CustomResourceSubresourceScale {
+    optional label_selector_path "labelSelectorPath",
+    required spec_replicas_path "specReplicasPath",
+    required status_replicas_path "statusReplicasPath",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceSubresourceStatus {}
 
+wire_struct!(CustomResourceSubresourceStatus {});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceSubresources {
     /// `scale`
-    #[serde(rename = "scale", skip_serializing_if = "wire::unset")]
     pub scale: Option<Box<CustomResourceSubresourceScale>>,
     /// `status`
-    #[serde(rename = "status", skip_serializing_if = "wire::unset")]
     pub status: Option<Box<CustomResourceSubresourceStatus>>,
 }
 
+wire_struct!(CustomResourceSubresources {
+    optional scale "scale",
+    optional status "status",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomResourceValidation {
     /// `openAPIV3Schema`
-    #[serde(rename = "openAPIV3Schema", skip_serializing_if = "wire::unset")]
     pub open_apiv3_schema: Option<Box<JSONSchemaProps>>,
 }
 
+wire_struct!(CustomResourceValidation {
+    optional open_apiv3_schema "openAPIV3Schema",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ExternalDocumentation`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExternalDocumentation {
     /// `description`
-    #[serde(rename = "description", skip_serializing_if = "wire::unset")]
     pub description: String,
     /// `url`
-    #[serde(rename = "url", skip_serializing_if = "wire::unset")]
     pub url: String,
 }
 
+wire_struct!(ExternalDocumentation {
+    optional description "description",
+    optional url "url",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JSONSchemaProps {
     /// `$ref`
-    #[serde(rename = "$ref", skip_serializing_if = "wire::unset")]
     pub ref_: Option<String>,
     /// `$schema`
-    #[serde(rename = "$schema", skip_serializing_if = "wire::unset")]
     pub schema: String,
     /// `additionalItems`
-    #[serde(rename = "additionalItems", skip_serializing_if = "wire::unset")]
     pub additional_items: Option<Box<JSONSchemaPropsOrBool>>,
     /// `additionalProperties`
-    #[serde(rename = "additionalProperties", skip_serializing_if = "wire::unset")]
     pub additional_properties: Option<Box<JSONSchemaPropsOrBool>>,
     /// `allOf`
-    #[serde(
-        rename = "allOf",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub all_of: Vec<JSONSchemaProps>,
     /// `anyOf`
-    #[serde(
-        rename = "anyOf",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub any_of: Vec<JSONSchemaProps>,
     /// `default`
-    #[serde(rename = "default", skip_serializing_if = "wire::unset")]
     pub default: Option<Json>,
     /// `definitions`
-    #[serde(rename = "definitions", skip_serializing_if = "wire::unset")]
     pub definitions: Map<JSONSchemaProps>,
     /// `dependencies`
-    #[serde(rename = "dependencies", skip_serializing_if = "wire::unset")]
     pub dependencies: Map<JSONSchemaPropsOrStringArray>,
     /// `description`
-    #[serde(rename = "description", skip_serializing_if = "wire::unset")]
     pub description: String,
     /// `enum`
-    #[serde(
-        rename = "enum",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub enum_: Vec<Json>,
     /// `example`
-    #[serde(rename = "example", skip_serializing_if = "wire::unset")]
     pub example: Option<Json>,
     /// `exclusiveMaximum`
-    #[serde(rename = "exclusiveMaximum", skip_serializing_if = "wire::unset")]
     pub exclusive_maximum: bool,
     /// `exclusiveMinimum`
-    #[serde(rename = "exclusiveMinimum", skip_serializing_if = "wire::unset")]
     pub exclusive_minimum: bool,
     /// `externalDocs`
-    #[serde(rename = "externalDocs", skip_serializing_if = "wire::unset")]
     pub external_docs: Option<Box<ExternalDocumentation>>,
     /// `format`
-    #[serde(rename = "format", skip_serializing_if = "wire::unset")]
     pub format: String,
     /// `id`
-    #[serde(rename = "id", skip_serializing_if = "wire::unset")]
     pub id: String,
     /// `items`
-    #[serde(rename = "items", skip_serializing_if = "wire::unset")]
     pub items: Option<Box<JSONSchemaPropsOrArray>>,
     /// `maxItems`
-    #[serde(rename = "maxItems", skip_serializing_if = "wire::unset")]
     pub max_items: Option<i64>,
     /// `maxLength`
-    #[serde(rename = "maxLength", skip_serializing_if = "wire::unset")]
     pub max_length: Option<i64>,
     /// `maxProperties`
-    #[serde(rename = "maxProperties", skip_serializing_if = "wire::unset")]
     pub max_properties: Option<i64>,
     /// `maximum`
-    #[serde(rename = "maximum", skip_serializing_if = "wire::unset")]
     pub maximum: Option<f64>,
     /// `minItems`
-    #[serde(rename = "minItems", skip_serializing_if = "wire::unset")]
     pub min_items: Option<i64>,
     /// `minLength`
-    #[serde(rename = "minLength", skip_serializing_if = "wire::unset")]
     pub min_length: Option<i64>,
     /// `minProperties`
-    #[serde(rename = "minProperties", skip_serializing_if = "wire::unset")]
     pub min_properties: Option<i64>,
     /// `minimum`
-    #[serde(rename = "minimum", skip_serializing_if = "wire::unset")]
     pub minimum: Option<f64>,
     /// `multipleOf`
-    #[serde(rename = "multipleOf", skip_serializing_if = "wire::unset")]
     pub multiple_of: Option<f64>,
     /// `not`
-    #[serde(rename = "not", skip_serializing_if = "wire::unset")]
     pub not: Option<Box<JSONSchemaProps>>,
     /// `nullable`
-    #[serde(rename = "nullable", skip_serializing_if = "wire::unset")]
     pub nullable: bool,
     /// `oneOf`
-    #[serde(
-        rename = "oneOf",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub one_of: Vec<JSONSchemaProps>,
     /// `pattern`
-    #[serde(rename = "pattern", skip_serializing_if = "wire::unset")]
     pub pattern: String,
     /// `patternProperties`
-    #[serde(rename = "patternProperties", skip_serializing_if = "wire::unset")]
     pub pattern_properties: Map<JSONSchemaProps>,
     /// `properties`
-    #[serde(rename = "properties", skip_serializing_if = "wire::unset")]
     pub properties: Map<JSONSchemaProps>,
     /// `required`
-    #[serde(
-        rename = "required",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub required: Vec<String>,
     /// `title`
-    #[serde(rename = "title", skip_serializing_if = "wire::unset")]
     pub title: String,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
     /// `uniqueItems`
-    #[serde(rename = "uniqueItems", skip_serializing_if = "wire::unset")]
     pub unique_items: bool,
     /// `x-kubernetes-embedded-resource`
-    #[serde(rename = "x-kubernetes-embedded-resource", skip_serializing_if = "wire::unset")]
     pub x_kubernetes_embedded_resource: bool,
     /// `x-kubernetes-int-or-string`
-    #[serde(rename = "x-kubernetes-int-or-string", skip_serializing_if = "wire::unset")]
     pub x_kubernetes_int_or_string: bool,
     /// `x-kubernetes-list-map-keys`
-    #[serde(
-        rename = "x-kubernetes-list-map-keys",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub x_kubernetes_list_map_keys: Vec<String>,
     /// `x-kubernetes-list-type`
-    #[serde(rename = "x-kubernetes-list-type", skip_serializing_if = "wire::unset")]
     pub x_kubernetes_list_type: Option<String>,
     /// `x-kubernetes-map-type`
-    #[serde(rename = "x-kubernetes-map-type", skip_serializing_if = "wire::unset")]
     pub x_kubernetes_map_type: Option<String>,
     /// `x-kubernetes-preserve-unknown-fields`
-    #[serde(rename = "x-kubernetes-preserve-unknown-fields", skip_serializing_if = "wire::unset")]
     pub x_kubernetes_preserve_unknown_fields: Option<bool>,
     /// `x-kubernetes-validations`
-    #[serde(
-        rename = "x-kubernetes-validations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub x_kubernetes_validations: Vec<ValidationRule>,
 }
 
+wire_struct!(JSONSchemaProps {
+    optional ref_ "$ref",
+    optional schema "$schema",
+    optional additional_items "additionalItems",
+    optional additional_properties "additionalProperties",
+    optional all_of "allOf",
+    optional any_of "anyOf",
+    optional default "default",
+    optional definitions "definitions",
+    optional dependencies "dependencies",
+    optional description "description",
+    optional enum_ "enum",
+    optional example "example",
+    optional exclusive_maximum "exclusiveMaximum",
+    optional exclusive_minimum "exclusiveMinimum",
+    optional external_docs "externalDocs",
+    optional format "format",
+    optional id "id",
+    optional items "items",
+    optional max_items "maxItems",
+    optional max_length "maxLength",
+    optional max_properties "maxProperties",
+    optional maximum "maximum",
+    optional min_items "minItems",
+    optional min_length "minLength",
+    optional min_properties "minProperties",
+    optional minimum "minimum",
+    optional multiple_of "multipleOf",
+    optional not "not",
+    optional nullable "nullable",
+    optional one_of "oneOf",
+    optional pattern "pattern",
+    optional pattern_properties "patternProperties",
+    optional properties "properties",
+    optional required "required",
+    optional title "title",
+    optional type_ "type",
+    optional unique_items "uniqueItems",
+    optional x_kubernetes_embedded_resource "x-kubernetes-embedded-resource",
+    optional x_kubernetes_int_or_string "x-kubernetes-int-or-string",
+    optional x_kubernetes_list_map_keys "x-kubernetes-list-map-keys",
+    optional x_kubernetes_list_type "x-kubernetes-list-type",
+    optional x_kubernetes_map_type "x-kubernetes-map-type",
+    optional x_kubernetes_preserve_unknown_fields "x-kubernetes-preserve-unknown-fields",
+    optional x_kubernetes_validations "x-kubernetes-validations",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.SelectableField`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelectableField {
     /// `jsonPath`
-    #[serde(rename = "jsonPath")]
     pub json_path: String,
 }
 
+wire_struct!(SelectableField {
+    required json_path "jsonPath",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceReference {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace")]
     pub namespace: String,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: Option<String>,
     /// `port`
-    #[serde(rename = "port", skip_serializing_if = "wire::unset")]
     pub port: Option<i32>,
 }
 
+wire_struct!(ServiceReference {
+    required name "name",
+    required namespace "namespace",
+    optional path "path",
+    optional port "port",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValidationRule {
     /// `fieldPath`
-    #[serde(rename = "fieldPath", skip_serializing_if = "wire::unset")]
     pub field_path: String,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `messageExpression`
-    #[serde(rename = "messageExpression", skip_serializing_if = "wire::unset")]
     pub message_expression: String,
     /// `optionalOldSelf`
-    #[serde(rename = "optionalOldSelf", skip_serializing_if = "wire::unset")]
     pub optional_old_self: Option<bool>,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: Option<String>,
     /// `rule`
-    #[serde(rename = "rule")]
     pub rule: String,
 }
 
+wire_struct!(ValidationRule {
+    optional field_path "fieldPath",
+    optional message "message",
+    optional message_expression "messageExpression",
+    optional optional_old_self "optionalOldSelf",
+    optional reason "reason",
+    required rule "rule",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebhookClientConfig {
     /// `caBundle`
-    #[serde(rename = "caBundle", skip_serializing_if = "wire::unset")]
     pub ca_bundle: ByteString,
     /// `service`
-    #[serde(rename = "service", skip_serializing_if = "wire::unset")]
     pub service: Option<Box<ServiceReference>>,
     /// `url`
-    #[serde(rename = "url", skip_serializing_if = "wire::unset")]
     pub url: Option<String>,
 }
 
+wire_struct!(WebhookClientConfig {
+    optional ca_bundle "caBundle",
+    optional service "service",
+    optional url "url",
+});
+
 /// `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookConversion`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebhookConversion {
     /// `clientConfig`
-    #[serde(rename = "clientConfig", skip_serializing_if = "wire::unset")]
     pub client_config: Option<Box<WebhookClientConfig>>,
     /// `conversionReviewVersions`
-    #[serde(rename = "conversionReviewVersions", with = "wire::required_list")]
     pub conversion_review_versions: Vec<String>,
 }
+
+wire_struct!(WebhookConversion {
+    optional client_config "clientConfig",
+    filled conversion_review_versions "conversionReviewVersions",
+});

@@ -3,100 +3,107 @@
 use crate::prelude::*;
 
 /// `io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIService {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: APIServiceSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: APIServiceStatus,
 }
+
+wire_struct!(APIService {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     APIService,
     "apiregistration.k8s.io",
     "v1",
+    "apiregistration.k8s.io/v1",
     "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService"
 );
 object!(APIService, "apiservices", false);
 
 /// `io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIServiceCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(APIServiceCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIServiceSpec {
     /// `caBundle`
-    #[serde(rename = "caBundle", skip_serializing_if = "wire::unset")]
     pub ca_bundle: ByteString,
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `groupPriorityMinimum`
-    #[serde(rename = "groupPriorityMinimum")]
     pub group_priority_minimum: i32,
     /// `insecureSkipTLSVerify`
-    #[serde(rename = "insecureSkipTLSVerify", skip_serializing_if = "wire::unset")]
     pub insecure_skip_tls_verify: bool,
     /// `service`
-    #[serde(rename = "service", skip_serializing_if = "wire::unset")]
     pub service: Option<Box<ServiceReference>>,
     /// `version`
-    #[serde(rename = "version", skip_serializing_if = "wire::unset")]
     pub version: String,
     /// `versionPriority`
-    #[serde(rename = "versionPriority")]
     pub version_priority: i32,
 }
 
+wire_struct!(APIServiceSpec {
+    optional ca_bundle "caBundle",
+    optional group "group",
+    required group_priority_minimum "groupPriorityMinimum",
+    optional insecure_skip_tls_verify "insecureSkipTLSVerify",
+    optional service "service",
+    optional version "version",
+    required version_priority "versionPriority",
+});
+
 /// `io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIServiceStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<APIServiceCondition>,
 }
 
+wire_struct!(APIServiceStatus {
+    optional conditions "conditions",
+});
+
 /// `io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceReference {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `port`
-    #[serde(rename = "port", skip_serializing_if = "wire::unset")]
     pub port: Option<i32>,
 }
+
+wire_struct!(ServiceReference {
+    optional name "name",
+    optional namespace "namespace",
+    optional port "port",
+});

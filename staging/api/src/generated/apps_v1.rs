@@ -3,536 +3,567 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.apps.v1.ControllerRevision`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ControllerRevision {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `data`
-    #[serde(rename = "data")]
     pub data: Option<RawExtension>,
     /// `revision`
-    #[serde(rename = "revision")]
     pub revision: i64,
 }
+
+wire_struct!(ControllerRevision {
+    required metadata "metadata",
+    required data "data",
+    required revision "revision",
+});
 
 kind!(
     ControllerRevision,
     "apps",
     "v1",
+    "apps/v1",
     "io.k8s.api.apps.v1.ControllerRevision"
 );
 object!(ControllerRevision, "controllerrevisions", true);
 
 /// `io.k8s.api.apps.v1.DaemonSet`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSet {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: DaemonSetSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: DaemonSetStatus,
 }
 
-kind!(DaemonSet, "apps", "v1", "io.k8s.api.apps.v1.DaemonSet");
+wire_struct!(DaemonSet {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(DaemonSet, "apps", "v1", "apps/v1", "io.k8s.api.apps.v1.DaemonSet");
 object!(DaemonSet, "daemonsets", true);
 
 /// `io.k8s.api.apps.v1.DaemonSetCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSetCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(DaemonSetCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.DaemonSetSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSetSpec {
     /// `minReadySeconds`
-    #[serde(rename = "minReadySeconds", skip_serializing_if = "wire::unset")]
     pub min_ready_seconds: i32,
     /// `revisionHistoryLimit`
-    #[serde(rename = "revisionHistoryLimit", skip_serializing_if = "wire::unset")]
     pub revision_history_limit: Option<i32>,
     /// `selector`
-    #[serde(rename = "selector")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `template`
-    #[serde(rename = "template")]
     pub template: crate::core::v1::PodTemplateSpec,
     /// `updateStrategy`
-    #[serde(rename = "updateStrategy")]
     pub update_strategy: DaemonSetUpdateStrategy,
 }
 
+wire_struct!(DaemonSetSpec {
+    optional min_ready_seconds "minReadySeconds",
+    optional revision_history_limit "revisionHistoryLimit",
+    required selector "selector",
+    required template "template",
+    required update_strategy "updateStrategy",
+});
+
 /// `io.k8s.api.apps.v1.DaemonSetStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSetStatus {
     /// `collisionCount`
-    #[serde(rename = "collisionCount", skip_serializing_if = "wire::unset")]
     pub collision_count: Option<i32>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<DaemonSetCondition>,
     /// `currentNumberScheduled`
-    #[serde(rename = "currentNumberScheduled")]
     pub current_number_scheduled: i32,
     /// `desiredNumberScheduled`
-    #[serde(rename = "desiredNumberScheduled")]
     pub desired_number_scheduled: i32,
     /// `numberAvailable`
-    #[serde(rename = "numberAvailable", skip_serializing_if = "wire::unset")]
     pub number_available: i32,
     /// `numberMisscheduled`
-    #[serde(rename = "numberMisscheduled")]
     pub number_misscheduled: i32,
     /// `numberReady`
-    #[serde(rename = "numberReady")]
     pub number_ready: i32,
     /// `numberUnavailable`
-    #[serde(rename = "numberUnavailable", skip_serializing_if = "wire::unset")]
     pub number_unavailable: i32,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `updatedNumberScheduled`
-    #[serde(rename = "updatedNumberScheduled", skip_serializing_if = "wire::unset")]
     pub updated_number_scheduled: i32,
 }
 
+wire_struct!(DaemonSetStatus {
+    optional collision_count "collisionCount",
+    optional conditions "conditions",
+    required current_number_scheduled "currentNumberScheduled",
+    required desired_number_scheduled "desiredNumberScheduled",
+    optional number_available "numberAvailable",
+    required number_misscheduled "numberMisscheduled",
+    required number_ready "numberReady",
+    optional number_unavailable "numberUnavailable",
+    optional observed_generation "observedGeneration",
+    optional updated_number_scheduled "updatedNumberScheduled",
+});
+
 /// `io.k8s.api.apps.v1.DaemonSetUpdateStrategy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSetUpdateStrategy {
     /// `rollingUpdate`
-    #[serde(rename = "rollingUpdate", skip_serializing_if = "wire::unset")]
     pub rolling_update: Option<Box<RollingUpdateDaemonSet>>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
+wire_struct!(DaemonSetUpdateStrategy {
+    optional rolling_update "rollingUpdate",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.Deployment`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deployment {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: DeploymentSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: DeploymentStatus,
 }
 
-kind!(Deployment, "apps", "v1", "io.k8s.api.apps.v1.Deployment");
+wire_struct!(Deployment {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Deployment, "apps", "v1", "apps/v1", "io.k8s.api.apps.v1.Deployment");
 object!(Deployment, "deployments", true);
 
 /// `io.k8s.api.apps.v1.DeploymentCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `lastUpdateTime`
-    #[serde(rename = "lastUpdateTime")]
     pub last_update_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(DeploymentCondition {
+    required last_transition_time "lastTransitionTime",
+    required last_update_time "lastUpdateTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.DeploymentSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentSpec {
     /// `minReadySeconds`
-    #[serde(rename = "minReadySeconds", skip_serializing_if = "wire::unset")]
     pub min_ready_seconds: i32,
     /// `paused`
-    #[serde(rename = "paused", skip_serializing_if = "wire::unset")]
     pub paused: bool,
     /// `progressDeadlineSeconds`
-    #[serde(rename = "progressDeadlineSeconds", skip_serializing_if = "wire::unset")]
     pub progress_deadline_seconds: Option<i32>,
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: Option<i32>,
     /// `revisionHistoryLimit`
-    #[serde(rename = "revisionHistoryLimit", skip_serializing_if = "wire::unset")]
     pub revision_history_limit: Option<i32>,
     /// `selector`
-    #[serde(rename = "selector")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `strategy`
-    #[serde(rename = "strategy")]
     pub strategy: DeploymentStrategy,
     /// `template`
-    #[serde(rename = "template")]
     pub template: crate::core::v1::PodTemplateSpec,
 }
 
+wire_struct!(DeploymentSpec {
+    optional min_ready_seconds "minReadySeconds",
+    optional paused "paused",
+    optional progress_deadline_seconds "progressDeadlineSeconds",
+    optional replicas "replicas",
+    optional revision_history_limit "revisionHistoryLimit",
+    required selector "selector",
+    required strategy "strategy",
+    required template "template",
+});
+
 /// `io.k8s.api.apps.v1.DeploymentStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentStatus {
     /// `availableReplicas`
-    #[serde(rename = "availableReplicas", skip_serializing_if = "wire::unset")]
     pub available_replicas: i32,
     /// `collisionCount`
-    #[serde(rename = "collisionCount", skip_serializing_if = "wire::unset")]
     pub collision_count: Option<i32>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<DeploymentCondition>,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `readyReplicas`
-    #[serde(rename = "readyReplicas", skip_serializing_if = "wire::unset")]
     pub ready_replicas: i32,
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: i32,
     /// `terminatingReplicas`
-    #[serde(rename = "terminatingReplicas", skip_serializing_if = "wire::unset")]
     pub terminating_replicas: Option<i32>,
     /// `unavailableReplicas`
-    #[serde(rename = "unavailableReplicas", skip_serializing_if = "wire::unset")]
     pub unavailable_replicas: i32,
     /// `updatedReplicas`
-    #[serde(rename = "updatedReplicas", skip_serializing_if = "wire::unset")]
     pub updated_replicas: i32,
 }
 
+wire_struct!(DeploymentStatus {
+    optional available_replicas "availableReplicas",
+    optional collision_count "collisionCount",
+    optional conditions "conditions",
+    optional observed_generation "observedGeneration",
+    optional ready_replicas "readyReplicas",
+    optional replicas "replicas",
+    optional terminating_replicas "terminatingReplicas",
+    optional unavailable_replicas "unavailableReplicas",
+    optional updated_replicas "updatedReplicas",
+});
+
 /// `io.k8s.api.apps.v1.DeploymentStrategy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentStrategy {
     /// `rollingUpdate`
-    #[serde(rename = "rollingUpdate", skip_serializing_if = "wire::unset")]
     pub rolling_update: Option<Box<RollingUpdateDeployment>>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
+wire_struct!(DeploymentStrategy {
+    optional rolling_update "rollingUpdate",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.ReplicaSet`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaSet {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ReplicaSetSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ReplicaSetStatus,
 }
 
-kind!(ReplicaSet, "apps", "v1", "io.k8s.api.apps.v1.ReplicaSet");
+wire_struct!(ReplicaSet {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(ReplicaSet, "apps", "v1", "apps/v1", "io.k8s.api.apps.v1.ReplicaSet");
 object!(ReplicaSet, "replicasets", true);
 
 /// `io.k8s.api.apps.v1.ReplicaSetCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaSetCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(ReplicaSetCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.ReplicaSetSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaSetSpec {
     /// `minReadySeconds`
-    #[serde(rename = "minReadySeconds", skip_serializing_if = "wire::unset")]
     pub min_ready_seconds: i32,
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: Option<i32>,
     /// `selector`
-    #[serde(rename = "selector")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `template`
-    #[serde(rename = "template")]
     pub template: crate::core::v1::PodTemplateSpec,
 }
 
+wire_struct!(ReplicaSetSpec {
+    optional min_ready_seconds "minReadySeconds",
+    optional replicas "replicas",
+    required selector "selector",
+    required template "template",
+});
+
 /// `io.k8s.api.apps.v1.ReplicaSetStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaSetStatus {
     /// `availableReplicas`
-    #[serde(rename = "availableReplicas", skip_serializing_if = "wire::unset")]
     pub available_replicas: i32,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<ReplicaSetCondition>,
     /// `fullyLabeledReplicas`
-    #[serde(rename = "fullyLabeledReplicas", skip_serializing_if = "wire::unset")]
     pub fully_labeled_replicas: i32,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `readyReplicas`
-    #[serde(rename = "readyReplicas", skip_serializing_if = "wire::unset")]
     pub ready_replicas: i32,
     /// `replicas`
-    #[serde(rename = "replicas")]
     pub replicas: i32,
     /// `terminatingReplicas`
-    #[serde(rename = "terminatingReplicas", skip_serializing_if = "wire::unset")]
     pub terminating_replicas: Option<i32>,
 }
 
+wire_struct!(ReplicaSetStatus {
+    optional available_replicas "availableReplicas",
+    optional conditions "conditions",
+    optional fully_labeled_replicas "fullyLabeledReplicas",
+    optional observed_generation "observedGeneration",
+    optional ready_replicas "readyReplicas",
+    required replicas "replicas",
+    optional terminating_replicas "terminatingReplicas",
+});
+
 /// `io.k8s.api.apps.v1.RollingUpdateDaemonSet`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RollingUpdateDaemonSet {
     /// `maxSurge`
-    #[serde(rename = "maxSurge", skip_serializing_if = "wire::unset")]
     pub max_surge: Option<IntOrString>,
     /// `maxUnavailable`
-    #[serde(rename = "maxUnavailable", skip_serializing_if = "wire::unset")]
     pub max_unavailable: Option<IntOrString>,
 }
+
+wire_struct!(RollingUpdateDaemonSet {
+    optional max_surge "maxSurge",
+    optional max_unavailable "maxUnavailable",
+});
 
 /// `io.k8s.api.apps.v1.RollingUpdateDeployment`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RollingUpdateDeployment {
     /// `maxSurge`
-    #[serde(rename = "maxSurge", skip_serializing_if = "wire::unset")]
     pub max_surge: Option<IntOrString>,
     /// `maxUnavailable`
-    #[serde(rename = "maxUnavailable", skip_serializing_if = "wire::unset")]
     pub max_unavailable: Option<IntOrString>,
 }
 
+wire_struct!(RollingUpdateDeployment {
+    optional max_surge "maxSurge",
+    optional max_unavailable "maxUnavailable",
+});
+
 /// `io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RollingUpdateStatefulSetStrategy {
     /// `maxUnavailable`
-    #[serde(rename = "maxUnavailable", skip_serializing_if = "wire::unset")]
     pub max_unavailable: Option<IntOrString>,
     /// `partition`
-    #[serde(rename = "partition", skip_serializing_if = "wire::unset")]
     pub partition: Option<i32>,
 }
 
+wire_struct!(RollingUpdateStatefulSetStrategy {
+    optional max_unavailable "maxUnavailable",
+    optional partition "partition",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSet`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSet {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: StatefulSetSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: StatefulSetStatus,
 }
 
-kind!(StatefulSet, "apps", "v1", "io.k8s.api.apps.v1.StatefulSet");
+wire_struct!(StatefulSet {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(StatefulSet, "apps", "v1", "apps/v1", "io.k8s.api.apps.v1.StatefulSet");
 object!(StatefulSet, "statefulsets", true);
 
 /// `io.k8s.api.apps.v1.StatefulSetCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(StatefulSetCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSetOrdinals`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetOrdinals {
     /// `start`
-    #[serde(rename = "start")]
     pub start: i32,
 }
 
+wire_struct!(StatefulSetOrdinals {
+    required start "start",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetPersistentVolumeClaimRetentionPolicy {
     /// `whenDeleted`
-    #[serde(rename = "whenDeleted", skip_serializing_if = "wire::unset")]
     pub when_deleted: String,
     /// `whenScaled`
-    #[serde(rename = "whenScaled", skip_serializing_if = "wire::unset")]
     pub when_scaled: String,
 }
 
+wire_struct!(StatefulSetPersistentVolumeClaimRetentionPolicy {
+    optional when_deleted "whenDeleted",
+    optional when_scaled "whenScaled",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSetSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetSpec {
     /// `minReadySeconds`
-    #[serde(rename = "minReadySeconds", skip_serializing_if = "wire::unset")]
     pub min_ready_seconds: i32,
     /// `ordinals`
-    #[serde(rename = "ordinals", skip_serializing_if = "wire::unset")]
     pub ordinals: Option<Box<StatefulSetOrdinals>>,
     /// `persistentVolumeClaimRetentionPolicy`
-    #[serde(rename = "persistentVolumeClaimRetentionPolicy", skip_serializing_if = "wire::unset")]
     pub persistent_volume_claim_retention_policy: Option<Box<StatefulSetPersistentVolumeClaimRetentionPolicy>>,
     /// `podManagementPolicy`
-    #[serde(rename = "podManagementPolicy", skip_serializing_if = "wire::unset")]
     pub pod_management_policy: String,
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: Option<i32>,
     /// `revisionHistoryLimit`
-    #[serde(rename = "revisionHistoryLimit", skip_serializing_if = "wire::unset")]
     pub revision_history_limit: Option<i32>,
     /// `selector`
-    #[serde(rename = "selector")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `serviceName`
-    #[serde(rename = "serviceName")]
     pub service_name: String,
     /// `template`
-    #[serde(rename = "template")]
     pub template: crate::core::v1::PodTemplateSpec,
     /// `updateStrategy`
-    #[serde(rename = "updateStrategy")]
     pub update_strategy: StatefulSetUpdateStrategy,
     /// `volumeClaimTemplates`
-    #[serde(
-        rename = "volumeClaimTemplates",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_claim_templates: Vec<crate::core::v1::PersistentVolumeClaim>,
 }
 
+wire_struct!(StatefulSetSpec {
+    optional min_ready_seconds "minReadySeconds",
+    optional ordinals "ordinals",
+    optional persistent_volume_claim_retention_policy "persistentVolumeClaimRetentionPolicy",
+    optional pod_management_policy "podManagementPolicy",
+    optional replicas "replicas",
+    optional revision_history_limit "revisionHistoryLimit",
+    required selector "selector",
+    required service_name "serviceName",
+    required template "template",
+    required update_strategy "updateStrategy",
+    optional volume_claim_templates "volumeClaimTemplates",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSetStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetStatus {
     /// `availableReplicas`
-    #[serde(rename = "availableReplicas")]
     pub available_replicas: i32,
     /// `collisionCount`
-    #[serde(rename = "collisionCount", skip_serializing_if = "wire::unset")]
     pub collision_count: Option<i32>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<StatefulSetCondition>,
     /// `currentReplicas`
-    #[serde(rename = "currentReplicas", skip_serializing_if = "wire::unset")]
     pub current_replicas: i32,
     /// `currentRevision`
-    #[serde(rename = "currentRevision", skip_serializing_if = "wire::unset")]
     pub current_revision: String,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `readyReplicas`
-    #[serde(rename = "readyReplicas", skip_serializing_if = "wire::unset")]
     pub ready_replicas: i32,
     /// `replicas`
-    #[serde(rename = "replicas")]
     pub replicas: i32,
     /// `updateRevision`
-    #[serde(rename = "updateRevision", skip_serializing_if = "wire::unset")]
     pub update_revision: String,
     /// `updatedReplicas`
-    #[serde(rename = "updatedReplicas", skip_serializing_if = "wire::unset")]
     pub updated_replicas: i32,
 }
 
+wire_struct!(StatefulSetStatus {
+    required available_replicas "availableReplicas",
+    optional collision_count "collisionCount",
+    optional conditions "conditions",
+    optional current_replicas "currentReplicas",
+    optional current_revision "currentRevision",
+    optional observed_generation "observedGeneration",
+    optional ready_replicas "readyReplicas",
+    required replicas "replicas",
+    optional update_revision "updateRevision",
+    optional updated_replicas "updatedReplicas",
+});
+
 /// `io.k8s.api.apps.v1.StatefulSetUpdateStrategy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetUpdateStrategy {
     /// `rollingUpdate`
-    #[serde(rename = "rollingUpdate", skip_serializing_if = "wire::unset")]
     pub rolling_update: Option<Box<RollingUpdateStatefulSetStrategy>>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
+
+wire_struct!(StatefulSetUpdateStrategy {
+    optional rolling_update "rollingUpdate",
+    optional type_ "type",
+});

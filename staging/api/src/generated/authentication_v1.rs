@@ -3,181 +3,192 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.authentication.v1.BoundObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BoundObjectReference {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `kind`
-    #[serde(rename = "kind", skip_serializing_if = "wire::unset")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
 }
 
+wire_struct!(BoundObjectReference {
+    optional api_version "apiVersion",
+    optional kind "kind",
+    optional name "name",
+    optional uid "uid",
+});
+
 /// `io.k8s.api.authentication.v1.SelfSubjectReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `status`
-    #[serde(rename = "status")]
     pub status: SelfSubjectReviewStatus,
 }
+
+wire_struct!(SelfSubjectReview {
+    required metadata "metadata",
+    required status "status",
+});
 
 kind!(
     SelfSubjectReview,
     "authentication.k8s.io",
     "v1",
+    "authentication.k8s.io/v1",
     "io.k8s.api.authentication.v1.SelfSubjectReview"
 );
 object!(SelfSubjectReview, "selfsubjectreviews", false);
 
 /// `io.k8s.api.authentication.v1.SelfSubjectReviewStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectReviewStatus {
     /// `userInfo`
-    #[serde(rename = "userInfo")]
     pub user_info: UserInfo,
 }
 
+wire_struct!(SelfSubjectReviewStatus {
+    required user_info "userInfo",
+});
+
 /// `io.k8s.api.authentication.v1.TokenRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequest {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: TokenRequestSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: TokenRequestStatus,
 }
+
+wire_struct!(TokenRequest {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     TokenRequest,
     "authentication.k8s.io",
     "v1",
+    "authentication.k8s.io/v1",
     "io.k8s.api.authentication.v1.TokenRequest"
 );
 has_metadata!(TokenRequest);
 
 /// `io.k8s.api.authentication.v1.TokenRequestSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequestSpec {
     /// `audiences`
-    #[serde(rename = "audiences", with = "wire::required_list")]
     pub audiences: Vec<String>,
     /// `boundObjectRef`
-    #[serde(rename = "boundObjectRef")]
     pub bound_object_ref: Option<Box<BoundObjectReference>>,
     /// `expirationSeconds`
-    #[serde(rename = "expirationSeconds")]
     pub expiration_seconds: Option<i64>,
 }
 
+wire_struct!(TokenRequestSpec {
+    filled audiences "audiences",
+    required bound_object_ref "boundObjectRef",
+    required expiration_seconds "expirationSeconds",
+});
+
 /// `io.k8s.api.authentication.v1.TokenRequestStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequestStatus {
     /// `expirationTimestamp`
-    #[serde(rename = "expirationTimestamp")]
     pub expiration_timestamp: Option<Time>,
     /// `token`
-    #[serde(rename = "token")]
     pub token: String,
 }
 
+wire_struct!(TokenRequestStatus {
+    required expiration_timestamp "expirationTimestamp",
+    required token "token",
+});
+
 /// `io.k8s.api.authentication.v1.TokenReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: TokenReviewSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: TokenReviewStatus,
 }
+
+wire_struct!(TokenReview {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     TokenReview,
     "authentication.k8s.io",
     "v1",
+    "authentication.k8s.io/v1",
     "io.k8s.api.authentication.v1.TokenReview"
 );
 object!(TokenReview, "tokenreviews", false);
 
 /// `io.k8s.api.authentication.v1.TokenReviewSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenReviewSpec {
     /// `audiences`
-    #[serde(
-        rename = "audiences",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub audiences: Vec<String>,
     /// `token`
-    #[serde(rename = "token", skip_serializing_if = "wire::unset")]
     pub token: String,
 }
 
+wire_struct!(TokenReviewSpec {
+    optional audiences "audiences",
+    optional token "token",
+});
+
 /// `io.k8s.api.authentication.v1.TokenReviewStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenReviewStatus {
     /// `audiences`
-    #[serde(
-        rename = "audiences",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub audiences: Vec<String>,
     /// `authenticated`
-    #[serde(rename = "authenticated", skip_serializing_if = "wire::unset")]
     pub authenticated: bool,
     /// `error`
-    #[serde(rename = "error", skip_serializing_if = "wire::unset")]
     pub error: String,
     /// `user`
-    #[serde(rename = "user")]
     pub user: UserInfo,
 }
 
+wire_struct!(TokenReviewStatus {
+    optional audiences "audiences",
+    optional authenticated "authenticated",
+    optional error "error",
+    required user "user",
+});
+
 /// `io.k8s.api.authentication.v1.UserInfo`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserInfo {
     /// `extra`
-    #[serde(rename = "extra", skip_serializing_if = "wire::unset")]
     pub extra: Map<Vec<String>>,
     /// `groups`
-    #[serde(
-        rename = "groups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub groups: Vec<String>,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
     /// `username`
-    #[serde(rename = "username", skip_serializing_if = "wire::unset")]
     pub username: String,
 }
+
+wire_struct!(UserInfo {
+    optional extra "extra",
+    optional groups "groups",
+    optional uid "uid",
+    optional username "username",
+});

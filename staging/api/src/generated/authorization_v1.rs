@@ -3,301 +3,307 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.authorization.v1.FieldSelectorAttributes`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldSelectorAttributes {
     /// `rawSelector`
-    #[serde(rename = "rawSelector", skip_serializing_if = "wire::unset")]
     pub raw_selector: String,
     /// `requirements`
-    #[serde(
-        rename = "requirements",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub requirements: Vec<crate::meta::v1::FieldSelectorRequirement>,
 }
 
+wire_struct!(FieldSelectorAttributes {
+    optional raw_selector "rawSelector",
+    optional requirements "requirements",
+});
+
 /// `io.k8s.api.authorization.v1.LabelSelectorAttributes`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelSelectorAttributes {
     /// `rawSelector`
-    #[serde(rename = "rawSelector", skip_serializing_if = "wire::unset")]
     pub raw_selector: String,
     /// `requirements`
-    #[serde(
-        rename = "requirements",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub requirements: Vec<crate::meta::v1::LabelSelectorRequirement>,
 }
 
+wire_struct!(LabelSelectorAttributes {
+    optional raw_selector "rawSelector",
+    optional requirements "requirements",
+});
+
 /// `io.k8s.api.authorization.v1.LocalSubjectAccessReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocalSubjectAccessReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: SubjectAccessReviewSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: SubjectAccessReviewStatus,
 }
+
+wire_struct!(LocalSubjectAccessReview {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     LocalSubjectAccessReview,
     "authorization.k8s.io",
     "v1",
+    "authorization.k8s.io/v1",
     "io.k8s.api.authorization.v1.LocalSubjectAccessReview"
 );
 object!(LocalSubjectAccessReview, "localsubjectaccessreviews", true);
 
 /// `io.k8s.api.authorization.v1.NonResourceAttributes`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NonResourceAttributes {
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: String,
     /// `verb`
-    #[serde(rename = "verb", skip_serializing_if = "wire::unset")]
     pub verb: String,
 }
 
+wire_struct!(NonResourceAttributes {
+    optional path "path",
+    optional verb "verb",
+});
+
 /// `io.k8s.api.authorization.v1.NonResourceRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NonResourceRule {
     /// `nonResourceURLs`
-    #[serde(
-        rename = "nonResourceURLs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub non_resource_urls: Vec<String>,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
 }
 
+wire_struct!(NonResourceRule {
+    optional non_resource_urls "nonResourceURLs",
+    filled verbs "verbs",
+});
+
 /// `io.k8s.api.authorization.v1.ResourceAttributes`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceAttributes {
     /// `fieldSelector`
-    #[serde(rename = "fieldSelector", skip_serializing_if = "wire::unset")]
     pub field_selector: Option<Box<FieldSelectorAttributes>>,
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `labelSelector`
-    #[serde(rename = "labelSelector", skip_serializing_if = "wire::unset")]
     pub label_selector: Option<Box<LabelSelectorAttributes>>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `resource`
-    #[serde(rename = "resource", skip_serializing_if = "wire::unset")]
     pub resource: String,
     /// `subresource`
-    #[serde(rename = "subresource", skip_serializing_if = "wire::unset")]
     pub subresource: String,
     /// `verb`
-    #[serde(rename = "verb", skip_serializing_if = "wire::unset")]
     pub verb: String,
     /// `version`
-    #[serde(rename = "version", skip_serializing_if = "wire::unset")]
     pub version: String,
 }
 
+wire_struct!(ResourceAttributes {
+    optional field_selector "fieldSelector",
+    optional group "group",
+    optional label_selector "labelSelector",
+    optional name "name",
+    optional namespace "namespace",
+    optional resource "resource",
+    optional subresource "subresource",
+    optional verb "verb",
+    optional version "version",
+});
+
 /// `io.k8s.api.authorization.v1.ResourceRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceRule {
     /// `apiGroups`
-    #[serde(
-        rename = "apiGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_groups: Vec<String>,
     /// `resourceNames`
-    #[serde(
-        rename = "resourceNames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_names: Vec<String>,
     /// `resources`
-    #[serde(
-        rename = "resources",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resources: Vec<String>,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
 }
 
+wire_struct!(ResourceRule {
+    optional api_groups "apiGroups",
+    optional resource_names "resourceNames",
+    optional resources "resources",
+    filled verbs "verbs",
+});
+
 /// `io.k8s.api.authorization.v1.SelfSubjectAccessReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectAccessReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: SelfSubjectAccessReviewSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: SubjectAccessReviewStatus,
 }
+
+wire_struct!(SelfSubjectAccessReview {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     SelfSubjectAccessReview,
     "authorization.k8s.io",
     "v1",
+    "authorization.k8s.io/v1",
     "io.k8s.api.authorization.v1.SelfSubjectAccessReview"
 );
 object!(SelfSubjectAccessReview, "selfsubjectaccessreviews", false);
 
 /// `io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectAccessReviewSpec {
     /// `nonResourceAttributes`
-    #[serde(rename = "nonResourceAttributes", skip_serializing_if = "wire::unset")]
     pub non_resource_attributes: Option<Box<NonResourceAttributes>>,
     /// `resourceAttributes`
-    #[serde(rename = "resourceAttributes", skip_serializing_if = "wire::unset")]
     pub resource_attributes: Option<Box<ResourceAttributes>>,
 }
 
+wire_struct!(SelfSubjectAccessReviewSpec {
+    optional non_resource_attributes "nonResourceAttributes",
+    optional resource_attributes "resourceAttributes",
+});
+
 /// `io.k8s.api.authorization.v1.SelfSubjectRulesReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectRulesReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: SelfSubjectRulesReviewSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: SubjectRulesReviewStatus,
 }
+
+wire_struct!(SelfSubjectRulesReview {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     SelfSubjectRulesReview,
     "authorization.k8s.io",
     "v1",
+    "authorization.k8s.io/v1",
     "io.k8s.api.authorization.v1.SelfSubjectRulesReview"
 );
 object!(SelfSubjectRulesReview, "selfsubjectrulesreviews", false);
 
 /// `io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfSubjectRulesReviewSpec {
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
 }
 
+wire_struct!(SelfSubjectRulesReviewSpec {
+    optional namespace "namespace",
+});
+
 /// `io.k8s.api.authorization.v1.SubjectAccessReview`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubjectAccessReview {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: SubjectAccessReviewSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: SubjectAccessReviewStatus,
 }
+
+wire_struct!(SubjectAccessReview {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     SubjectAccessReview,
     "authorization.k8s.io",
     "v1",
+    "authorization.k8s.io/v1",
     "io.k8s.api.authorization.v1.SubjectAccessReview"
 );
 object!(SubjectAccessReview, "subjectaccessreviews", false);
 
 /// `io.k8s.api.authorization.v1.SubjectAccessReviewSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubjectAccessReviewSpec {
     /// `extra`
-    #[serde(rename = "extra", skip_serializing_if = "wire::unset")]
     pub extra: Map<Vec<String>>,
     /// `groups`
-    #[serde(
-        rename = "groups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub groups: Vec<String>,
     /// `nonResourceAttributes`
-    #[serde(rename = "nonResourceAttributes", skip_serializing_if = "wire::unset")]
     pub non_resource_attributes: Option<Box<NonResourceAttributes>>,
     /// `resourceAttributes`
-    #[serde(rename = "resourceAttributes", skip_serializing_if = "wire::unset")]
     pub resource_attributes: Option<Box<ResourceAttributes>>,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
 
+wire_struct!(SubjectAccessReviewSpec {
+    optional extra "extra",
+    optional groups "groups",
+    optional non_resource_attributes "nonResourceAttributes",
+    optional resource_attributes "resourceAttributes",
+    optional uid "uid",
+    optional user "user",
+});
+
 /// `io.k8s.api.authorization.v1.SubjectAccessReviewStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubjectAccessReviewStatus {
     /// `allowed`
-    #[serde(rename = "allowed")]
     pub allowed: bool,
     /// `denied`
-    #[serde(rename = "denied", skip_serializing_if = "wire::unset")]
     pub denied: bool,
     /// `evaluationError`
-    #[serde(rename = "evaluationError", skip_serializing_if = "wire::unset")]
     pub evaluation_error: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
 }
 
+wire_struct!(SubjectAccessReviewStatus {
+    required allowed "allowed",
+    optional denied "denied",
+    optional evaluation_error "evaluationError",
+    optional reason "reason",
+});
+
 /// `io.k8s.api.authorization.v1.SubjectRulesReviewStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubjectRulesReviewStatus {
     /// `evaluationError`
-    #[serde(rename = "evaluationError", skip_serializing_if = "wire::unset")]
     pub evaluation_error: String,
     /// `incomplete`
-    #[serde(rename = "incomplete")]
     pub incomplete: bool,
     /// `nonResourceRules`
-    #[serde(rename = "nonResourceRules", with = "wire::required_list")]
     pub non_resource_rules: Vec<NonResourceRule>,
     /// `resourceRules`
-    #[serde(rename = "resourceRules", with = "wire::required_list")]
     pub resource_rules: Vec<ResourceRule>,
 }
+
+wire_struct!(SubjectRulesReviewStatus {
+    optional evaluation_error "evaluationError",
+    required incomplete "incomplete",
+    filled non_resource_rules "nonResourceRules",
+    filled resource_rules "resourceRules",
+});

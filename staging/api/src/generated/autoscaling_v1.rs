@@ -3,117 +3,138 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.autoscaling.v1.CrossVersionObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CrossVersionObjectReference {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(CrossVersionObjectReference {
+    optional api_version "apiVersion",
+    required kind "kind",
+    required name "name",
+});
+
 /// `io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscaler {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: HorizontalPodAutoscalerSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: HorizontalPodAutoscalerStatus,
 }
+
+wire_struct!(HorizontalPodAutoscaler {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     HorizontalPodAutoscaler,
     "autoscaling",
     "v1",
+    "autoscaling/v1",
     "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler"
 );
 object!(HorizontalPodAutoscaler, "horizontalpodautoscalers", true);
 
 /// `io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerSpec {
     /// `maxReplicas`
-    #[serde(rename = "maxReplicas")]
     pub max_replicas: i32,
     /// `minReplicas`
-    #[serde(rename = "minReplicas", skip_serializing_if = "wire::unset")]
     pub min_replicas: Option<i32>,
     /// `scaleTargetRef`
-    #[serde(rename = "scaleTargetRef")]
     pub scale_target_ref: CrossVersionObjectReference,
     /// `targetCPUUtilizationPercentage`
-    #[serde(rename = "targetCPUUtilizationPercentage", skip_serializing_if = "wire::unset")]
     pub target_cpu_utilization_percentage: Option<i32>,
 }
 
+wire_struct!(HorizontalPodAutoscalerSpec {
+    required max_replicas "maxReplicas",
+    optional min_replicas "minReplicas",
+    required scale_target_ref "scaleTargetRef",
+    optional target_cpu_utilization_percentage "targetCPUUtilizationPercentage",
+});
+
 /// `io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerStatus {
     /// `currentCPUUtilizationPercentage`
-    #[serde(rename = "currentCPUUtilizationPercentage", skip_serializing_if = "wire::unset")]
     pub current_cpu_utilization_percentage: Option<i32>,
     /// `currentReplicas`
-    #[serde(rename = "currentReplicas")]
     pub current_replicas: i32,
     /// `desiredReplicas`
-    #[serde(rename = "desiredReplicas")]
     pub desired_replicas: i32,
     /// `lastScaleTime`
-    #[serde(rename = "lastScaleTime", skip_serializing_if = "wire::unset")]
     pub last_scale_time: Option<Time>,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: Option<i64>,
 }
 
+wire_struct!(HorizontalPodAutoscalerStatus {
+    optional current_cpu_utilization_percentage "currentCPUUtilizationPercentage",
+    required current_replicas "currentReplicas",
+    required desired_replicas "desiredReplicas",
+    optional last_scale_time "lastScaleTime",
+    optional observed_generation "observedGeneration",
+});
+
 /// `io.k8s.api.autoscaling.v1.Scale`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scale {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ScaleSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ScaleStatus,
 }
 
-kind!(Scale, "autoscaling", "v1", "io.k8s.api.autoscaling.v1.Scale");
+wire_struct!(Scale {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(
+    Scale,
+    "autoscaling",
+    "v1",
+    "autoscaling/v1",
+    "io.k8s.api.autoscaling.v1.Scale"
+);
 has_metadata!(Scale);
 
 /// `io.k8s.api.autoscaling.v1.ScaleSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScaleSpec {
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: i32,
 }
 
+wire_struct!(ScaleSpec {
+    optional replicas "replicas",
+});
+
 /// `io.k8s.api.autoscaling.v1.ScaleStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScaleStatus {
     /// `replicas`
-    #[serde(rename = "replicas")]
     pub replicas: i32,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: String,
 }
+
+wire_struct!(ScaleStatus {
+    required replicas "replicas",
+    optional selector "selector",
+});

@@ -3,387 +3,422 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.autoscaling.v2.ContainerResourceMetricSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerResourceMetricSource {
     /// `container`
-    #[serde(rename = "container")]
     pub container: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `target`
-    #[serde(rename = "target")]
     pub target: MetricTarget,
 }
+
+wire_struct!(ContainerResourceMetricSource {
+    required container "container",
+    required name "name",
+    required target "target",
+});
 
 /// `io.k8s.api.autoscaling.v2.ContainerResourceMetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerResourceMetricStatus {
     /// `container`
-    #[serde(rename = "container")]
     pub container: String,
     /// `current`
-    #[serde(rename = "current")]
     pub current: MetricValueStatus,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
+
+wire_struct!(ContainerResourceMetricStatus {
+    required container "container",
+    required current "current",
+    required name "name",
+});
 
 /// `io.k8s.api.autoscaling.v2.CrossVersionObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CrossVersionObjectReference {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(CrossVersionObjectReference {
+    optional api_version "apiVersion",
+    required kind "kind",
+    required name "name",
+});
+
 /// `io.k8s.api.autoscaling.v2.ExternalMetricSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExternalMetricSource {
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
     /// `target`
-    #[serde(rename = "target")]
     pub target: MetricTarget,
 }
 
+wire_struct!(ExternalMetricSource {
+    required metric "metric",
+    required target "target",
+});
+
 /// `io.k8s.api.autoscaling.v2.ExternalMetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExternalMetricStatus {
     /// `current`
-    #[serde(rename = "current")]
     pub current: MetricValueStatus,
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
 }
 
+wire_struct!(ExternalMetricStatus {
+    required current "current",
+    required metric "metric",
+});
+
 /// `io.k8s.api.autoscaling.v2.HPAScalingPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HPAScalingPolicy {
     /// `periodSeconds`
-    #[serde(rename = "periodSeconds")]
     pub period_seconds: i32,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
     /// `value`
-    #[serde(rename = "value")]
     pub value: i32,
 }
 
+wire_struct!(HPAScalingPolicy {
+    required period_seconds "periodSeconds",
+    required type_ "type",
+    required value "value",
+});
+
 /// `io.k8s.api.autoscaling.v2.HPAScalingRules`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HPAScalingRules {
     /// `policies`
-    #[serde(
-        rename = "policies",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub policies: Vec<HPAScalingPolicy>,
     /// `selectPolicy`
-    #[serde(rename = "selectPolicy", skip_serializing_if = "wire::unset")]
     pub select_policy: Option<String>,
     /// `stabilizationWindowSeconds`
-    #[serde(rename = "stabilizationWindowSeconds", skip_serializing_if = "wire::unset")]
     pub stabilization_window_seconds: Option<i32>,
     /// `tolerance`
-    #[serde(rename = "tolerance", skip_serializing_if = "wire::unset")]
     pub tolerance: Option<Quantity>,
 }
 
+wire_struct!(HPAScalingRules {
+    optional policies "policies",
+    optional select_policy "selectPolicy",
+    optional stabilization_window_seconds "stabilizationWindowSeconds",
+    optional tolerance "tolerance",
+});
+
 /// `io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscaler {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: HorizontalPodAutoscalerSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: HorizontalPodAutoscalerStatus,
 }
+
+wire_struct!(HorizontalPodAutoscaler {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     HorizontalPodAutoscaler,
     "autoscaling",
     "v2",
+    "autoscaling/v2",
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
 );
 object!(HorizontalPodAutoscaler, "horizontalpodautoscalers", true);
 
 /// `io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerBehavior {
     /// `scaleDown`
-    #[serde(rename = "scaleDown", skip_serializing_if = "wire::unset")]
     pub scale_down: Option<Box<HPAScalingRules>>,
     /// `scaleUp`
-    #[serde(rename = "scaleUp", skip_serializing_if = "wire::unset")]
     pub scale_up: Option<Box<HPAScalingRules>>,
 }
 
+wire_struct!(HorizontalPodAutoscalerBehavior {
+    optional scale_down "scaleDown",
+    optional scale_up "scaleUp",
+});
+
 /// `io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(HorizontalPodAutoscalerCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerSpec {
     /// `behavior`
-    #[serde(rename = "behavior", skip_serializing_if = "wire::unset")]
     pub behavior: Option<Box<HorizontalPodAutoscalerBehavior>>,
     /// `maxReplicas`
-    #[serde(rename = "maxReplicas")]
     pub max_replicas: i32,
     /// `metrics`
-    #[serde(
-        rename = "metrics",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub metrics: Vec<MetricSpec>,
     /// `minReplicas`
-    #[serde(rename = "minReplicas", skip_serializing_if = "wire::unset")]
     pub min_replicas: Option<i32>,
     /// `scaleTargetRef`
-    #[serde(rename = "scaleTargetRef")]
     pub scale_target_ref: CrossVersionObjectReference,
 }
 
+wire_struct!(HorizontalPodAutoscalerSpec {
+    optional behavior "behavior",
+    required max_replicas "maxReplicas",
+    optional metrics "metrics",
+    optional min_replicas "minReplicas",
+    required scale_target_ref "scaleTargetRef",
+});
+
 /// `io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HorizontalPodAutoscalerStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<HorizontalPodAutoscalerCondition>,
     /// `currentMetrics`
-    #[serde(rename = "currentMetrics", with = "wire::required_list")]
     pub current_metrics: Vec<MetricStatus>,
     /// `currentReplicas`
-    #[serde(rename = "currentReplicas", skip_serializing_if = "wire::unset")]
     pub current_replicas: i32,
     /// `desiredReplicas`
-    #[serde(rename = "desiredReplicas")]
     pub desired_replicas: i32,
     /// `lastScaleTime`
-    #[serde(rename = "lastScaleTime", skip_serializing_if = "wire::unset")]
     pub last_scale_time: Option<Time>,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: Option<i64>,
 }
 
+wire_struct!(HorizontalPodAutoscalerStatus {
+    optional conditions "conditions",
+    filled current_metrics "currentMetrics",
+    optional current_replicas "currentReplicas",
+    required desired_replicas "desiredReplicas",
+    optional last_scale_time "lastScaleTime",
+    optional observed_generation "observedGeneration",
+});
+
 /// `io.k8s.api.autoscaling.v2.MetricIdentifier`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricIdentifier {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
 }
 
+wire_struct!(MetricIdentifier {
+    required name "name",
+    optional selector "selector",
+});
+
 /// `io.k8s.api.autoscaling.v2.MetricSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricSpec {
     /// `containerResource`
-    #[serde(rename = "containerResource", skip_serializing_if = "wire::unset")]
     pub container_resource: Option<Box<ContainerResourceMetricSource>>,
     /// `external`
-    #[serde(rename = "external", skip_serializing_if = "wire::unset")]
     pub external: Option<Box<ExternalMetricSource>>,
     /// `object`
-    #[serde(rename = "object", skip_serializing_if = "wire::unset")]
     pub object: Option<Box<ObjectMetricSource>>,
     /// `pods`
-    #[serde(rename = "pods", skip_serializing_if = "wire::unset")]
     pub pods: Option<Box<PodsMetricSource>>,
     /// `resource`
-    #[serde(rename = "resource", skip_serializing_if = "wire::unset")]
     pub resource: Option<Box<ResourceMetricSource>>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
+
+wire_struct!(MetricSpec {
+    optional container_resource "containerResource",
+    optional external "external",
+    optional object "object",
+    optional pods "pods",
+    optional resource "resource",
+    required type_ "type",
+});
 
 /// `io.k8s.api.autoscaling.v2.MetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricStatus {
     /// `containerResource`
-    #[serde(rename = "containerResource", skip_serializing_if = "wire::unset")]
     pub container_resource: Option<Box<ContainerResourceMetricStatus>>,
     /// `external`
-    #[serde(rename = "external", skip_serializing_if = "wire::unset")]
     pub external: Option<Box<ExternalMetricStatus>>,
     /// `object`
-    #[serde(rename = "object", skip_serializing_if = "wire::unset")]
     pub object: Option<Box<ObjectMetricStatus>>,
     /// `pods`
-    #[serde(rename = "pods", skip_serializing_if = "wire::unset")]
     pub pods: Option<Box<PodsMetricStatus>>,
     /// `resource`
-    #[serde(rename = "resource", skip_serializing_if = "wire::unset")]
     pub resource: Option<Box<ResourceMetricStatus>>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
+
+wire_struct!(MetricStatus {
+    optional container_resource "containerResource",
+    optional external "external",
+    optional object "object",
+    optional pods "pods",
+    optional resource "resource",
+    required type_ "type",
+});
 
 /// `io.k8s.api.autoscaling.v2.MetricTarget`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricTarget {
     /// `averageUtilization`
-    #[serde(rename = "averageUtilization", skip_serializing_if = "wire::unset")]
     pub average_utilization: Option<i32>,
     /// `averageValue`
-    #[serde(rename = "averageValue", skip_serializing_if = "wire::unset")]
     pub average_value: Option<Quantity>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: Option<Quantity>,
 }
+
+wire_struct!(MetricTarget {
+    optional average_utilization "averageUtilization",
+    optional average_value "averageValue",
+    required type_ "type",
+    optional value "value",
+});
 
 /// `io.k8s.api.autoscaling.v2.MetricValueStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricValueStatus {
     /// `averageUtilization`
-    #[serde(rename = "averageUtilization", skip_serializing_if = "wire::unset")]
     pub average_utilization: Option<i32>,
     /// `averageValue`
-    #[serde(rename = "averageValue", skip_serializing_if = "wire::unset")]
     pub average_value: Option<Quantity>,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: Option<Quantity>,
 }
 
+wire_struct!(MetricValueStatus {
+    optional average_utilization "averageUtilization",
+    optional average_value "averageValue",
+    optional value "value",
+});
+
 /// `io.k8s.api.autoscaling.v2.ObjectMetricSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectMetricSource {
     /// `describedObject`
-    #[serde(rename = "describedObject")]
     pub described_object: CrossVersionObjectReference,
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
     /// `target`
-    #[serde(rename = "target")]
     pub target: MetricTarget,
 }
+
+wire_struct!(ObjectMetricSource {
+    required described_object "describedObject",
+    required metric "metric",
+    required target "target",
+});
 
 /// `io.k8s.api.autoscaling.v2.ObjectMetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectMetricStatus {
     /// `current`
-    #[serde(rename = "current")]
     pub current: MetricValueStatus,
     /// `describedObject`
-    #[serde(rename = "describedObject")]
     pub described_object: CrossVersionObjectReference,
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
 }
+
+wire_struct!(ObjectMetricStatus {
+    required current "current",
+    required described_object "describedObject",
+    required metric "metric",
+});
 
 /// `io.k8s.api.autoscaling.v2.PodsMetricSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodsMetricSource {
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
     /// `target`
-    #[serde(rename = "target")]
     pub target: MetricTarget,
 }
+
+wire_struct!(PodsMetricSource {
+    required metric "metric",
+    required target "target",
+});
 
 /// `io.k8s.api.autoscaling.v2.PodsMetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodsMetricStatus {
     /// `current`
-    #[serde(rename = "current")]
     pub current: MetricValueStatus,
     /// `metric`
-    #[serde(rename = "metric")]
     pub metric: MetricIdentifier,
 }
 
+wire_struct!(PodsMetricStatus {
+    required current "current",
+    required metric "metric",
+});
+
 /// `io.k8s.api.autoscaling.v2.ResourceMetricSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceMetricSource {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `target`
-    #[serde(rename = "target")]
     pub target: MetricTarget,
 }
 
+wire_struct!(ResourceMetricSource {
+    required name "name",
+    required target "target",
+});
+
 /// `io.k8s.api.autoscaling.v2.ResourceMetricStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceMetricStatus {
     /// `current`
-    #[serde(rename = "current")]
     pub current: MetricValueStatus,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
+
+wire_struct!(ResourceMetricStatus {
+    required current "current",
+    required name "name",
+});

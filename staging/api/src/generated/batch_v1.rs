@@ -3,315 +3,325 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.batch.v1.CronJob`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CronJob {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: CronJobSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: CronJobStatus,
 }
 
-kind!(CronJob, "batch", "v1", "io.k8s.api.batch.v1.CronJob");
+wire_struct!(CronJob {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(CronJob, "batch", "v1", "batch/v1", "io.k8s.api.batch.v1.CronJob");
 object!(CronJob, "cronjobs", true);
 
 /// `io.k8s.api.batch.v1.CronJobSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CronJobSpec {
     /// `concurrencyPolicy`
-    #[serde(rename = "concurrencyPolicy", skip_serializing_if = "wire::unset")]
     pub concurrency_policy: String,
     /// `failedJobsHistoryLimit`
-    #[serde(rename = "failedJobsHistoryLimit", skip_serializing_if = "wire::unset")]
     pub failed_jobs_history_limit: Option<i32>,
     /// `jobTemplate`
-    #[serde(rename = "jobTemplate")]
     pub job_template: JobTemplateSpec,
     /// `schedule`
-    #[serde(rename = "schedule")]
     pub schedule: String,
     /// `startingDeadlineSeconds`
-    #[serde(rename = "startingDeadlineSeconds", skip_serializing_if = "wire::unset")]
     pub starting_deadline_seconds: Option<i64>,
     /// `successfulJobsHistoryLimit`
-    #[serde(rename = "successfulJobsHistoryLimit", skip_serializing_if = "wire::unset")]
     pub successful_jobs_history_limit: Option<i32>,
     /// `suspend`
-    #[serde(rename = "suspend", skip_serializing_if = "wire::unset")]
     pub suspend: Option<bool>,
     /// `timeZone`
-    #[serde(rename = "timeZone", skip_serializing_if = "wire::unset")]
     pub time_zone: Option<String>,
 }
 
+wire_struct!(CronJobSpec {
+    optional concurrency_policy "concurrencyPolicy",
+    optional failed_jobs_history_limit "failedJobsHistoryLimit",
+    required job_template "jobTemplate",
+    required schedule "schedule",
+    optional starting_deadline_seconds "startingDeadlineSeconds",
+    optional successful_jobs_history_limit "successfulJobsHistoryLimit",
+    optional suspend "suspend",
+    optional time_zone "timeZone",
+});
+
 /// `io.k8s.api.batch.v1.CronJobStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CronJobStatus {
     /// `active`
-    #[serde(
-        rename = "active",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub active: Vec<crate::core::v1::ObjectReference>,
     /// `lastScheduleTime`
-    #[serde(rename = "lastScheduleTime", skip_serializing_if = "wire::unset")]
     pub last_schedule_time: Option<Time>,
     /// `lastSuccessfulTime`
-    #[serde(rename = "lastSuccessfulTime", skip_serializing_if = "wire::unset")]
     pub last_successful_time: Option<Time>,
 }
 
+wire_struct!(CronJobStatus {
+    optional active "active",
+    optional last_schedule_time "lastScheduleTime",
+    optional last_successful_time "lastSuccessfulTime",
+});
+
 /// `io.k8s.api.batch.v1.Job`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Job {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: JobSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: JobStatus,
 }
 
-kind!(Job, "batch", "v1", "io.k8s.api.batch.v1.Job");
+wire_struct!(Job {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Job, "batch", "v1", "batch/v1", "io.k8s.api.batch.v1.Job");
 object!(Job, "jobs", true);
 
 /// `io.k8s.api.batch.v1.JobCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobCondition {
     /// `lastProbeTime`
-    #[serde(rename = "lastProbeTime")]
     pub last_probe_time: Option<Time>,
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(JobCondition {
+    required last_probe_time "lastProbeTime",
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.batch.v1.JobSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobSpec {
     /// `activeDeadlineSeconds`
-    #[serde(rename = "activeDeadlineSeconds", skip_serializing_if = "wire::unset")]
     pub active_deadline_seconds: Option<i64>,
     /// `backoffLimit`
-    #[serde(rename = "backoffLimit", skip_serializing_if = "wire::unset")]
     pub backoff_limit: Option<i32>,
     /// `backoffLimitPerIndex`
-    #[serde(rename = "backoffLimitPerIndex", skip_serializing_if = "wire::unset")]
     pub backoff_limit_per_index: Option<i32>,
     /// `completionMode`
-    #[serde(rename = "completionMode", skip_serializing_if = "wire::unset")]
     pub completion_mode: Option<String>,
     /// `completions`
-    #[serde(rename = "completions", skip_serializing_if = "wire::unset")]
     pub completions: Option<i32>,
     /// `managedBy`
-    #[serde(rename = "managedBy", skip_serializing_if = "wire::unset")]
     pub managed_by: Option<String>,
     /// `manualSelector`
-    #[serde(rename = "manualSelector", skip_serializing_if = "wire::unset")]
     pub manual_selector: Option<bool>,
     /// `maxFailedIndexes`
-    #[serde(rename = "maxFailedIndexes", skip_serializing_if = "wire::unset")]
     pub max_failed_indexes: Option<i32>,
     /// `parallelism`
-    #[serde(rename = "parallelism", skip_serializing_if = "wire::unset")]
     pub parallelism: Option<i32>,
     /// `podFailurePolicy`
-    #[serde(rename = "podFailurePolicy", skip_serializing_if = "wire::unset")]
     pub pod_failure_policy: Option<Box<PodFailurePolicy>>,
     /// `podReplacementPolicy`
-    #[serde(rename = "podReplacementPolicy", skip_serializing_if = "wire::unset")]
     pub pod_replacement_policy: Option<String>,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `successPolicy`
-    #[serde(rename = "successPolicy", skip_serializing_if = "wire::unset")]
     pub success_policy: Option<Box<SuccessPolicy>>,
     /// `suspend`
-    #[serde(rename = "suspend", skip_serializing_if = "wire::unset")]
     pub suspend: Option<bool>,
     /// `template`
-    #[serde(rename = "template")]
     pub template: crate::core::v1::PodTemplateSpec,
     /// `ttlSecondsAfterFinished`
-    #[serde(rename = "ttlSecondsAfterFinished", skip_serializing_if = "wire::unset")]
     pub ttl_seconds_after_finished: Option<i32>,
 }
 
+wire_struct!(JobSpec {
+    optional active_deadline_seconds "activeDeadlineSeconds",
+    optional backoff_limit "backoffLimit",
+    optional backoff_limit_per_index "backoffLimitPerIndex",
+    optional completion_mode "completionMode",
+    optional completions "completions",
+    optional managed_by "managedBy",
+    optional manual_selector "manualSelector",
+    optional max_failed_indexes "maxFailedIndexes",
+    optional parallelism "parallelism",
+    optional pod_failure_policy "podFailurePolicy",
+    optional pod_replacement_policy "podReplacementPolicy",
+    optional selector "selector",
+    optional success_policy "successPolicy",
+    optional suspend "suspend",
+    required template "template",
+    optional ttl_seconds_after_finished "ttlSecondsAfterFinished",
+});
+
 /// `io.k8s.api.batch.v1.JobStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobStatus {
     /// `active`
-    #[serde(rename = "active", skip_serializing_if = "wire::unset")]
     pub active: i32,
     /// `completedIndexes`
-    #[serde(rename = "completedIndexes", skip_serializing_if = "wire::unset")]
     pub completed_indexes: String,
     /// `completionTime`
-    #[serde(rename = "completionTime", skip_serializing_if = "wire::unset")]
     pub completion_time: Option<Time>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<JobCondition>,
     /// `failed`
-    #[serde(rename = "failed", skip_serializing_if = "wire::unset")]
     pub failed: i32,
     /// `failedIndexes`
-    #[serde(rename = "failedIndexes", skip_serializing_if = "wire::unset")]
     pub failed_indexes: Option<String>,
     /// `ready`
-    #[serde(rename = "ready", skip_serializing_if = "wire::unset")]
     pub ready: Option<i32>,
     /// `startTime`
-    #[serde(rename = "startTime", skip_serializing_if = "wire::unset")]
     pub start_time: Option<Time>,
     /// `succeeded`
-    #[serde(rename = "succeeded", skip_serializing_if = "wire::unset")]
     pub succeeded: i32,
     /// `terminating`
-    #[serde(rename = "terminating", skip_serializing_if = "wire::unset")]
     pub terminating: Option<i32>,
     /// `uncountedTerminatedPods`
-    #[serde(rename = "uncountedTerminatedPods", skip_serializing_if = "wire::unset")]
     pub uncounted_terminated_pods: Option<Box<UncountedTerminatedPods>>,
 }
 
+wire_struct!(JobStatus {
+    optional active "active",
+    optional completed_indexes "completedIndexes",
+    optional completion_time "completionTime",
+    optional conditions "conditions",
+    optional failed "failed",
+    optional failed_indexes "failedIndexes",
+    optional ready "ready",
+    optional start_time "startTime",
+    optional succeeded "succeeded",
+    optional terminating "terminating",
+    optional uncounted_terminated_pods "uncountedTerminatedPods",
+});
+
 /// `io.k8s.api.batch.v1.JobTemplateSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobTemplateSpec {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: JobSpec,
 }
 
+wire_struct!(JobTemplateSpec {
+    required metadata "metadata",
+    required spec "spec",
+});
+
 /// `io.k8s.api.batch.v1.PodFailurePolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFailurePolicy {
     /// `rules`
-    #[serde(rename = "rules", with = "wire::required_list")]
     pub rules: Vec<PodFailurePolicyRule>,
 }
 
+wire_struct!(PodFailurePolicy {
+    filled rules "rules",
+});
+
 /// `io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFailurePolicyOnExitCodesRequirement {
     /// `containerName`
-    #[serde(rename = "containerName", skip_serializing_if = "wire::unset")]
     pub container_name: Option<String>,
     /// `operator`
-    #[serde(rename = "operator")]
     pub operator: String,
     /// `values`
-    #[serde(rename = "values", with = "wire::required_list")]
     pub values: Vec<i32>,
 }
 
+wire_struct!(PodFailurePolicyOnExitCodesRequirement {
+    optional container_name "containerName",
+    required operator "operator",
+    filled values "values",
+});
+
 /// `io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFailurePolicyOnPodConditionsPattern {
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(PodFailurePolicyOnPodConditionsPattern {
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.batch.v1.PodFailurePolicyRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodFailurePolicyRule {
     /// `action`
-    #[serde(rename = "action")]
     pub action: String,
     /// `onExitCodes`
-    #[serde(rename = "onExitCodes", skip_serializing_if = "wire::unset")]
     pub on_exit_codes: Option<Box<PodFailurePolicyOnExitCodesRequirement>>,
     /// `onPodConditions`
-    #[serde(
-        rename = "onPodConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub on_pod_conditions: Vec<PodFailurePolicyOnPodConditionsPattern>,
 }
 
+wire_struct!(PodFailurePolicyRule {
+    required action "action",
+    optional on_exit_codes "onExitCodes",
+    optional on_pod_conditions "onPodConditions",
+});
+
 /// `io.k8s.api.batch.v1.SuccessPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SuccessPolicy {
     /// `rules`
-    #[serde(rename = "rules", with = "wire::required_list")]
     pub rules: Vec<SuccessPolicyRule>,
 }
 
+wire_struct!(SuccessPolicy {
+    filled rules "rules",
+});
+
 /// `io.k8s.api.batch.v1.SuccessPolicyRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SuccessPolicyRule {
     /// `succeededCount`
-    #[serde(rename = "succeededCount", skip_serializing_if = "wire::unset")]
     pub succeeded_count: Option<i32>,
     /// `succeededIndexes`
-    #[serde(rename = "succeededIndexes", skip_serializing_if = "wire::unset")]
     pub succeeded_indexes: Option<String>,
 }
 
+wire_struct!(SuccessPolicyRule {
+    optional succeeded_count "succeededCount",
+    optional succeeded_indexes "succeededIndexes",
+});
+
 /// `io.k8s.api.batch.v1.UncountedTerminatedPods`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UncountedTerminatedPods {
     /// `failed`
-    #[serde(
-        rename = "failed",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub failed: Vec<String>,
     /// `succeeded`
-    #[serde(
-        rename = "succeeded",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub succeeded: Vec<String>,
 }
+
+wire_struct!(UncountedTerminatedPods {
+    optional failed "failed",
+    optional succeeded "succeeded",
+});

@@ -3,102 +3,99 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.certificates.v1.CertificateSigningRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CertificateSigningRequest {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: CertificateSigningRequestSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: CertificateSigningRequestStatus,
 }
+
+wire_struct!(CertificateSigningRequest {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     CertificateSigningRequest,
     "certificates.k8s.io",
     "v1",
+    "certificates.k8s.io/v1",
     "io.k8s.api.certificates.v1.CertificateSigningRequest"
 );
 object!(CertificateSigningRequest, "certificatesigningrequests", false);
 
 /// `io.k8s.api.certificates.v1.CertificateSigningRequestCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CertificateSigningRequestCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `lastUpdateTime`
-    #[serde(rename = "lastUpdateTime")]
     pub last_update_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(CertificateSigningRequestCondition {
+    required last_transition_time "lastTransitionTime",
+    required last_update_time "lastUpdateTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.certificates.v1.CertificateSigningRequestSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CertificateSigningRequestSpec {
     /// `expirationSeconds`
-    #[serde(rename = "expirationSeconds", skip_serializing_if = "wire::unset")]
     pub expiration_seconds: Option<i32>,
     /// `extra`
-    #[serde(rename = "extra", skip_serializing_if = "wire::unset")]
     pub extra: Map<Vec<String>>,
     /// `groups`
-    #[serde(
-        rename = "groups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub groups: Vec<String>,
     /// `request`
-    #[serde(rename = "request")]
     pub request: ByteString,
     /// `signerName`
-    #[serde(rename = "signerName")]
     pub signer_name: String,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
     /// `usages`
-    #[serde(
-        rename = "usages",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub usages: Vec<String>,
     /// `username`
-    #[serde(rename = "username", skip_serializing_if = "wire::unset")]
     pub username: String,
 }
 
+wire_struct!(CertificateSigningRequestSpec {
+    optional expiration_seconds "expirationSeconds",
+    optional extra "extra",
+    optional groups "groups",
+    required request "request",
+    required signer_name "signerName",
+    optional uid "uid",
+    optional usages "usages",
+    optional username "username",
+});
+
 /// `io.k8s.api.certificates.v1.CertificateSigningRequestStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CertificateSigningRequestStatus {
     /// `certificate`
-    #[serde(rename = "certificate", skip_serializing_if = "wire::unset")]
     pub certificate: ByteString,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<CertificateSigningRequestCondition>,
 }
+
+wire_struct!(CertificateSigningRequestStatus {
+    optional certificate "certificate",
+    optional conditions "conditions",
+});

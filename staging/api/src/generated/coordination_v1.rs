@@ -3,43 +3,53 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.coordination.v1.Lease`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lease {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: LeaseSpec,
 }
 
-kind!(Lease, "coordination.k8s.io", "v1", "io.k8s.api.coordination.v1.Lease");
+wire_struct!(Lease {
+    required metadata "metadata",
+    required spec "spec",
+});
+
+kind!(
+    Lease,
+    "coordination.k8s.io",
+    "v1",
+    "coordination.k8s.io/v1",
+    "io.k8s.api.coordination.v1.Lease"
+);
 object!(Lease, "leases", true);
 
 /// `io.k8s.api.coordination.v1.LeaseSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaseSpec {
     /// `acquireTime`
-    #[serde(rename = "acquireTime", skip_serializing_if = "wire::unset")]
     pub acquire_time: Option<MicroTime>,
     /// `holderIdentity`
-    #[serde(rename = "holderIdentity", skip_serializing_if = "wire::unset")]
     pub holder_identity: Option<String>,
     /// `leaseDurationSeconds`
-    #[serde(rename = "leaseDurationSeconds", skip_serializing_if = "wire::unset")]
     pub lease_duration_seconds: Option<i32>,
     /// `leaseTransitions`
-    #[serde(rename = "leaseTransitions", skip_serializing_if = "wire::unset")]
     pub lease_transitions: Option<i32>,
     /// `preferredHolder`
-    #[serde(rename = "preferredHolder", skip_serializing_if = "wire::unset")]
     pub preferred_holder: Option<String>,
     /// `renewTime`
-    #[serde(rename = "renewTime", skip_serializing_if = "wire::unset")]
     pub renew_time: Option<MicroTime>,
     /// `strategy`
-    #[serde(rename = "strategy", skip_serializing_if = "wire::unset")]
     pub strategy: Option<String>,
 }
+
+wire_struct!(LeaseSpec {
+    optional acquire_time "acquireTime",
+    optional holder_identity "holderIdentity",
+    optional lease_duration_seconds "leaseDurationSeconds",
+    optional lease_transitions "leaseTransitions",
+    optional preferred_holder "preferredHolder",
+    optional renew_time "renewTime",
+    optional strategy "strategy",
+});

@@ -3,4505 +3,4484 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.core.v1.AWSElasticBlockStoreVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AWSElasticBlockStoreVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `partition`
-    #[serde(rename = "partition", skip_serializing_if = "wire::unset")]
     pub partition: i32,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `volumeID`
-    #[serde(rename = "volumeID")]
     pub volume_id: String,
 }
 
+wire_struct!(AWSElasticBlockStoreVolumeSource {
+    optional fs_type "fsType",
+    optional partition "partition",
+    optional read_only "readOnly",
+    required volume_id "volumeID",
+});
+
 /// `io.k8s.api.core.v1.Affinity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Affinity {
     /// `nodeAffinity`
-    #[serde(rename = "nodeAffinity", skip_serializing_if = "wire::unset")]
     pub node_affinity: Option<Box<NodeAffinity>>,
     /// `podAffinity`
-    #[serde(rename = "podAffinity", skip_serializing_if = "wire::unset")]
     pub pod_affinity: Option<Box<PodAffinity>>,
     /// `podAntiAffinity`
-    #[serde(rename = "podAntiAffinity", skip_serializing_if = "wire::unset")]
     pub pod_anti_affinity: Option<Box<PodAntiAffinity>>,
 }
 
+wire_struct!(Affinity {
+    optional node_affinity "nodeAffinity",
+    optional pod_affinity "podAffinity",
+    optional pod_anti_affinity "podAntiAffinity",
+});
+
 /// `io.k8s.api.core.v1.AppArmorProfile`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppArmorProfile {
     /// `localhostProfile`
-    #[serde(rename = "localhostProfile", skip_serializing_if = "wire::unset")]
     pub localhost_profile: Option<String>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(AppArmorProfile {
+    optional localhost_profile "localhostProfile",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.AttachedVolume`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachedVolume {
     /// `devicePath`
-    #[serde(rename = "devicePath")]
     pub device_path: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(AttachedVolume {
+    required device_path "devicePath",
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.AzureDiskVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AzureDiskVolumeSource {
     /// `cachingMode`
-    #[serde(rename = "cachingMode", skip_serializing_if = "wire::unset")]
     pub caching_mode: Option<String>,
     /// `diskName`
-    #[serde(rename = "diskName")]
     pub disk_name: String,
     /// `diskURI`
-    #[serde(rename = "diskURI")]
     pub disk_uri: String,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: Option<String>,
     /// `kind`
-    #[serde(rename = "kind", skip_serializing_if = "wire::unset")]
     pub kind: Option<String>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: Option<bool>,
 }
 
+wire_struct!(AzureDiskVolumeSource {
+    optional caching_mode "cachingMode",
+    required disk_name "diskName",
+    required disk_uri "diskURI",
+    optional fs_type "fsType",
+    optional kind "kind",
+    optional read_only "readOnly",
+});
+
 /// `io.k8s.api.core.v1.AzureFilePersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AzureFilePersistentVolumeSource {
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretName`
-    #[serde(rename = "secretName")]
     pub secret_name: String,
     /// `secretNamespace`
-    #[serde(rename = "secretNamespace")]
     pub secret_namespace: Option<String>,
     /// `shareName`
-    #[serde(rename = "shareName")]
     pub share_name: String,
 }
+
+wire_struct!(AzureFilePersistentVolumeSource {
+    optional read_only "readOnly",
+    required secret_name "secretName",
+    required secret_namespace "secretNamespace",
+    required share_name "shareName",
+});
 
 /// `io.k8s.api.core.v1.AzureFileVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AzureFileVolumeSource {
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretName`
-    #[serde(rename = "secretName")]
     pub secret_name: String,
     /// `shareName`
-    #[serde(rename = "shareName")]
     pub share_name: String,
 }
 
+wire_struct!(AzureFileVolumeSource {
+    optional read_only "readOnly",
+    required secret_name "secretName",
+    required share_name "shareName",
+});
+
 /// `io.k8s.api.core.v1.Binding`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Binding {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `target`
-    #[serde(rename = "target")]
     pub target: ObjectReference,
 }
 
-kind!(Binding, "", "v1", "io.k8s.api.core.v1.Binding");
+wire_struct!(Binding {
+    required metadata "metadata",
+    required target "target",
+});
+
+kind!(Binding, "", "v1", "v1", "io.k8s.api.core.v1.Binding");
 object!(Binding, "bindings", true);
 
 /// `io.k8s.api.core.v1.CSIPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSIPersistentVolumeSource {
     /// `controllerExpandSecretRef`
-    #[serde(rename = "controllerExpandSecretRef", skip_serializing_if = "wire::unset")]
     pub controller_expand_secret_ref: Option<Box<SecretReference>>,
     /// `controllerPublishSecretRef`
-    #[serde(rename = "controllerPublishSecretRef", skip_serializing_if = "wire::unset")]
     pub controller_publish_secret_ref: Option<Box<SecretReference>>,
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `nodeExpandSecretRef`
-    #[serde(rename = "nodeExpandSecretRef", skip_serializing_if = "wire::unset")]
     pub node_expand_secret_ref: Option<Box<SecretReference>>,
     /// `nodePublishSecretRef`
-    #[serde(rename = "nodePublishSecretRef", skip_serializing_if = "wire::unset")]
     pub node_publish_secret_ref: Option<Box<SecretReference>>,
     /// `nodeStageSecretRef`
-    #[serde(rename = "nodeStageSecretRef", skip_serializing_if = "wire::unset")]
     pub node_stage_secret_ref: Option<Box<SecretReference>>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `volumeAttributes`
-    #[serde(rename = "volumeAttributes", skip_serializing_if = "wire::unset")]
     pub volume_attributes: Map<String>,
     /// `volumeHandle`
-    #[serde(rename = "volumeHandle")]
     pub volume_handle: String,
 }
 
+wire_struct!(CSIPersistentVolumeSource {
+    optional controller_expand_secret_ref "controllerExpandSecretRef",
+    optional controller_publish_secret_ref "controllerPublishSecretRef",
+    required driver "driver",
+    optional fs_type "fsType",
+    optional node_expand_secret_ref "nodeExpandSecretRef",
+    optional node_publish_secret_ref "nodePublishSecretRef",
+    optional node_stage_secret_ref "nodeStageSecretRef",
+    optional read_only "readOnly",
+    optional volume_attributes "volumeAttributes",
+    required volume_handle "volumeHandle",
+});
+
 /// `io.k8s.api.core.v1.CSIVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSIVolumeSource {
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: Option<String>,
     /// `nodePublishSecretRef`
-    #[serde(rename = "nodePublishSecretRef", skip_serializing_if = "wire::unset")]
     pub node_publish_secret_ref: Option<Box<LocalObjectReference>>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: Option<bool>,
     /// `volumeAttributes`
-    #[serde(rename = "volumeAttributes", skip_serializing_if = "wire::unset")]
     pub volume_attributes: Map<String>,
 }
 
+wire_struct!(CSIVolumeSource {
+    required driver "driver",
+    optional fs_type "fsType",
+    optional node_publish_secret_ref "nodePublishSecretRef",
+    optional read_only "readOnly",
+    optional volume_attributes "volumeAttributes",
+});
+
 /// `io.k8s.api.core.v1.Capabilities`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Capabilities {
     /// `add`
-    #[serde(rename = "add", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub add: Vec<String>,
     /// `drop`
-    #[serde(
-        rename = "drop",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub drop: Vec<String>,
 }
 
+wire_struct!(Capabilities {
+    optional add "add",
+    optional drop "drop",
+});
+
 /// `io.k8s.api.core.v1.CephFSPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CephFSPersistentVolumeSource {
     /// `monitors`
-    #[serde(rename = "monitors", with = "wire::required_list")]
     pub monitors: Vec<String>,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretFile`
-    #[serde(rename = "secretFile", skip_serializing_if = "wire::unset")]
     pub secret_file: String,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretReference>>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
+
+wire_struct!(CephFSPersistentVolumeSource {
+    filled monitors "monitors",
+    optional path "path",
+    optional read_only "readOnly",
+    optional secret_file "secretFile",
+    optional secret_ref "secretRef",
+    optional user "user",
+});
 
 /// `io.k8s.api.core.v1.CephFSVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CephFSVolumeSource {
     /// `monitors`
-    #[serde(rename = "monitors", with = "wire::required_list")]
     pub monitors: Vec<String>,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretFile`
-    #[serde(rename = "secretFile", skip_serializing_if = "wire::unset")]
     pub secret_file: String,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
 
+wire_struct!(CephFSVolumeSource {
+    filled monitors "monitors",
+    optional path "path",
+    optional read_only "readOnly",
+    optional secret_file "secretFile",
+    optional secret_ref "secretRef",
+    optional user "user",
+});
+
 /// `io.k8s.api.core.v1.CinderPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CinderPersistentVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretReference>>,
     /// `volumeID`
-    #[serde(rename = "volumeID")]
     pub volume_id: String,
 }
+
+wire_struct!(CinderPersistentVolumeSource {
+    optional fs_type "fsType",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    required volume_id "volumeID",
+});
 
 /// `io.k8s.api.core.v1.CinderVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CinderVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `volumeID`
-    #[serde(rename = "volumeID")]
     pub volume_id: String,
 }
 
+wire_struct!(CinderVolumeSource {
+    optional fs_type "fsType",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    required volume_id "volumeID",
+});
+
 /// `io.k8s.api.core.v1.ClientIPConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClientIPConfig {
     /// `timeoutSeconds`
-    #[serde(rename = "timeoutSeconds", skip_serializing_if = "wire::unset")]
     pub timeout_seconds: Option<i32>,
 }
 
+wire_struct!(ClientIPConfig {
+    optional timeout_seconds "timeoutSeconds",
+});
+
 /// `io.k8s.api.core.v1.ClusterTrustBundleProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterTrustBundleProjection {
     /// `labelSelector`
-    #[serde(rename = "labelSelector", skip_serializing_if = "wire::unset")]
     pub label_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: Option<String>,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `signerName`
-    #[serde(rename = "signerName", skip_serializing_if = "wire::unset")]
     pub signer_name: Option<String>,
 }
 
+wire_struct!(ClusterTrustBundleProjection {
+    optional label_selector "labelSelector",
+    optional name "name",
+    optional optional "optional",
+    required path "path",
+    optional signer_name "signerName",
+});
+
 /// `io.k8s.api.core.v1.ComponentCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ComponentCondition {
     /// `error`
-    #[serde(rename = "error", skip_serializing_if = "wire::unset")]
     pub error: String,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(ComponentCondition {
+    optional error "error",
+    optional message "message",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.ComponentStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ComponentStatus {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<ComponentCondition>,
 }
 
-kind!(ComponentStatus, "", "v1", "io.k8s.api.core.v1.ComponentStatus");
+wire_struct!(ComponentStatus {
+    required metadata "metadata",
+    optional conditions "conditions",
+});
+
+kind!(ComponentStatus, "", "v1", "v1", "io.k8s.api.core.v1.ComponentStatus");
 object!(ComponentStatus, "componentstatuses", false);
 
 /// `io.k8s.api.core.v1.ConfigMap`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMap {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `binaryData`
-    #[serde(rename = "binaryData", skip_serializing_if = "wire::unset")]
     pub binary_data: Map<ByteString>,
     /// `data`
-    #[serde(rename = "data", skip_serializing_if = "wire::unset")]
     pub data: Map<String>,
     /// `immutable`
-    #[serde(rename = "immutable", skip_serializing_if = "wire::unset")]
     pub immutable: Option<bool>,
 }
 
-kind!(ConfigMap, "", "v1", "io.k8s.api.core.v1.ConfigMap");
+wire_struct!(ConfigMap {
+    required metadata "metadata",
+    optional binary_data "binaryData",
+    optional data "data",
+    optional immutable "immutable",
+});
+
+kind!(ConfigMap, "", "v1", "v1", "io.k8s.api.core.v1.ConfigMap");
 object!(ConfigMap, "configmaps", true);
 
 /// `io.k8s.api.core.v1.ConfigMapEnvSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMapEnvSource {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
+
+wire_struct!(ConfigMapEnvSource {
+    optional name "name",
+    optional optional "optional",
+});
 
 /// `io.k8s.api.core.v1.ConfigMapKeySelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMapKeySelector {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
 
+wire_struct!(ConfigMapKeySelector {
+    required key "key",
+    optional name "name",
+    optional optional "optional",
+});
+
 /// `io.k8s.api.core.v1.ConfigMapNodeConfigSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMapNodeConfigSource {
     /// `kubeletConfigKey`
-    #[serde(rename = "kubeletConfigKey")]
     pub kubelet_config_key: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace")]
     pub namespace: String,
     /// `resourceVersion`
-    #[serde(rename = "resourceVersion", skip_serializing_if = "wire::unset")]
     pub resource_version: String,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
 }
 
+wire_struct!(ConfigMapNodeConfigSource {
+    required kubelet_config_key "kubeletConfigKey",
+    required name "name",
+    required namespace "namespace",
+    optional resource_version "resourceVersion",
+    optional uid "uid",
+});
+
 /// `io.k8s.api.core.v1.ConfigMapProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMapProjection {
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<KeyToPath>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
+
+wire_struct!(ConfigMapProjection {
+    optional items "items",
+    optional name "name",
+    optional optional "optional",
+});
 
 /// `io.k8s.api.core.v1.ConfigMapVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigMapVolumeSource {
     /// `defaultMode`
-    #[serde(rename = "defaultMode", skip_serializing_if = "wire::unset")]
     pub default_mode: Option<i32>,
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<KeyToPath>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
 
+wire_struct!(ConfigMapVolumeSource {
+    optional default_mode "defaultMode",
+    optional items "items",
+    optional name "name",
+    optional optional "optional",
+});
+
 /// `io.k8s.api.core.v1.Container`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Container {
     /// `args`
-    #[serde(
-        rename = "args",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub args: Vec<String>,
     /// `command`
-    #[serde(
-        rename = "command",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub command: Vec<String>,
     /// `env`
-    #[serde(rename = "env", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub env: Vec<EnvVar>,
     /// `envFrom`
-    #[serde(
-        rename = "envFrom",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub env_from: Vec<EnvFromSource>,
     /// `image`
-    #[serde(rename = "image", skip_serializing_if = "wire::unset")]
     pub image: String,
     /// `imagePullPolicy`
-    #[serde(rename = "imagePullPolicy", skip_serializing_if = "wire::unset")]
     pub image_pull_policy: String,
     /// `lifecycle`
-    #[serde(rename = "lifecycle", skip_serializing_if = "wire::unset")]
     pub lifecycle: Option<Box<Lifecycle>>,
     /// `livenessProbe`
-    #[serde(rename = "livenessProbe", skip_serializing_if = "wire::unset")]
     pub liveness_probe: Option<Box<Probe>>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<ContainerPort>,
     /// `readinessProbe`
-    #[serde(rename = "readinessProbe", skip_serializing_if = "wire::unset")]
     pub readiness_probe: Option<Box<Probe>>,
     /// `resizePolicy`
-    #[serde(
-        rename = "resizePolicy",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resize_policy: Vec<ContainerResizePolicy>,
     /// `resources`
-    #[serde(rename = "resources")]
     pub resources: ResourceRequirements,
     /// `restartPolicy`
-    #[serde(rename = "restartPolicy", skip_serializing_if = "wire::unset")]
     pub restart_policy: Option<String>,
     /// `restartPolicyRules`
-    #[serde(
-        rename = "restartPolicyRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub restart_policy_rules: Vec<ContainerRestartRule>,
     /// `securityContext`
-    #[serde(rename = "securityContext", skip_serializing_if = "wire::unset")]
     pub security_context: Option<Box<SecurityContext>>,
     /// `startupProbe`
-    #[serde(rename = "startupProbe", skip_serializing_if = "wire::unset")]
     pub startup_probe: Option<Box<Probe>>,
     /// `stdin`
-    #[serde(rename = "stdin", skip_serializing_if = "wire::unset")]
     pub stdin: bool,
     /// `stdinOnce`
-    #[serde(rename = "stdinOnce", skip_serializing_if = "wire::unset")]
     pub stdin_once: bool,
     /// `terminationMessagePath`
-    #[serde(rename = "terminationMessagePath", skip_serializing_if = "wire::unset")]
     pub termination_message_path: String,
     /// `terminationMessagePolicy`
-    #[serde(rename = "terminationMessagePolicy", skip_serializing_if = "wire::unset")]
     pub termination_message_policy: String,
     /// `tty`
-    #[serde(rename = "tty", skip_serializing_if = "wire::unset")]
     pub tty: bool,
     /// `volumeDevices`
-    #[serde(
-        rename = "volumeDevices",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_devices: Vec<VolumeDevice>,
     /// `volumeMounts`
-    #[serde(
-        rename = "volumeMounts",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_mounts: Vec<VolumeMount>,
     /// `workingDir`
-    #[serde(rename = "workingDir", skip_serializing_if = "wire::unset")]
     pub working_dir: String,
 }
 
+wire_struct!(Container {
+    optional args "args",
+    optional command "command",
+    optional env "env",
+    optional env_from "envFrom",
+    optional image "image",
+    optional image_pull_policy "imagePullPolicy",
+    optional lifecycle "lifecycle",
+    optional liveness_probe "livenessProbe",
+    required name "name",
+    optional ports "ports",
+    optional readiness_probe "readinessProbe",
+    optional resize_policy "resizePolicy",
+    required resources "resources",
+    optional restart_policy "restartPolicy",
+    optional restart_policy_rules "restartPolicyRules",
+    optional security_context "securityContext",
+    optional startup_probe "startupProbe",
+    optional stdin "stdin",
+    optional stdin_once "stdinOnce",
+    optional termination_message_path "terminationMessagePath",
+    optional termination_message_policy "terminationMessagePolicy",
+    optional tty "tty",
+    optional volume_devices "volumeDevices",
+    optional volume_mounts "volumeMounts",
+    optional working_dir "workingDir",
+});
+
 /// `io.k8s.api.core.v1.ContainerExtendedResourceRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerExtendedResourceRequest {
     /// `containerName`
-    #[serde(rename = "containerName")]
     pub container_name: String,
     /// `requestName`
-    #[serde(rename = "requestName")]
     pub request_name: String,
     /// `resourceName`
-    #[serde(rename = "resourceName")]
     pub resource_name: String,
 }
 
+wire_struct!(ContainerExtendedResourceRequest {
+    required container_name "containerName",
+    required request_name "requestName",
+    required resource_name "resourceName",
+});
+
 /// `io.k8s.api.core.v1.ContainerImage`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerImage {
     /// `names`
-    #[serde(rename = "names", with = "wire::required_list")]
     pub names: Vec<String>,
     /// `sizeBytes`
-    #[serde(rename = "sizeBytes", skip_serializing_if = "wire::unset")]
     pub size_bytes: i64,
 }
 
+wire_struct!(ContainerImage {
+    filled names "names",
+    optional size_bytes "sizeBytes",
+});
+
 /// `io.k8s.api.core.v1.ContainerPort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerPort {
     /// `containerPort`
-    #[serde(rename = "containerPort")]
     pub container_port: i32,
     /// `hostIP`
-    #[serde(rename = "hostIP", skip_serializing_if = "wire::unset")]
     pub host_ip: String,
     /// `hostPort`
-    #[serde(rename = "hostPort", skip_serializing_if = "wire::unset")]
     pub host_port: i32,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `protocol`
-    #[serde(rename = "protocol", skip_serializing_if = "wire::unset")]
     pub protocol: String,
 }
 
+wire_struct!(ContainerPort {
+    required container_port "containerPort",
+    optional host_ip "hostIP",
+    optional host_port "hostPort",
+    optional name "name",
+    optional protocol "protocol",
+});
+
 /// `io.k8s.api.core.v1.ContainerResizePolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerResizePolicy {
     /// `resourceName`
-    #[serde(rename = "resourceName")]
     pub resource_name: String,
     /// `restartPolicy`
-    #[serde(rename = "restartPolicy")]
     pub restart_policy: String,
 }
 
+wire_struct!(ContainerResizePolicy {
+    required resource_name "resourceName",
+    required restart_policy "restartPolicy",
+});
+
 /// `io.k8s.api.core.v1.ContainerRestartRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerRestartRule {
     /// `action`
-    #[serde(rename = "action", skip_serializing_if = "wire::unset")]
     pub action: String,
     /// `exitCodes`
-    #[serde(rename = "exitCodes", skip_serializing_if = "wire::unset")]
     pub exit_codes: Option<Box<ContainerRestartRuleOnExitCodes>>,
 }
 
+wire_struct!(ContainerRestartRule {
+    optional action "action",
+    optional exit_codes "exitCodes",
+});
+
 /// `io.k8s.api.core.v1.ContainerRestartRuleOnExitCodes`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerRestartRuleOnExitCodes {
     /// `operator`
-    #[serde(rename = "operator", skip_serializing_if = "wire::unset")]
     pub operator: String,
     /// `values`
-    #[serde(
-        rename = "values",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub values: Vec<i32>,
 }
 
+wire_struct!(ContainerRestartRuleOnExitCodes {
+    optional operator "operator",
+    optional values "values",
+});
+
 /// `io.k8s.api.core.v1.ContainerState`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerState {
     /// `running`
-    #[serde(rename = "running", skip_serializing_if = "wire::unset")]
     pub running: Option<Box<ContainerStateRunning>>,
     /// `terminated`
-    #[serde(rename = "terminated", skip_serializing_if = "wire::unset")]
     pub terminated: Option<Box<ContainerStateTerminated>>,
     /// `waiting`
-    #[serde(rename = "waiting", skip_serializing_if = "wire::unset")]
     pub waiting: Option<Box<ContainerStateWaiting>>,
 }
 
+wire_struct!(ContainerState {
+    optional running "running",
+    optional terminated "terminated",
+    optional waiting "waiting",
+});
+
 /// `io.k8s.api.core.v1.ContainerStateRunning`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStateRunning {
     /// `startedAt`
-    #[serde(rename = "startedAt")]
     pub started_at: Option<Time>,
 }
+
+wire_struct!(ContainerStateRunning {
+    required started_at "startedAt",
+});
 
 /// `io.k8s.api.core.v1.ContainerStateTerminated`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStateTerminated {
     /// `containerID`
-    #[serde(rename = "containerID", skip_serializing_if = "wire::unset")]
     pub container_id: String,
     /// `exitCode`
-    #[serde(rename = "exitCode")]
     pub exit_code: i32,
     /// `finishedAt`
-    #[serde(rename = "finishedAt")]
     pub finished_at: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `signal`
-    #[serde(rename = "signal", skip_serializing_if = "wire::unset")]
     pub signal: i32,
     /// `startedAt`
-    #[serde(rename = "startedAt")]
     pub started_at: Option<Time>,
 }
 
+wire_struct!(ContainerStateTerminated {
+    optional container_id "containerID",
+    required exit_code "exitCode",
+    required finished_at "finishedAt",
+    optional message "message",
+    optional reason "reason",
+    optional signal "signal",
+    required started_at "startedAt",
+});
+
 /// `io.k8s.api.core.v1.ContainerStateWaiting`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStateWaiting {
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
 }
 
+wire_struct!(ContainerStateWaiting {
+    optional message "message",
+    optional reason "reason",
+});
+
 /// `io.k8s.api.core.v1.ContainerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStatus {
     /// `allocatedResources`
-    #[serde(rename = "allocatedResources", skip_serializing_if = "wire::unset")]
     pub allocated_resources: Map<Quantity>,
     /// `allocatedResourcesStatus`
-    #[serde(
-        rename = "allocatedResourcesStatus",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub allocated_resources_status: Vec<ResourceStatus>,
     /// `containerID`
-    #[serde(rename = "containerID", skip_serializing_if = "wire::unset")]
     pub container_id: String,
     /// `image`
-    #[serde(rename = "image")]
     pub image: String,
     /// `imageID`
-    #[serde(rename = "imageID")]
     pub image_id: String,
     /// `lastState`
-    #[serde(rename = "lastState")]
     pub last_state: ContainerState,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `ready`
-    #[serde(rename = "ready")]
     pub ready: bool,
     /// `resources`
-    #[serde(rename = "resources", skip_serializing_if = "wire::unset")]
     pub resources: Option<Box<ResourceRequirements>>,
     /// `restartCount`
-    #[serde(rename = "restartCount")]
     pub restart_count: i32,
     /// `started`
-    #[serde(rename = "started", skip_serializing_if = "wire::unset")]
     pub started: Option<bool>,
     /// `state`
-    #[serde(rename = "state")]
     pub state: ContainerState,
     /// `stopSignal`
-    #[serde(rename = "stopSignal", skip_serializing_if = "wire::unset")]
     pub stop_signal: Option<String>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: Option<Box<ContainerUser>>,
     /// `volumeMounts`
-    #[serde(
-        rename = "volumeMounts",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_mounts: Vec<VolumeMountStatus>,
 }
 
+wire_struct!(ContainerStatus {
+    optional allocated_resources "allocatedResources",
+    optional allocated_resources_status "allocatedResourcesStatus",
+    optional container_id "containerID",
+    required image "image",
+    required image_id "imageID",
+    required last_state "lastState",
+    required name "name",
+    required ready "ready",
+    optional resources "resources",
+    required restart_count "restartCount",
+    optional started "started",
+    required state "state",
+    optional stop_signal "stopSignal",
+    optional user "user",
+    optional volume_mounts "volumeMounts",
+});
+
 /// `io.k8s.api.core.v1.ContainerUser`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerUser {
     /// `linux`
-    #[serde(rename = "linux", skip_serializing_if = "wire::unset")]
     pub linux: Option<Box<LinuxContainerUser>>,
 }
 
+wire_struct!(ContainerUser {
+    optional linux "linux",
+});
+
 /// `io.k8s.api.core.v1.DaemonEndpoint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonEndpoint {
     /// `Port`
-    #[serde(rename = "Port")]
     pub port: i32,
 }
 
+wire_struct!(DaemonEndpoint {
+    required port "Port",
+});
+
 /// `io.k8s.api.core.v1.DownwardAPIProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DownwardAPIProjection {
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<DownwardAPIVolumeFile>,
 }
 
+wire_struct!(DownwardAPIProjection {
+    optional items "items",
+});
+
 /// `io.k8s.api.core.v1.DownwardAPIVolumeFile`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DownwardAPIVolumeFile {
     /// `fieldRef`
-    #[serde(rename = "fieldRef", skip_serializing_if = "wire::unset")]
     pub field_ref: Option<Box<ObjectFieldSelector>>,
     /// `mode`
-    #[serde(rename = "mode", skip_serializing_if = "wire::unset")]
     pub mode: Option<i32>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `resourceFieldRef`
-    #[serde(rename = "resourceFieldRef", skip_serializing_if = "wire::unset")]
     pub resource_field_ref: Option<Box<ResourceFieldSelector>>,
 }
 
+wire_struct!(DownwardAPIVolumeFile {
+    optional field_ref "fieldRef",
+    optional mode "mode",
+    required path "path",
+    optional resource_field_ref "resourceFieldRef",
+});
+
 /// `io.k8s.api.core.v1.DownwardAPIVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DownwardAPIVolumeSource {
     /// `defaultMode`
-    #[serde(rename = "defaultMode", skip_serializing_if = "wire::unset")]
     pub default_mode: Option<i32>,
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<DownwardAPIVolumeFile>,
 }
 
+wire_struct!(DownwardAPIVolumeSource {
+    optional default_mode "defaultMode",
+    optional items "items",
+});
+
 /// `io.k8s.api.core.v1.EmptyDirVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EmptyDirVolumeSource {
     /// `medium`
-    #[serde(rename = "medium", skip_serializing_if = "wire::unset")]
     pub medium: String,
     /// `sizeLimit`
-    #[serde(rename = "sizeLimit", skip_serializing_if = "wire::unset")]
     pub size_limit: Option<Quantity>,
 }
 
+wire_struct!(EmptyDirVolumeSource {
+    optional medium "medium",
+    optional size_limit "sizeLimit",
+});
+
 /// `io.k8s.api.core.v1.EndpointAddress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointAddress {
     /// `hostname`
-    #[serde(rename = "hostname", skip_serializing_if = "wire::unset")]
     pub hostname: String,
     /// `ip`
-    #[serde(rename = "ip")]
     pub ip: String,
     /// `nodeName`
-    #[serde(rename = "nodeName", skip_serializing_if = "wire::unset")]
     pub node_name: Option<String>,
     /// `targetRef`
-    #[serde(rename = "targetRef", skip_serializing_if = "wire::unset")]
     pub target_ref: Option<Box<ObjectReference>>,
 }
 
+wire_struct!(EndpointAddress {
+    optional hostname "hostname",
+    required ip "ip",
+    optional node_name "nodeName",
+    optional target_ref "targetRef",
+});
+
 /// `io.k8s.api.core.v1.EndpointPort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointPort {
     /// `appProtocol`
-    #[serde(rename = "appProtocol", skip_serializing_if = "wire::unset")]
     pub app_protocol: Option<String>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `port`
-    #[serde(rename = "port")]
     pub port: i32,
     /// `protocol`
-    #[serde(rename = "protocol", skip_serializing_if = "wire::unset")]
     pub protocol: String,
 }
 
+wire_struct!(EndpointPort {
+    optional app_protocol "appProtocol",
+    optional name "name",
+    required port "port",
+    optional protocol "protocol",
+});
+
 /// `io.k8s.api.core.v1.EndpointSubset`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointSubset {
     /// `addresses`
-    #[serde(
-        rename = "addresses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub addresses: Vec<EndpointAddress>,
     /// `notReadyAddresses`
-    #[serde(
-        rename = "notReadyAddresses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub not_ready_addresses: Vec<EndpointAddress>,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<EndpointPort>,
 }
 
+wire_struct!(EndpointSubset {
+    optional addresses "addresses",
+    optional not_ready_addresses "notReadyAddresses",
+    optional ports "ports",
+});
+
 /// `io.k8s.api.core.v1.Endpoints`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Endpoints {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `subsets`
-    #[serde(
-        rename = "subsets",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub subsets: Vec<EndpointSubset>,
 }
 
-kind!(Endpoints, "", "v1", "io.k8s.api.core.v1.Endpoints");
+wire_struct!(Endpoints {
+    required metadata "metadata",
+    optional subsets "subsets",
+});
+
+kind!(Endpoints, "", "v1", "v1", "io.k8s.api.core.v1.Endpoints");
 object!(Endpoints, "endpoints", true);
 
 /// `io.k8s.api.core.v1.EnvFromSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvFromSource {
     /// `configMapRef`
-    #[serde(rename = "configMapRef", skip_serializing_if = "wire::unset")]
     pub config_map_ref: Option<Box<ConfigMapEnvSource>>,
     /// `prefix`
-    #[serde(rename = "prefix", skip_serializing_if = "wire::unset")]
     pub prefix: String,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretEnvSource>>,
 }
 
+wire_struct!(EnvFromSource {
+    optional config_map_ref "configMapRef",
+    optional prefix "prefix",
+    optional secret_ref "secretRef",
+});
+
 /// `io.k8s.api.core.v1.EnvVar`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvVar {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: String,
     /// `valueFrom`
-    #[serde(rename = "valueFrom", skip_serializing_if = "wire::unset")]
     pub value_from: Option<Box<EnvVarSource>>,
 }
 
+wire_struct!(EnvVar {
+    required name "name",
+    optional value "value",
+    optional value_from "valueFrom",
+});
+
 /// `io.k8s.api.core.v1.EnvVarSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvVarSource {
     /// `configMapKeyRef`
-    #[serde(rename = "configMapKeyRef", skip_serializing_if = "wire::unset")]
     pub config_map_key_ref: Option<Box<ConfigMapKeySelector>>,
     /// `fieldRef`
-    #[serde(rename = "fieldRef", skip_serializing_if = "wire::unset")]
     pub field_ref: Option<Box<ObjectFieldSelector>>,
     /// `fileKeyRef`
-    #[serde(rename = "fileKeyRef", skip_serializing_if = "wire::unset")]
     pub file_key_ref: Option<Box<FileKeySelector>>,
     /// `resourceFieldRef`
-    #[serde(rename = "resourceFieldRef", skip_serializing_if = "wire::unset")]
     pub resource_field_ref: Option<Box<ResourceFieldSelector>>,
     /// `secretKeyRef`
-    #[serde(rename = "secretKeyRef", skip_serializing_if = "wire::unset")]
     pub secret_key_ref: Option<Box<SecretKeySelector>>,
 }
 
+wire_struct!(EnvVarSource {
+    optional config_map_key_ref "configMapKeyRef",
+    optional field_ref "fieldRef",
+    optional file_key_ref "fileKeyRef",
+    optional resource_field_ref "resourceFieldRef",
+    optional secret_key_ref "secretKeyRef",
+});
+
 /// `io.k8s.api.core.v1.EphemeralContainer`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EphemeralContainer {
     /// `args`
-    #[serde(
-        rename = "args",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub args: Vec<String>,
     /// `command`
-    #[serde(
-        rename = "command",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub command: Vec<String>,
     /// `env`
-    #[serde(rename = "env", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub env: Vec<EnvVar>,
     /// `envFrom`
-    #[serde(
-        rename = "envFrom",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub env_from: Vec<EnvFromSource>,
     /// `image`
-    #[serde(rename = "image", skip_serializing_if = "wire::unset")]
     pub image: String,
     /// `imagePullPolicy`
-    #[serde(rename = "imagePullPolicy", skip_serializing_if = "wire::unset")]
     pub image_pull_policy: String,
     /// `lifecycle`
-    #[serde(rename = "lifecycle", skip_serializing_if = "wire::unset")]
     pub lifecycle: Option<Box<Lifecycle>>,
     /// `livenessProbe`
-    #[serde(rename = "livenessProbe", skip_serializing_if = "wire::unset")]
     pub liveness_probe: Option<Box<Probe>>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<ContainerPort>,
     /// `readinessProbe`
-    #[serde(rename = "readinessProbe", skip_serializing_if = "wire::unset")]
     pub readiness_probe: Option<Box<Probe>>,
     /// `resizePolicy`
-    #[serde(
-        rename = "resizePolicy",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resize_policy: Vec<ContainerResizePolicy>,
     /// `resources`
-    #[serde(rename = "resources")]
     pub resources: ResourceRequirements,
     /// `restartPolicy`
-    #[serde(rename = "restartPolicy", skip_serializing_if = "wire::unset")]
     pub restart_policy: Option<String>,
     /// `restartPolicyRules`
-    #[serde(
-        rename = "restartPolicyRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub restart_policy_rules: Vec<ContainerRestartRule>,
     /// `securityContext`
-    #[serde(rename = "securityContext", skip_serializing_if = "wire::unset")]
     pub security_context: Option<Box<SecurityContext>>,
     /// `startupProbe`
-    #[serde(rename = "startupProbe", skip_serializing_if = "wire::unset")]
     pub startup_probe: Option<Box<Probe>>,
     /// `stdin`
-    #[serde(rename = "stdin", skip_serializing_if = "wire::unset")]
     pub stdin: bool,
     /// `stdinOnce`
-    #[serde(rename = "stdinOnce", skip_serializing_if = "wire::unset")]
     pub stdin_once: bool,
     /// `targetContainerName`
-    #[serde(rename = "targetContainerName", skip_serializing_if = "wire::unset")]
     pub target_container_name: String,
     /// `terminationMessagePath`
-    #[serde(rename = "terminationMessagePath", skip_serializing_if = "wire::unset")]
     pub termination_message_path: String,
     /// `terminationMessagePolicy`
-    #[serde(rename = "terminationMessagePolicy", skip_serializing_if = "wire::unset")]
     pub termination_message_policy: String,
     /// `tty`
-    #[serde(rename = "tty", skip_serializing_if = "wire::unset")]
     pub tty: bool,
     /// `volumeDevices`
-    #[serde(
-        rename = "volumeDevices",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_devices: Vec<VolumeDevice>,
     /// `volumeMounts`
-    #[serde(
-        rename = "volumeMounts",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_mounts: Vec<VolumeMount>,
     /// `workingDir`
-    #[serde(rename = "workingDir", skip_serializing_if = "wire::unset")]
     pub working_dir: String,
 }
 
+wire_struct!(EphemeralContainer {
+    optional args "args",
+    optional command "command",
+    optional env "env",
+    optional env_from "envFrom",
+    optional image "image",
+    optional image_pull_policy "imagePullPolicy",
+    optional lifecycle "lifecycle",
+    optional liveness_probe "livenessProbe",
+    required name "name",
+    optional ports "ports",
+    optional readiness_probe "readinessProbe",
+    optional resize_policy "resizePolicy",
+    required resources "resources",
+    optional restart_policy "restartPolicy",
+    optional restart_policy_rules "restartPolicyRules",
+    optional security_context "securityContext",
+    optional startup_probe "startupProbe",
+    optional stdin "stdin",
+    optional stdin_once "stdinOnce",
+    optional target_container_name "targetContainerName",
+    optional termination_message_path "terminationMessagePath",
+    optional termination_message_policy "terminationMessagePolicy",
+    optional tty "tty",
+    optional volume_devices "volumeDevices",
+    optional volume_mounts "volumeMounts",
+    optional working_dir "workingDir",
+});
+
 /// `io.k8s.api.core.v1.EphemeralVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EphemeralVolumeSource {
     /// `volumeClaimTemplate`
-    #[serde(rename = "volumeClaimTemplate", skip_serializing_if = "wire::unset")]
     pub volume_claim_template: Option<Box<PersistentVolumeClaimTemplate>>,
 }
 
+wire_struct!(EphemeralVolumeSource {
+    optional volume_claim_template "volumeClaimTemplate",
+});
+
 /// `io.k8s.api.core.v1.Event`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `action`
-    #[serde(rename = "action", skip_serializing_if = "wire::unset")]
     pub action: String,
     /// `count`
-    #[serde(rename = "count", skip_serializing_if = "wire::unset")]
     pub count: i32,
     /// `eventTime`
-    #[serde(rename = "eventTime")]
     pub event_time: Option<MicroTime>,
     /// `firstTimestamp`
-    #[serde(rename = "firstTimestamp")]
     pub first_timestamp: Option<Time>,
     /// `involvedObject`
-    #[serde(rename = "involvedObject")]
     pub involved_object: ObjectReference,
     /// `lastTimestamp`
-    #[serde(rename = "lastTimestamp")]
     pub last_timestamp: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `related`
-    #[serde(rename = "related", skip_serializing_if = "wire::unset")]
     pub related: Option<Box<ObjectReference>>,
     /// `reportingComponent`
-    #[serde(rename = "reportingComponent")]
     pub reporting_component: String,
     /// `reportingInstance`
-    #[serde(rename = "reportingInstance")]
     pub reporting_instance: String,
     /// `series`
-    #[serde(rename = "series", skip_serializing_if = "wire::unset")]
     pub series: Option<Box<EventSeries>>,
     /// `source`
-    #[serde(rename = "source")]
     pub source: EventSource,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
-kind!(Event, "", "v1", "io.k8s.api.core.v1.Event");
+wire_struct!(Event {
+    required metadata "metadata",
+    optional action "action",
+    optional count "count",
+    required event_time "eventTime",
+    required first_timestamp "firstTimestamp",
+    required involved_object "involvedObject",
+    required last_timestamp "lastTimestamp",
+    optional message "message",
+    optional reason "reason",
+    optional related "related",
+    required reporting_component "reportingComponent",
+    required reporting_instance "reportingInstance",
+    optional series "series",
+    required source "source",
+    optional type_ "type",
+});
+
+kind!(Event, "", "v1", "v1", "io.k8s.api.core.v1.Event");
 object!(Event, "events", true);
 
 /// `io.k8s.api.core.v1.EventSeries`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSeries {
     /// `count`
-    #[serde(rename = "count", skip_serializing_if = "wire::unset")]
     pub count: i32,
     /// `lastObservedTime`
-    #[serde(rename = "lastObservedTime")]
     pub last_observed_time: Option<MicroTime>,
 }
 
+wire_struct!(EventSeries {
+    optional count "count",
+    required last_observed_time "lastObservedTime",
+});
+
 /// `io.k8s.api.core.v1.EventSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSource {
     /// `component`
-    #[serde(rename = "component", skip_serializing_if = "wire::unset")]
     pub component: String,
     /// `host`
-    #[serde(rename = "host", skip_serializing_if = "wire::unset")]
     pub host: String,
 }
 
+wire_struct!(EventSource {
+    optional component "component",
+    optional host "host",
+});
+
 /// `io.k8s.api.core.v1.ExecAction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecAction {
     /// `command`
-    #[serde(
-        rename = "command",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub command: Vec<String>,
 }
 
+wire_struct!(ExecAction {
+    optional command "command",
+});
+
 /// `io.k8s.api.core.v1.FCVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FCVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `lun`
-    #[serde(rename = "lun", skip_serializing_if = "wire::unset")]
     pub lun: Option<i32>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `targetWWNs`
-    #[serde(
-        rename = "targetWWNs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub target_wwns: Vec<String>,
     /// `wwids`
-    #[serde(
-        rename = "wwids",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub wwids: Vec<String>,
 }
 
+wire_struct!(FCVolumeSource {
+    optional fs_type "fsType",
+    optional lun "lun",
+    optional read_only "readOnly",
+    optional target_wwns "targetWWNs",
+    optional wwids "wwids",
+});
+
 /// `io.k8s.api.core.v1.FileKeySelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileKeySelector {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `volumeName`
-    #[serde(rename = "volumeName")]
     pub volume_name: String,
 }
 
+wire_struct!(FileKeySelector {
+    required key "key",
+    optional optional "optional",
+    required path "path",
+    required volume_name "volumeName",
+});
+
 /// `io.k8s.api.core.v1.FlexPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlexPersistentVolumeSource {
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `options`
-    #[serde(rename = "options", skip_serializing_if = "wire::unset")]
     pub options: Map<String>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretReference>>,
 }
 
+wire_struct!(FlexPersistentVolumeSource {
+    required driver "driver",
+    optional fs_type "fsType",
+    optional options "options",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+});
+
 /// `io.k8s.api.core.v1.FlexVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlexVolumeSource {
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `options`
-    #[serde(rename = "options", skip_serializing_if = "wire::unset")]
     pub options: Map<String>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
 }
 
+wire_struct!(FlexVolumeSource {
+    required driver "driver",
+    optional fs_type "fsType",
+    optional options "options",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+});
+
 /// `io.k8s.api.core.v1.FlockerVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlockerVolumeSource {
     /// `datasetName`
-    #[serde(rename = "datasetName", skip_serializing_if = "wire::unset")]
     pub dataset_name: String,
     /// `datasetUUID`
-    #[serde(rename = "datasetUUID", skip_serializing_if = "wire::unset")]
     pub dataset_uuid: String,
 }
 
+wire_struct!(FlockerVolumeSource {
+    optional dataset_name "datasetName",
+    optional dataset_uuid "datasetUUID",
+});
+
 /// `io.k8s.api.core.v1.GCEPersistentDiskVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GCEPersistentDiskVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `partition`
-    #[serde(rename = "partition", skip_serializing_if = "wire::unset")]
     pub partition: i32,
     /// `pdName`
-    #[serde(rename = "pdName")]
     pub pd_name: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
 }
 
+wire_struct!(GCEPersistentDiskVolumeSource {
+    optional fs_type "fsType",
+    optional partition "partition",
+    required pd_name "pdName",
+    optional read_only "readOnly",
+});
+
 /// `io.k8s.api.core.v1.GRPCAction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GRPCAction {
     /// `port`
-    #[serde(rename = "port")]
     pub port: i32,
     /// `service`
-    #[serde(rename = "service")]
     pub service: Option<String>,
 }
 
+wire_struct!(GRPCAction {
+    required port "port",
+    required service "service",
+});
+
 /// `io.k8s.api.core.v1.GitRepoVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GitRepoVolumeSource {
     /// `directory`
-    #[serde(rename = "directory", skip_serializing_if = "wire::unset")]
     pub directory: String,
     /// `repository`
-    #[serde(rename = "repository")]
     pub repository: String,
     /// `revision`
-    #[serde(rename = "revision", skip_serializing_if = "wire::unset")]
     pub revision: String,
 }
 
+wire_struct!(GitRepoVolumeSource {
+    optional directory "directory",
+    required repository "repository",
+    optional revision "revision",
+});
+
 /// `io.k8s.api.core.v1.GlusterfsPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlusterfsPersistentVolumeSource {
     /// `endpoints`
-    #[serde(rename = "endpoints")]
     pub endpoints: String,
     /// `endpointsNamespace`
-    #[serde(rename = "endpointsNamespace", skip_serializing_if = "wire::unset")]
     pub endpoints_namespace: Option<String>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
 }
+
+wire_struct!(GlusterfsPersistentVolumeSource {
+    required endpoints "endpoints",
+    optional endpoints_namespace "endpointsNamespace",
+    required path "path",
+    optional read_only "readOnly",
+});
 
 /// `io.k8s.api.core.v1.GlusterfsVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlusterfsVolumeSource {
     /// `endpoints`
-    #[serde(rename = "endpoints")]
     pub endpoints: String,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
 }
 
+wire_struct!(GlusterfsVolumeSource {
+    required endpoints "endpoints",
+    required path "path",
+    optional read_only "readOnly",
+});
+
 /// `io.k8s.api.core.v1.HTTPGetAction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HTTPGetAction {
     /// `host`
-    #[serde(rename = "host", skip_serializing_if = "wire::unset")]
     pub host: String,
     /// `httpHeaders`
-    #[serde(
-        rename = "httpHeaders",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub http_headers: Vec<HTTPHeader>,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: String,
     /// `port`
-    #[serde(rename = "port")]
     pub port: IntOrString,
     /// `scheme`
-    #[serde(rename = "scheme", skip_serializing_if = "wire::unset")]
     pub scheme: String,
 }
 
+wire_struct!(HTTPGetAction {
+    optional host "host",
+    optional http_headers "httpHeaders",
+    optional path "path",
+    required port "port",
+    optional scheme "scheme",
+});
+
 /// `io.k8s.api.core.v1.HTTPHeader`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HTTPHeader {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `value`
-    #[serde(rename = "value")]
     pub value: String,
 }
 
+wire_struct!(HTTPHeader {
+    required name "name",
+    required value "value",
+});
+
 /// `io.k8s.api.core.v1.HostAlias`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostAlias {
     /// `hostnames`
-    #[serde(
-        rename = "hostnames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub hostnames: Vec<String>,
     /// `ip`
-    #[serde(rename = "ip")]
     pub ip: String,
 }
+
+wire_struct!(HostAlias {
+    optional hostnames "hostnames",
+    required ip "ip",
+});
 
 /// `io.k8s.api.core.v1.HostIP`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostIP {
     /// `ip`
-    #[serde(rename = "ip")]
     pub ip: String,
 }
 
+wire_struct!(HostIP {
+    required ip "ip",
+});
+
 /// `io.k8s.api.core.v1.HostPathVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostPathVolumeSource {
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: Option<String>,
 }
 
+wire_struct!(HostPathVolumeSource {
+    required path "path",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.core.v1.ISCSIPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ISCSIPersistentVolumeSource {
     /// `chapAuthDiscovery`
-    #[serde(rename = "chapAuthDiscovery", skip_serializing_if = "wire::unset")]
     pub chap_auth_discovery: bool,
     /// `chapAuthSession`
-    #[serde(rename = "chapAuthSession", skip_serializing_if = "wire::unset")]
     pub chap_auth_session: bool,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `initiatorName`
-    #[serde(rename = "initiatorName", skip_serializing_if = "wire::unset")]
     pub initiator_name: Option<String>,
     /// `iqn`
-    #[serde(rename = "iqn")]
     pub iqn: String,
     /// `iscsiInterface`
-    #[serde(rename = "iscsiInterface", skip_serializing_if = "wire::unset")]
     pub iscsi_interface: String,
     /// `lun`
-    #[serde(rename = "lun")]
     pub lun: i32,
     /// `portals`
-    #[serde(
-        rename = "portals",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub portals: Vec<String>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretReference>>,
     /// `targetPortal`
-    #[serde(rename = "targetPortal")]
     pub target_portal: String,
 }
+
+wire_struct!(ISCSIPersistentVolumeSource {
+    optional chap_auth_discovery "chapAuthDiscovery",
+    optional chap_auth_session "chapAuthSession",
+    optional fs_type "fsType",
+    optional initiator_name "initiatorName",
+    required iqn "iqn",
+    optional iscsi_interface "iscsiInterface",
+    required lun "lun",
+    optional portals "portals",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    required target_portal "targetPortal",
+});
 
 /// `io.k8s.api.core.v1.ISCSIVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ISCSIVolumeSource {
     /// `chapAuthDiscovery`
-    #[serde(rename = "chapAuthDiscovery", skip_serializing_if = "wire::unset")]
     pub chap_auth_discovery: bool,
     /// `chapAuthSession`
-    #[serde(rename = "chapAuthSession", skip_serializing_if = "wire::unset")]
     pub chap_auth_session: bool,
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `initiatorName`
-    #[serde(rename = "initiatorName", skip_serializing_if = "wire::unset")]
     pub initiator_name: Option<String>,
     /// `iqn`
-    #[serde(rename = "iqn")]
     pub iqn: String,
     /// `iscsiInterface`
-    #[serde(rename = "iscsiInterface", skip_serializing_if = "wire::unset")]
     pub iscsi_interface: String,
     /// `lun`
-    #[serde(rename = "lun")]
     pub lun: i32,
     /// `portals`
-    #[serde(
-        rename = "portals",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub portals: Vec<String>,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `targetPortal`
-    #[serde(rename = "targetPortal")]
     pub target_portal: String,
 }
 
+wire_struct!(ISCSIVolumeSource {
+    optional chap_auth_discovery "chapAuthDiscovery",
+    optional chap_auth_session "chapAuthSession",
+    optional fs_type "fsType",
+    optional initiator_name "initiatorName",
+    required iqn "iqn",
+    optional iscsi_interface "iscsiInterface",
+    required lun "lun",
+    optional portals "portals",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    required target_portal "targetPortal",
+});
+
 /// `io.k8s.api.core.v1.ImageVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageVolumeSource {
     /// `pullPolicy`
-    #[serde(rename = "pullPolicy", skip_serializing_if = "wire::unset")]
     pub pull_policy: String,
     /// `reference`
-    #[serde(rename = "reference", skip_serializing_if = "wire::unset")]
     pub reference: String,
 }
 
+wire_struct!(ImageVolumeSource {
+    optional pull_policy "pullPolicy",
+    optional reference "reference",
+});
+
 /// `io.k8s.api.core.v1.ImageVolumeStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageVolumeStatus {
     /// `imageRef`
-    #[serde(rename = "imageRef", skip_serializing_if = "wire::unset")]
     pub image_ref: String,
 }
 
+wire_struct!(ImageVolumeStatus {
+    optional image_ref "imageRef",
+});
+
 /// `io.k8s.api.core.v1.KeyToPath`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyToPath {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `mode`
-    #[serde(rename = "mode", skip_serializing_if = "wire::unset")]
     pub mode: Option<i32>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
 }
 
+wire_struct!(KeyToPath {
+    required key "key",
+    optional mode "mode",
+    required path "path",
+});
+
 /// `io.k8s.api.core.v1.Lifecycle`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lifecycle {
     /// `postStart`
-    #[serde(rename = "postStart", skip_serializing_if = "wire::unset")]
     pub post_start: Option<Box<LifecycleHandler>>,
     /// `preStop`
-    #[serde(rename = "preStop", skip_serializing_if = "wire::unset")]
     pub pre_stop: Option<Box<LifecycleHandler>>,
     /// `stopSignal`
-    #[serde(rename = "stopSignal", skip_serializing_if = "wire::unset")]
     pub stop_signal: Option<String>,
 }
 
+wire_struct!(Lifecycle {
+    optional post_start "postStart",
+    optional pre_stop "preStop",
+    optional stop_signal "stopSignal",
+});
+
 /// `io.k8s.api.core.v1.LifecycleHandler`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LifecycleHandler {
     /// `exec`
-    #[serde(rename = "exec", skip_serializing_if = "wire::unset")]
     pub exec: Option<Box<ExecAction>>,
     /// `httpGet`
-    #[serde(rename = "httpGet", skip_serializing_if = "wire::unset")]
     pub http_get: Option<Box<HTTPGetAction>>,
     /// `sleep`
-    #[serde(rename = "sleep", skip_serializing_if = "wire::unset")]
     pub sleep: Option<Box<SleepAction>>,
     /// `tcpSocket`
-    #[serde(rename = "tcpSocket", skip_serializing_if = "wire::unset")]
     pub tcp_socket: Option<Box<TCPSocketAction>>,
 }
 
+wire_struct!(LifecycleHandler {
+    optional exec "exec",
+    optional http_get "httpGet",
+    optional sleep "sleep",
+    optional tcp_socket "tcpSocket",
+});
+
 /// `io.k8s.api.core.v1.LimitRange`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LimitRange {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: LimitRangeSpec,
 }
 
-kind!(LimitRange, "", "v1", "io.k8s.api.core.v1.LimitRange");
+wire_struct!(LimitRange {
+    required metadata "metadata",
+    required spec "spec",
+});
+
+kind!(LimitRange, "", "v1", "v1", "io.k8s.api.core.v1.LimitRange");
 object!(LimitRange, "limitranges", true);
 
 /// `io.k8s.api.core.v1.LimitRangeItem`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LimitRangeItem {
     /// `default`
-    #[serde(rename = "default", skip_serializing_if = "wire::unset")]
     pub default: Map<Quantity>,
     /// `defaultRequest`
-    #[serde(rename = "defaultRequest", skip_serializing_if = "wire::unset")]
     pub default_request: Map<Quantity>,
     /// `max`
-    #[serde(rename = "max", skip_serializing_if = "wire::unset")]
     pub max: Map<Quantity>,
     /// `maxLimitRequestRatio`
-    #[serde(rename = "maxLimitRequestRatio", skip_serializing_if = "wire::unset")]
     pub max_limit_request_ratio: Map<Quantity>,
     /// `min`
-    #[serde(rename = "min", skip_serializing_if = "wire::unset")]
     pub min: Map<Quantity>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(LimitRangeItem {
+    optional default "default",
+    optional default_request "defaultRequest",
+    optional max "max",
+    optional max_limit_request_ratio "maxLimitRequestRatio",
+    optional min "min",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.LimitRangeSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LimitRangeSpec {
     /// `limits`
-    #[serde(rename = "limits", with = "wire::required_list")]
     pub limits: Vec<LimitRangeItem>,
 }
 
+wire_struct!(LimitRangeSpec {
+    filled limits "limits",
+});
+
 /// `io.k8s.api.core.v1.LinuxContainerUser`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinuxContainerUser {
     /// `gid`
-    #[serde(rename = "gid")]
     pub gid: i64,
     /// `supplementalGroups`
-    #[serde(
-        rename = "supplementalGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub supplemental_groups: Vec<i64>,
     /// `uid`
-    #[serde(rename = "uid")]
     pub uid: i64,
 }
 
+wire_struct!(LinuxContainerUser {
+    required gid "gid",
+    optional supplemental_groups "supplementalGroups",
+    required uid "uid",
+});
+
 /// `io.k8s.api.core.v1.LoadBalancerIngress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancerIngress {
     /// `hostname`
-    #[serde(rename = "hostname", skip_serializing_if = "wire::unset")]
     pub hostname: String,
     /// `ip`
-    #[serde(rename = "ip", skip_serializing_if = "wire::unset")]
     pub ip: String,
     /// `ipMode`
-    #[serde(rename = "ipMode", skip_serializing_if = "wire::unset")]
     pub ip_mode: Option<String>,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<PortStatus>,
 }
 
+wire_struct!(LoadBalancerIngress {
+    optional hostname "hostname",
+    optional ip "ip",
+    optional ip_mode "ipMode",
+    optional ports "ports",
+});
+
 /// `io.k8s.api.core.v1.LoadBalancerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancerStatus {
     /// `ingress`
-    #[serde(
-        rename = "ingress",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ingress: Vec<LoadBalancerIngress>,
 }
 
+wire_struct!(LoadBalancerStatus {
+    optional ingress "ingress",
+});
+
 /// `io.k8s.api.core.v1.LocalObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocalObjectReference {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
 }
 
+wire_struct!(LocalObjectReference {
+    optional name "name",
+});
+
 /// `io.k8s.api.core.v1.LocalVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocalVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: Option<String>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
 }
 
+wire_struct!(LocalVolumeSource {
+    optional fs_type "fsType",
+    required path "path",
+});
+
 /// `io.k8s.api.core.v1.ModifyVolumeStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyVolumeStatus {
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `targetVolumeAttributesClassName`
-    #[serde(rename = "targetVolumeAttributesClassName", skip_serializing_if = "wire::unset")]
     pub target_volume_attributes_class_name: String,
 }
 
+wire_struct!(ModifyVolumeStatus {
+    required status "status",
+    optional target_volume_attributes_class_name "targetVolumeAttributesClassName",
+});
+
 /// `io.k8s.api.core.v1.NFSVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NFSVolumeSource {
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `server`
-    #[serde(rename = "server")]
     pub server: String,
 }
 
+wire_struct!(NFSVolumeSource {
+    required path "path",
+    optional read_only "readOnly",
+    required server "server",
+});
+
 /// `io.k8s.api.core.v1.Namespace`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Namespace {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: NamespaceSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: NamespaceStatus,
 }
 
-kind!(Namespace, "", "v1", "io.k8s.api.core.v1.Namespace");
+wire_struct!(Namespace {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Namespace, "", "v1", "v1", "io.k8s.api.core.v1.Namespace");
 object!(Namespace, "namespaces", false);
 
 /// `io.k8s.api.core.v1.NamespaceCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(NamespaceCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.NamespaceSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceSpec {
     /// `finalizers`
-    #[serde(
-        rename = "finalizers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub finalizers: Vec<String>,
 }
 
+wire_struct!(NamespaceSpec {
+    optional finalizers "finalizers",
+});
+
 /// `io.k8s.api.core.v1.NamespaceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<NamespaceCondition>,
     /// `phase`
-    #[serde(rename = "phase", skip_serializing_if = "wire::unset")]
     pub phase: String,
 }
 
+wire_struct!(NamespaceStatus {
+    optional conditions "conditions",
+    optional phase "phase",
+});
+
 /// `io.k8s.api.core.v1.Node`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: NodeSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: NodeStatus,
 }
 
-kind!(Node, "", "v1", "io.k8s.api.core.v1.Node");
+wire_struct!(Node {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Node, "", "v1", "v1", "io.k8s.api.core.v1.Node");
 object!(Node, "nodes", false);
 
 /// `io.k8s.api.core.v1.NodeAddress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeAddress {
     /// `address`
-    #[serde(rename = "address")]
     pub address: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(NodeAddress {
+    required address "address",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.NodeAffinity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeAffinity {
     /// `preferredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "preferredDuringSchedulingIgnoredDuringExecution",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub preferred_during_scheduling_ignored_during_execution: Vec<PreferredSchedulingTerm>,
     /// `requiredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "requiredDuringSchedulingIgnoredDuringExecution",
-        skip_serializing_if = "wire::unset"
-    )]
     pub required_during_scheduling_ignored_during_execution: Option<Box<NodeSelector>>,
 }
 
+wire_struct!(NodeAffinity {
+    optional preferred_during_scheduling_ignored_during_execution "preferredDuringSchedulingIgnoredDuringExecution",
+    optional required_during_scheduling_ignored_during_execution "requiredDuringSchedulingIgnoredDuringExecution",
+});
+
 /// `io.k8s.api.core.v1.NodeAllocatableResourceClaimStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeAllocatableResourceClaimStatus {
     /// `containers`
-    #[serde(
-        rename = "containers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub containers: Vec<String>,
     /// `resourceClaimName`
-    #[serde(rename = "resourceClaimName")]
     pub resource_claim_name: String,
     /// `resources`
-    #[serde(rename = "resources", serialize_with = "wire::null_if_empty")]
     pub resources: Map<Quantity>,
 }
 
+wire_struct!(NodeAllocatableResourceClaimStatus {
+    optional containers "containers",
+    required resource_claim_name "resourceClaimName",
+    filled resources "resources",
+});
+
 /// `io.k8s.api.core.v1.NodeCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeCondition {
     /// `lastHeartbeatTime`
-    #[serde(rename = "lastHeartbeatTime")]
     pub last_heartbeat_time: Option<Time>,
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(NodeCondition {
+    required last_heartbeat_time "lastHeartbeatTime",
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.NodeConfigSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeConfigSource {
     /// `configMap`
-    #[serde(rename = "configMap", skip_serializing_if = "wire::unset")]
     pub config_map: Option<Box<ConfigMapNodeConfigSource>>,
 }
 
+wire_struct!(NodeConfigSource {
+    optional config_map "configMap",
+});
+
 /// `io.k8s.api.core.v1.NodeConfigStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeConfigStatus {
     /// `active`
-    #[serde(rename = "active", skip_serializing_if = "wire::unset")]
     pub active: Option<Box<NodeConfigSource>>,
     /// `assigned`
-    #[serde(rename = "assigned", skip_serializing_if = "wire::unset")]
     pub assigned: Option<Box<NodeConfigSource>>,
     /// `error`
-    #[serde(rename = "error", skip_serializing_if = "wire::unset")]
     pub error: String,
     /// `lastKnownGood`
-    #[serde(rename = "lastKnownGood", skip_serializing_if = "wire::unset")]
     pub last_known_good: Option<Box<NodeConfigSource>>,
 }
 
+wire_struct!(NodeConfigStatus {
+    optional active "active",
+    optional assigned "assigned",
+    optional error "error",
+    optional last_known_good "lastKnownGood",
+});
+
 /// `io.k8s.api.core.v1.NodeDaemonEndpoints`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeDaemonEndpoints {
     /// `kubeletEndpoint`
-    #[serde(rename = "kubeletEndpoint")]
     pub kubelet_endpoint: DaemonEndpoint,
 }
 
+wire_struct!(NodeDaemonEndpoints {
+    required kubelet_endpoint "kubeletEndpoint",
+});
+
 /// `io.k8s.api.core.v1.NodeFeatures`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeFeatures {
     /// `supplementalGroupsPolicy`
-    #[serde(rename = "supplementalGroupsPolicy", skip_serializing_if = "wire::unset")]
     pub supplemental_groups_policy: Option<bool>,
 }
 
+wire_struct!(NodeFeatures {
+    optional supplemental_groups_policy "supplementalGroupsPolicy",
+});
+
 /// `io.k8s.api.core.v1.NodeRuntimeHandler`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeRuntimeHandler {
     /// `features`
-    #[serde(rename = "features", skip_serializing_if = "wire::unset")]
     pub features: Option<Box<NodeRuntimeHandlerFeatures>>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(NodeRuntimeHandler {
+    optional features "features",
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.NodeRuntimeHandlerFeatures`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeRuntimeHandlerFeatures {
     /// `recursiveReadOnlyMounts`
-    #[serde(rename = "recursiveReadOnlyMounts", skip_serializing_if = "wire::unset")]
     pub recursive_read_only_mounts: Option<bool>,
     /// `userNamespaces`
-    #[serde(rename = "userNamespaces", skip_serializing_if = "wire::unset")]
     pub user_namespaces: Option<bool>,
 }
 
+wire_struct!(NodeRuntimeHandlerFeatures {
+    optional recursive_read_only_mounts "recursiveReadOnlyMounts",
+    optional user_namespaces "userNamespaces",
+});
+
 /// `io.k8s.api.core.v1.NodeSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSelector {
     /// `nodeSelectorTerms`
-    #[serde(rename = "nodeSelectorTerms", with = "wire::required_list")]
     pub node_selector_terms: Vec<NodeSelectorTerm>,
 }
 
+wire_struct!(NodeSelector {
+    filled node_selector_terms "nodeSelectorTerms",
+});
+
 /// `io.k8s.api.core.v1.NodeSelectorRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSelectorRequirement {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `operator`
-    #[serde(rename = "operator")]
     pub operator: String,
     /// `values`
-    #[serde(
-        rename = "values",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub values: Vec<String>,
 }
 
+wire_struct!(NodeSelectorRequirement {
+    required key "key",
+    required operator "operator",
+    optional values "values",
+});
+
 /// `io.k8s.api.core.v1.NodeSelectorTerm`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSelectorTerm {
     /// `matchExpressions`
-    #[serde(
-        rename = "matchExpressions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_expressions: Vec<NodeSelectorRequirement>,
     /// `matchFields`
-    #[serde(
-        rename = "matchFields",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_fields: Vec<NodeSelectorRequirement>,
 }
 
+wire_struct!(NodeSelectorTerm {
+    optional match_expressions "matchExpressions",
+    optional match_fields "matchFields",
+});
+
 /// `io.k8s.api.core.v1.NodeSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSpec {
     /// `configSource`
-    #[serde(rename = "configSource", skip_serializing_if = "wire::unset")]
     pub config_source: Option<Box<NodeConfigSource>>,
     /// `externalID`
-    #[serde(rename = "externalID", skip_serializing_if = "wire::unset")]
     pub external_id: String,
     /// `podCIDR`
-    #[serde(rename = "podCIDR", skip_serializing_if = "wire::unset")]
     pub pod_cidr: String,
     /// `podCIDRs`
-    #[serde(
-        rename = "podCIDRs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub pod_cidrs: Vec<String>,
     /// `providerID`
-    #[serde(rename = "providerID", skip_serializing_if = "wire::unset")]
     pub provider_id: String,
     /// `taints`
-    #[serde(
-        rename = "taints",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub taints: Vec<Taint>,
     /// `unschedulable`
-    #[serde(rename = "unschedulable", skip_serializing_if = "wire::unset")]
     pub unschedulable: bool,
 }
 
+wire_struct!(NodeSpec {
+    optional config_source "configSource",
+    optional external_id "externalID",
+    optional pod_cidr "podCIDR",
+    optional pod_cidrs "podCIDRs",
+    optional provider_id "providerID",
+    optional taints "taints",
+    optional unschedulable "unschedulable",
+});
+
 /// `io.k8s.api.core.v1.NodeStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeStatus {
     /// `addresses`
-    #[serde(
-        rename = "addresses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub addresses: Vec<NodeAddress>,
     /// `allocatable`
-    #[serde(rename = "allocatable", skip_serializing_if = "wire::unset")]
     pub allocatable: Map<Quantity>,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Map<Quantity>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<NodeCondition>,
     /// `config`
-    #[serde(rename = "config", skip_serializing_if = "wire::unset")]
     pub config: Option<Box<NodeConfigStatus>>,
     /// `daemonEndpoints`
-    #[serde(rename = "daemonEndpoints")]
     pub daemon_endpoints: NodeDaemonEndpoints,
     /// `declaredFeatures`
-    #[serde(
-        rename = "declaredFeatures",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub declared_features: Vec<String>,
     /// `features`
-    #[serde(rename = "features", skip_serializing_if = "wire::unset")]
     pub features: Option<Box<NodeFeatures>>,
     /// `images`
-    #[serde(
-        rename = "images",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub images: Vec<ContainerImage>,
     /// `nodeInfo`
-    #[serde(rename = "nodeInfo")]
     pub node_info: NodeSystemInfo,
     /// `phase`
-    #[serde(rename = "phase", skip_serializing_if = "wire::unset")]
     pub phase: String,
     /// `runtimeHandlers`
-    #[serde(
-        rename = "runtimeHandlers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub runtime_handlers: Vec<NodeRuntimeHandler>,
     /// `volumesAttached`
-    #[serde(
-        rename = "volumesAttached",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volumes_attached: Vec<AttachedVolume>,
     /// `volumesInUse`
-    #[serde(
-        rename = "volumesInUse",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volumes_in_use: Vec<String>,
 }
 
+wire_struct!(NodeStatus {
+    optional addresses "addresses",
+    optional allocatable "allocatable",
+    optional capacity "capacity",
+    optional conditions "conditions",
+    optional config "config",
+    required daemon_endpoints "daemonEndpoints",
+    optional declared_features "declaredFeatures",
+    optional features "features",
+    optional images "images",
+    required node_info "nodeInfo",
+    optional phase "phase",
+    optional runtime_handlers "runtimeHandlers",
+    optional volumes_attached "volumesAttached",
+    optional volumes_in_use "volumesInUse",
+});
+
 /// `io.k8s.api.core.v1.NodeSwapStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSwapStatus {
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Option<i64>,
 }
 
+wire_struct!(NodeSwapStatus {
+    optional capacity "capacity",
+});
+
 /// `io.k8s.api.core.v1.NodeSystemInfo`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSystemInfo {
     /// `architecture`
-    #[serde(rename = "architecture")]
     pub architecture: String,
     /// `bootID`
-    #[serde(rename = "bootID")]
     pub boot_id: String,
     /// `containerRuntimeVersion`
-    #[serde(rename = "containerRuntimeVersion")]
     pub container_runtime_version: String,
     /// `kernelVersion`
-    #[serde(rename = "kernelVersion")]
     pub kernel_version: String,
     /// `kubeProxyVersion`
-    #[serde(rename = "kubeProxyVersion")]
     pub kube_proxy_version: String,
     /// `kubeletVersion`
-    #[serde(rename = "kubeletVersion")]
     pub kubelet_version: String,
     /// `machineID`
-    #[serde(rename = "machineID")]
     pub machine_id: String,
     /// `operatingSystem`
-    #[serde(rename = "operatingSystem")]
     pub operating_system: String,
     /// `osImage`
-    #[serde(rename = "osImage")]
     pub os_image: String,
     /// `swap`
-    #[serde(rename = "swap", skip_serializing_if = "wire::unset")]
     pub swap: Option<Box<NodeSwapStatus>>,
     /// `systemUUID`
-    #[serde(rename = "systemUUID")]
     pub system_uuid: String,
 }
 
+wire_struct!(NodeSystemInfo {
+    required architecture "architecture",
+    required boot_id "bootID",
+    required container_runtime_version "containerRuntimeVersion",
+    required kernel_version "kernelVersion",
+    required kube_proxy_version "kubeProxyVersion",
+    required kubelet_version "kubeletVersion",
+    required machine_id "machineID",
+    required operating_system "operatingSystem",
+    required os_image "osImage",
+    optional swap "swap",
+    required system_uuid "systemUUID",
+});
+
 /// `io.k8s.api.core.v1.ObjectFieldSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectFieldSelector {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `fieldPath`
-    #[serde(rename = "fieldPath")]
     pub field_path: String,
 }
 
+wire_struct!(ObjectFieldSelector {
+    optional api_version "apiVersion",
+    required field_path "fieldPath",
+});
+
 /// `io.k8s.api.core.v1.ObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectReference {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `fieldPath`
-    #[serde(rename = "fieldPath", skip_serializing_if = "wire::unset")]
     pub field_path: String,
     /// `kind`
-    #[serde(rename = "kind", skip_serializing_if = "wire::unset")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `resourceVersion`
-    #[serde(rename = "resourceVersion", skip_serializing_if = "wire::unset")]
     pub resource_version: String,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
 }
 
+wire_struct!(ObjectReference {
+    optional api_version "apiVersion",
+    optional field_path "fieldPath",
+    optional kind "kind",
+    optional name "name",
+    optional namespace "namespace",
+    optional resource_version "resourceVersion",
+    optional uid "uid",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolume`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolume {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PersistentVolumeSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: PersistentVolumeStatus,
 }
 
-kind!(PersistentVolume, "", "v1", "io.k8s.api.core.v1.PersistentVolume");
+wire_struct!(PersistentVolume {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(PersistentVolume, "", "v1", "v1", "io.k8s.api.core.v1.PersistentVolume");
 object!(PersistentVolume, "persistentvolumes", false);
 
 /// `io.k8s.api.core.v1.PersistentVolumeClaim`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaim {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PersistentVolumeClaimSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: PersistentVolumeClaimStatus,
 }
+
+wire_struct!(PersistentVolumeClaim {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     PersistentVolumeClaim,
     "",
+    "v1",
     "v1",
     "io.k8s.api.core.v1.PersistentVolumeClaim"
 );
 object!(PersistentVolumeClaim, "persistentvolumeclaims", true);
 
 /// `io.k8s.api.core.v1.PersistentVolumeClaimCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaimCondition {
     /// `lastProbeTime`
-    #[serde(rename = "lastProbeTime")]
     pub last_probe_time: Option<Time>,
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(PersistentVolumeClaimCondition {
+    required last_probe_time "lastProbeTime",
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeClaimSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaimSpec {
     /// `accessModes`
-    #[serde(
-        rename = "accessModes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub access_modes: Vec<String>,
     /// `dataSource`
-    #[serde(rename = "dataSource", skip_serializing_if = "wire::unset")]
     pub data_source: Option<Box<TypedLocalObjectReference>>,
     /// `dataSourceRef`
-    #[serde(rename = "dataSourceRef", skip_serializing_if = "wire::unset")]
     pub data_source_ref: Option<Box<TypedObjectReference>>,
     /// `resources`
-    #[serde(rename = "resources")]
     pub resources: VolumeResourceRequirements,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `storageClassName`
-    #[serde(rename = "storageClassName", skip_serializing_if = "wire::unset")]
     pub storage_class_name: Option<String>,
     /// `volumeAttributesClassName`
-    #[serde(rename = "volumeAttributesClassName", skip_serializing_if = "wire::unset")]
     pub volume_attributes_class_name: Option<String>,
     /// `volumeMode`
-    #[serde(rename = "volumeMode", skip_serializing_if = "wire::unset")]
     pub volume_mode: Option<String>,
     /// `volumeName`
-    #[serde(rename = "volumeName", skip_serializing_if = "wire::unset")]
     pub volume_name: String,
 }
 
+wire_struct!(PersistentVolumeClaimSpec {
+    optional access_modes "accessModes",
+    optional data_source "dataSource",
+    optional data_source_ref "dataSourceRef",
+    required resources "resources",
+    optional selector "selector",
+    optional storage_class_name "storageClassName",
+    optional volume_attributes_class_name "volumeAttributesClassName",
+    optional volume_mode "volumeMode",
+    optional volume_name "volumeName",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeClaimStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaimStatus {
     /// `accessModes`
-    #[serde(
-        rename = "accessModes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub access_modes: Vec<String>,
     /// `allocatedResourceStatuses`
-    #[serde(rename = "allocatedResourceStatuses", skip_serializing_if = "wire::unset")]
     pub allocated_resource_statuses: Map<String>,
     /// `allocatedResources`
-    #[serde(rename = "allocatedResources", skip_serializing_if = "wire::unset")]
     pub allocated_resources: Map<Quantity>,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Map<Quantity>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<PersistentVolumeClaimCondition>,
     /// `currentVolumeAttributesClassName`
-    #[serde(rename = "currentVolumeAttributesClassName", skip_serializing_if = "wire::unset")]
     pub current_volume_attributes_class_name: Option<String>,
     /// `modifyVolumeStatus`
-    #[serde(rename = "modifyVolumeStatus", skip_serializing_if = "wire::unset")]
     pub modify_volume_status: Option<Box<ModifyVolumeStatus>>,
     /// `phase`
-    #[serde(rename = "phase", skip_serializing_if = "wire::unset")]
     pub phase: String,
 }
 
+wire_struct!(PersistentVolumeClaimStatus {
+    optional access_modes "accessModes",
+    optional allocated_resource_statuses "allocatedResourceStatuses",
+    optional allocated_resources "allocatedResources",
+    optional capacity "capacity",
+    optional conditions "conditions",
+    optional current_volume_attributes_class_name "currentVolumeAttributesClassName",
+    optional modify_volume_status "modifyVolumeStatus",
+    optional phase "phase",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeClaimTemplate`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaimTemplate {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PersistentVolumeClaimSpec,
 }
 
+wire_struct!(PersistentVolumeClaimTemplate {
+    required metadata "metadata",
+    required spec "spec",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeClaimVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeClaimVolumeSource {
     /// `claimName`
-    #[serde(rename = "claimName")]
     pub claim_name: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
 }
 
+wire_struct!(PersistentVolumeClaimVolumeSource {
+    required claim_name "claimName",
+    optional read_only "readOnly",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeSpec {
     /// `accessModes`
-    #[serde(
-        rename = "accessModes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub access_modes: Vec<String>,
     /// `awsElasticBlockStore`
-    #[serde(rename = "awsElasticBlockStore", skip_serializing_if = "wire::unset")]
     pub aws_elastic_block_store: Option<Box<AWSElasticBlockStoreVolumeSource>>,
     /// `azureDisk`
-    #[serde(rename = "azureDisk", skip_serializing_if = "wire::unset")]
     pub azure_disk: Option<Box<AzureDiskVolumeSource>>,
     /// `azureFile`
-    #[serde(rename = "azureFile", skip_serializing_if = "wire::unset")]
     pub azure_file: Option<Box<AzureFilePersistentVolumeSource>>,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Map<Quantity>,
     /// `cephfs`
-    #[serde(rename = "cephfs", skip_serializing_if = "wire::unset")]
     pub cephfs: Option<Box<CephFSPersistentVolumeSource>>,
     /// `cinder`
-    #[serde(rename = "cinder", skip_serializing_if = "wire::unset")]
     pub cinder: Option<Box<CinderPersistentVolumeSource>>,
     /// `claimRef`
-    #[serde(rename = "claimRef", skip_serializing_if = "wire::unset")]
     pub claim_ref: Option<Box<ObjectReference>>,
     /// `csi`
-    #[serde(rename = "csi", skip_serializing_if = "wire::unset")]
     pub csi: Option<Box<CSIPersistentVolumeSource>>,
     /// `fc`
-    #[serde(rename = "fc", skip_serializing_if = "wire::unset")]
     pub fc: Option<Box<FCVolumeSource>>,
     /// `flexVolume`
-    #[serde(rename = "flexVolume", skip_serializing_if = "wire::unset")]
     pub flex_volume: Option<Box<FlexPersistentVolumeSource>>,
     /// `flocker`
-    #[serde(rename = "flocker", skip_serializing_if = "wire::unset")]
     pub flocker: Option<Box<FlockerVolumeSource>>,
     /// `gcePersistentDisk`
-    #[serde(rename = "gcePersistentDisk", skip_serializing_if = "wire::unset")]
     pub gce_persistent_disk: Option<Box<GCEPersistentDiskVolumeSource>>,
     /// `glusterfs`
-    #[serde(rename = "glusterfs", skip_serializing_if = "wire::unset")]
     pub glusterfs: Option<Box<GlusterfsPersistentVolumeSource>>,
     /// `hostPath`
-    #[serde(rename = "hostPath", skip_serializing_if = "wire::unset")]
     pub host_path: Option<Box<HostPathVolumeSource>>,
     /// `iscsi`
-    #[serde(rename = "iscsi", skip_serializing_if = "wire::unset")]
     pub iscsi: Option<Box<ISCSIPersistentVolumeSource>>,
     /// `local`
-    #[serde(rename = "local", skip_serializing_if = "wire::unset")]
     pub local: Option<Box<LocalVolumeSource>>,
     /// `mountOptions`
-    #[serde(
-        rename = "mountOptions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub mount_options: Vec<String>,
     /// `nfs`
-    #[serde(rename = "nfs", skip_serializing_if = "wire::unset")]
     pub nfs: Option<Box<NFSVolumeSource>>,
     /// `nodeAffinity`
-    #[serde(rename = "nodeAffinity", skip_serializing_if = "wire::unset")]
     pub node_affinity: Option<Box<VolumeNodeAffinity>>,
     /// `persistentVolumeReclaimPolicy`
-    #[serde(rename = "persistentVolumeReclaimPolicy", skip_serializing_if = "wire::unset")]
     pub persistent_volume_reclaim_policy: String,
     /// `photonPersistentDisk`
-    #[serde(rename = "photonPersistentDisk", skip_serializing_if = "wire::unset")]
     pub photon_persistent_disk: Option<Box<PhotonPersistentDiskVolumeSource>>,
     /// `portworxVolume`
-    #[serde(rename = "portworxVolume", skip_serializing_if = "wire::unset")]
     pub portworx_volume: Option<Box<PortworxVolumeSource>>,
     /// `quobyte`
-    #[serde(rename = "quobyte", skip_serializing_if = "wire::unset")]
     pub quobyte: Option<Box<QuobyteVolumeSource>>,
     /// `rbd`
-    #[serde(rename = "rbd", skip_serializing_if = "wire::unset")]
     pub rbd: Option<Box<RBDPersistentVolumeSource>>,
     /// `scaleIO`
-    #[serde(rename = "scaleIO", skip_serializing_if = "wire::unset")]
     pub scale_io: Option<Box<ScaleIOPersistentVolumeSource>>,
     /// `storageClassName`
-    #[serde(rename = "storageClassName", skip_serializing_if = "wire::unset")]
     pub storage_class_name: String,
     /// `storageos`
-    #[serde(rename = "storageos", skip_serializing_if = "wire::unset")]
     pub storageos: Option<Box<StorageOSPersistentVolumeSource>>,
     /// `volumeAttributesClassName`
-    #[serde(rename = "volumeAttributesClassName", skip_serializing_if = "wire::unset")]
     pub volume_attributes_class_name: Option<String>,
     /// `volumeMode`
-    #[serde(rename = "volumeMode", skip_serializing_if = "wire::unset")]
     pub volume_mode: Option<String>,
     /// `vsphereVolume`
-    #[serde(rename = "vsphereVolume", skip_serializing_if = "wire::unset")]
     pub vsphere_volume: Option<Box<VsphereVirtualDiskVolumeSource>>,
 }
 
+wire_struct!(PersistentVolumeSpec {
+    optional access_modes "accessModes",
+    optional aws_elastic_block_store "awsElasticBlockStore",
+    optional azure_disk "azureDisk",
+    optional azure_file "azureFile",
+    optional capacity "capacity",
+    optional cephfs "cephfs",
+    optional cinder "cinder",
+    optional claim_ref "claimRef",
+    optional csi "csi",
+    optional fc "fc",
+    optional flex_volume "flexVolume",
+    optional flocker "flocker",
+    optional gce_persistent_disk "gcePersistentDisk",
+    optional glusterfs "glusterfs",
+    optional host_path "hostPath",
+    optional iscsi "iscsi",
+    optional local "local",
+    optional mount_options "mountOptions",
+    optional nfs "nfs",
+    optional node_affinity "nodeAffinity",
+    optional persistent_volume_reclaim_policy "persistentVolumeReclaimPolicy",
+    optional photon_persistent_disk "photonPersistentDisk",
+    optional portworx_volume "portworxVolume",
+    optional quobyte "quobyte",
+    optional rbd "rbd",
+    optional scale_io "scaleIO",
+    optional storage_class_name "storageClassName",
+    optional storageos "storageos",
+    optional volume_attributes_class_name "volumeAttributesClassName",
+    optional volume_mode "volumeMode",
+    optional vsphere_volume "vsphereVolume",
+});
+
 /// `io.k8s.api.core.v1.PersistentVolumeStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersistentVolumeStatus {
     /// `lastPhaseTransitionTime`
-    #[serde(rename = "lastPhaseTransitionTime", skip_serializing_if = "wire::unset")]
     pub last_phase_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `phase`
-    #[serde(rename = "phase", skip_serializing_if = "wire::unset")]
     pub phase: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
 }
 
+wire_struct!(PersistentVolumeStatus {
+    optional last_phase_transition_time "lastPhaseTransitionTime",
+    optional message "message",
+    optional phase "phase",
+    optional reason "reason",
+});
+
 /// `io.k8s.api.core.v1.PhotonPersistentDiskVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PhotonPersistentDiskVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `pdID`
-    #[serde(rename = "pdID")]
     pub pd_id: String,
 }
 
+wire_struct!(PhotonPersistentDiskVolumeSource {
+    optional fs_type "fsType",
+    required pd_id "pdID",
+});
+
 /// `io.k8s.api.core.v1.Pod`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pod {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PodSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: PodStatus,
 }
 
-kind!(Pod, "", "v1", "io.k8s.api.core.v1.Pod");
+wire_struct!(Pod {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Pod, "", "v1", "v1", "io.k8s.api.core.v1.Pod");
 object!(Pod, "pods", true);
 
 /// `io.k8s.api.core.v1.PodAffinity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodAffinity {
     /// `preferredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "preferredDuringSchedulingIgnoredDuringExecution",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub preferred_during_scheduling_ignored_during_execution: Vec<WeightedPodAffinityTerm>,
     /// `requiredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "requiredDuringSchedulingIgnoredDuringExecution",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub required_during_scheduling_ignored_during_execution: Vec<PodAffinityTerm>,
 }
 
+wire_struct!(PodAffinity {
+    optional preferred_during_scheduling_ignored_during_execution "preferredDuringSchedulingIgnoredDuringExecution",
+    optional required_during_scheduling_ignored_during_execution "requiredDuringSchedulingIgnoredDuringExecution",
+});
+
 /// `io.k8s.api.core.v1.PodAffinityTerm`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodAffinityTerm {
     /// `labelSelector`
-    #[serde(rename = "labelSelector", skip_serializing_if = "wire::unset")]
     pub label_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `matchLabelKeys`
-    #[serde(
-        rename = "matchLabelKeys",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_label_keys: Vec<String>,
     /// `mismatchLabelKeys`
-    #[serde(
-        rename = "mismatchLabelKeys",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub mismatch_label_keys: Vec<String>,
     /// `namespaceSelector`
-    #[serde(rename = "namespaceSelector", skip_serializing_if = "wire::unset")]
     pub namespace_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `namespaces`
-    #[serde(
-        rename = "namespaces",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub namespaces: Vec<String>,
     /// `topologyKey`
-    #[serde(rename = "topologyKey")]
     pub topology_key: String,
 }
 
+wire_struct!(PodAffinityTerm {
+    optional label_selector "labelSelector",
+    optional match_label_keys "matchLabelKeys",
+    optional mismatch_label_keys "mismatchLabelKeys",
+    optional namespace_selector "namespaceSelector",
+    optional namespaces "namespaces",
+    required topology_key "topologyKey",
+});
+
 /// `io.k8s.api.core.v1.PodAntiAffinity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodAntiAffinity {
     /// `preferredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "preferredDuringSchedulingIgnoredDuringExecution",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub preferred_during_scheduling_ignored_during_execution: Vec<WeightedPodAffinityTerm>,
     /// `requiredDuringSchedulingIgnoredDuringExecution`
-    #[serde(
-        rename = "requiredDuringSchedulingIgnoredDuringExecution",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub required_during_scheduling_ignored_during_execution: Vec<PodAffinityTerm>,
 }
 
+wire_struct!(PodAntiAffinity {
+    optional preferred_during_scheduling_ignored_during_execution "preferredDuringSchedulingIgnoredDuringExecution",
+    optional required_during_scheduling_ignored_during_execution "requiredDuringSchedulingIgnoredDuringExecution",
+});
+
 /// `io.k8s.api.core.v1.PodCertificateProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodCertificateProjection {
     /// `certificateChainPath`
-    #[serde(rename = "certificateChainPath", skip_serializing_if = "wire::unset")]
     pub certificate_chain_path: String,
     /// `credentialBundlePath`
-    #[serde(rename = "credentialBundlePath", skip_serializing_if = "wire::unset")]
     pub credential_bundle_path: String,
     /// `keyPath`
-    #[serde(rename = "keyPath", skip_serializing_if = "wire::unset")]
     pub key_path: String,
     /// `keyType`
-    #[serde(rename = "keyType", skip_serializing_if = "wire::unset")]
     pub key_type: String,
     /// `maxExpirationSeconds`
-    #[serde(rename = "maxExpirationSeconds", skip_serializing_if = "wire::unset")]
     pub max_expiration_seconds: Option<i32>,
     /// `signerName`
-    #[serde(rename = "signerName", skip_serializing_if = "wire::unset")]
     pub signer_name: String,
     /// `userAnnotations`
-    #[serde(rename = "userAnnotations", skip_serializing_if = "wire::unset")]
     pub user_annotations: Map<String>,
 }
 
+wire_struct!(PodCertificateProjection {
+    optional certificate_chain_path "certificateChainPath",
+    optional credential_bundle_path "credentialBundlePath",
+    optional key_path "keyPath",
+    optional key_type "keyType",
+    optional max_expiration_seconds "maxExpirationSeconds",
+    optional signer_name "signerName",
+    optional user_annotations "userAnnotations",
+});
+
 /// `io.k8s.api.core.v1.PodCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodCondition {
     /// `lastProbeTime`
-    #[serde(rename = "lastProbeTime")]
     pub last_probe_time: Option<Time>,
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(PodCondition {
+    required last_probe_time "lastProbeTime",
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional observed_generation "observedGeneration",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.PodDNSConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodDNSConfig {
     /// `nameservers`
-    #[serde(
-        rename = "nameservers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub nameservers: Vec<String>,
     /// `options`
-    #[serde(
-        rename = "options",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub options: Vec<PodDNSConfigOption>,
     /// `searches`
-    #[serde(
-        rename = "searches",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub searches: Vec<String>,
 }
 
+wire_struct!(PodDNSConfig {
+    optional nameservers "nameservers",
+    optional options "options",
+    optional searches "searches",
+});
+
 /// `io.k8s.api.core.v1.PodDNSConfigOption`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodDNSConfigOption {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: Option<String>,
 }
 
+wire_struct!(PodDNSConfigOption {
+    optional name "name",
+    optional value "value",
+});
+
 /// `io.k8s.api.core.v1.PodExtendedResourceClaimStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodExtendedResourceClaimStatus {
     /// `requestMappings`
-    #[serde(rename = "requestMappings", with = "wire::required_list")]
     pub request_mappings: Vec<ContainerExtendedResourceRequest>,
     /// `resourceClaimName`
-    #[serde(rename = "resourceClaimName")]
     pub resource_claim_name: String,
 }
 
+wire_struct!(PodExtendedResourceClaimStatus {
+    filled request_mappings "requestMappings",
+    required resource_claim_name "resourceClaimName",
+});
+
 /// `io.k8s.api.core.v1.PodIP`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodIP {
     /// `ip`
-    #[serde(rename = "ip")]
     pub ip: String,
 }
 
+wire_struct!(PodIP {
+    required ip "ip",
+});
+
 /// `io.k8s.api.core.v1.PodOS`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodOS {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(PodOS {
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.PodReadinessGate`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodReadinessGate {
     /// `conditionType`
-    #[serde(rename = "conditionType")]
     pub condition_type: String,
 }
 
+wire_struct!(PodReadinessGate {
+    required condition_type "conditionType",
+});
+
 /// `io.k8s.api.core.v1.PodResourceClaim`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodResourceClaim {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `resourceClaimName`
-    #[serde(rename = "resourceClaimName", skip_serializing_if = "wire::unset")]
     pub resource_claim_name: Option<String>,
     /// `resourceClaimTemplateName`
-    #[serde(rename = "resourceClaimTemplateName", skip_serializing_if = "wire::unset")]
     pub resource_claim_template_name: Option<String>,
 }
 
+wire_struct!(PodResourceClaim {
+    required name "name",
+    optional resource_claim_name "resourceClaimName",
+    optional resource_claim_template_name "resourceClaimTemplateName",
+});
+
 /// `io.k8s.api.core.v1.PodResourceClaimStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodResourceClaimStatus {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `resourceClaimName`
-    #[serde(rename = "resourceClaimName", skip_serializing_if = "wire::unset")]
     pub resource_claim_name: Option<String>,
 }
 
+wire_struct!(PodResourceClaimStatus {
+    required name "name",
+    optional resource_claim_name "resourceClaimName",
+});
+
 /// `io.k8s.api.core.v1.PodSchedulingGate`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodSchedulingGate {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(PodSchedulingGate {
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.PodSchedulingGroup`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodSchedulingGroup {
     /// `podGroupName`
-    #[serde(rename = "podGroupName", skip_serializing_if = "wire::unset")]
     pub pod_group_name: Option<String>,
 }
 
+wire_struct!(PodSchedulingGroup {
+    optional pod_group_name "podGroupName",
+});
+
 /// `io.k8s.api.core.v1.PodSecurityContext`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodSecurityContext {
     /// `appArmorProfile`
-    #[serde(rename = "appArmorProfile", skip_serializing_if = "wire::unset")]
     pub app_armor_profile: Option<Box<AppArmorProfile>>,
     /// `fsGroup`
-    #[serde(rename = "fsGroup", skip_serializing_if = "wire::unset")]
     pub fs_group: Option<i64>,
     /// `fsGroupChangePolicy`
-    #[serde(rename = "fsGroupChangePolicy", skip_serializing_if = "wire::unset")]
     pub fs_group_change_policy: Option<String>,
     /// `runAsGroup`
-    #[serde(rename = "runAsGroup", skip_serializing_if = "wire::unset")]
     pub run_as_group: Option<i64>,
     /// `runAsNonRoot`
-    #[serde(rename = "runAsNonRoot", skip_serializing_if = "wire::unset")]
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`
-    #[serde(rename = "runAsUser", skip_serializing_if = "wire::unset")]
     pub run_as_user: Option<i64>,
     /// `seLinuxChangePolicy`
-    #[serde(rename = "seLinuxChangePolicy", skip_serializing_if = "wire::unset")]
     pub se_linux_change_policy: Option<String>,
     /// `seLinuxOptions`
-    #[serde(rename = "seLinuxOptions", skip_serializing_if = "wire::unset")]
     pub se_linux_options: Option<Box<SELinuxOptions>>,
     /// `seccompProfile`
-    #[serde(rename = "seccompProfile", skip_serializing_if = "wire::unset")]
     pub seccomp_profile: Option<Box<SeccompProfile>>,
     /// `supplementalGroups`
-    #[serde(
-        rename = "supplementalGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub supplemental_groups: Vec<i64>,
     /// `supplementalGroupsPolicy`
-    #[serde(rename = "supplementalGroupsPolicy", skip_serializing_if = "wire::unset")]
     pub supplemental_groups_policy: Option<String>,
     /// `sysctls`
-    #[serde(
-        rename = "sysctls",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub sysctls: Vec<Sysctl>,
     /// `windowsOptions`
-    #[serde(rename = "windowsOptions", skip_serializing_if = "wire::unset")]
     pub windows_options: Option<Box<WindowsSecurityContextOptions>>,
 }
 
+wire_struct!(PodSecurityContext {
+    optional app_armor_profile "appArmorProfile",
+    optional fs_group "fsGroup",
+    optional fs_group_change_policy "fsGroupChangePolicy",
+    optional run_as_group "runAsGroup",
+    optional run_as_non_root "runAsNonRoot",
+    optional run_as_user "runAsUser",
+    optional se_linux_change_policy "seLinuxChangePolicy",
+    optional se_linux_options "seLinuxOptions",
+    optional seccomp_profile "seccompProfile",
+    optional supplemental_groups "supplementalGroups",
+    optional supplemental_groups_policy "supplementalGroupsPolicy",
+    optional sysctls "sysctls",
+    optional windows_options "windowsOptions",
+});
+
 /// `io.k8s.api.core.v1.PodSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodSpec {
     /// `activeDeadlineSeconds`
-    #[serde(rename = "activeDeadlineSeconds", skip_serializing_if = "wire::unset")]
     pub active_deadline_seconds: Option<i64>,
     /// `affinity`
-    #[serde(rename = "affinity", skip_serializing_if = "wire::unset")]
     pub affinity: Option<Box<Affinity>>,
     /// `automountServiceAccountToken`
-    #[serde(rename = "automountServiceAccountToken", skip_serializing_if = "wire::unset")]
     pub automount_service_account_token: Option<bool>,
     /// `containers`
-    #[serde(rename = "containers", with = "wire::required_list")]
     pub containers: Vec<Container>,
     /// `dnsConfig`
-    #[serde(rename = "dnsConfig", skip_serializing_if = "wire::unset")]
     pub dns_config: Option<Box<PodDNSConfig>>,
     /// `dnsPolicy`
-    #[serde(rename = "dnsPolicy", skip_serializing_if = "wire::unset")]
     pub dns_policy: String,
     /// `enableServiceLinks`
-    #[serde(rename = "enableServiceLinks", skip_serializing_if = "wire::unset")]
     pub enable_service_links: Option<bool>,
     /// `ephemeralContainers`
-    #[serde(
-        rename = "ephemeralContainers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ephemeral_containers: Vec<EphemeralContainer>,
     /// `hostAliases`
-    #[serde(
-        rename = "hostAliases",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub host_aliases: Vec<HostAlias>,
     /// `hostIPC`
-    #[serde(rename = "hostIPC", skip_serializing_if = "wire::unset")]
     pub host_ipc: bool,
     /// `hostNetwork`
-    #[serde(rename = "hostNetwork", skip_serializing_if = "wire::unset")]
     pub host_network: bool,
     /// `hostPID`
-    #[serde(rename = "hostPID", skip_serializing_if = "wire::unset")]
     pub host_pid: bool,
     /// `hostUsers`
-    #[serde(rename = "hostUsers", skip_serializing_if = "wire::unset")]
     pub host_users: Option<bool>,
     /// `hostname`
-    #[serde(rename = "hostname", skip_serializing_if = "wire::unset")]
     pub hostname: String,
     /// `hostnameOverride`
-    #[serde(rename = "hostnameOverride", skip_serializing_if = "wire::unset")]
     pub hostname_override: Option<String>,
     /// `imagePullSecrets`
-    #[serde(
-        rename = "imagePullSecrets",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub image_pull_secrets: Vec<LocalObjectReference>,
     /// `initContainers`
-    #[serde(
-        rename = "initContainers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub init_containers: Vec<Container>,
     /// `nodeName`
-    #[serde(rename = "nodeName", skip_serializing_if = "wire::unset")]
     pub node_name: String,
     /// `nodeSelector`
-    #[serde(rename = "nodeSelector", skip_serializing_if = "wire::unset")]
     pub node_selector: Map<String>,
     /// `os`
-    #[serde(rename = "os", skip_serializing_if = "wire::unset")]
     pub os: Option<Box<PodOS>>,
     /// `overhead`
-    #[serde(rename = "overhead", skip_serializing_if = "wire::unset")]
     pub overhead: Map<Quantity>,
     /// `preemptionPolicy`
-    #[serde(rename = "preemptionPolicy", skip_serializing_if = "wire::unset")]
     pub preemption_policy: Option<String>,
     /// `priority`
-    #[serde(rename = "priority", skip_serializing_if = "wire::unset")]
     pub priority: Option<i32>,
     /// `priorityClassName`
-    #[serde(rename = "priorityClassName", skip_serializing_if = "wire::unset")]
     pub priority_class_name: String,
     /// `readinessGates`
-    #[serde(
-        rename = "readinessGates",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub readiness_gates: Vec<PodReadinessGate>,
     /// `resourceClaims`
-    #[serde(
-        rename = "resourceClaims",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_claims: Vec<PodResourceClaim>,
     /// `resources`
-    #[serde(rename = "resources", skip_serializing_if = "wire::unset")]
     pub resources: Option<Box<ResourceRequirements>>,
     /// `restartPolicy`
-    #[serde(rename = "restartPolicy", skip_serializing_if = "wire::unset")]
     pub restart_policy: String,
     /// `runtimeClassName`
-    #[serde(rename = "runtimeClassName", skip_serializing_if = "wire::unset")]
     pub runtime_class_name: Option<String>,
     /// `schedulerName`
-    #[serde(rename = "schedulerName", skip_serializing_if = "wire::unset")]
     pub scheduler_name: String,
     /// `schedulingGates`
-    #[serde(
-        rename = "schedulingGates",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub scheduling_gates: Vec<PodSchedulingGate>,
     /// `schedulingGroup`
-    #[serde(rename = "schedulingGroup", skip_serializing_if = "wire::unset")]
     pub scheduling_group: Option<Box<PodSchedulingGroup>>,
     /// `securityContext`
-    #[serde(rename = "securityContext", skip_serializing_if = "wire::unset")]
     pub security_context: Option<Box<PodSecurityContext>>,
     /// `serviceAccount`
-    #[serde(rename = "serviceAccount", skip_serializing_if = "wire::unset")]
     pub service_account: String,
     /// `serviceAccountName`
-    #[serde(rename = "serviceAccountName", skip_serializing_if = "wire::unset")]
     pub service_account_name: String,
     /// `setHostnameAsFQDN`
-    #[serde(rename = "setHostnameAsFQDN", skip_serializing_if = "wire::unset")]
     pub set_hostname_as_fqdn: Option<bool>,
     /// `shareProcessNamespace`
-    #[serde(rename = "shareProcessNamespace", skip_serializing_if = "wire::unset")]
     pub share_process_namespace: Option<bool>,
     /// `subdomain`
-    #[serde(rename = "subdomain", skip_serializing_if = "wire::unset")]
     pub subdomain: String,
     /// `terminationGracePeriodSeconds`
-    #[serde(rename = "terminationGracePeriodSeconds", skip_serializing_if = "wire::unset")]
     pub termination_grace_period_seconds: Option<i64>,
     /// `tolerations`
-    #[serde(
-        rename = "tolerations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub tolerations: Vec<Toleration>,
     /// `topologySpreadConstraints`
-    #[serde(
-        rename = "topologySpreadConstraints",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
     /// `volumes`
-    #[serde(
-        rename = "volumes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volumes: Vec<Volume>,
 }
 
+wire_struct!(PodSpec {
+    optional active_deadline_seconds "activeDeadlineSeconds",
+    optional affinity "affinity",
+    optional automount_service_account_token "automountServiceAccountToken",
+    filled containers "containers",
+    optional dns_config "dnsConfig",
+    optional dns_policy "dnsPolicy",
+    optional enable_service_links "enableServiceLinks",
+    optional ephemeral_containers "ephemeralContainers",
+    optional host_aliases "hostAliases",
+    optional host_ipc "hostIPC",
+    optional host_network "hostNetwork",
+    optional host_pid "hostPID",
+    optional host_users "hostUsers",
+    optional hostname "hostname",
+    optional hostname_override "hostnameOverride",
+    optional image_pull_secrets "imagePullSecrets",
+    optional init_containers "initContainers",
+    optional node_name "nodeName",
+    optional node_selector "nodeSelector",
+    optional os "os",
+    optional overhead "overhead",
+    optional preemption_policy "preemptionPolicy",
+    optional priority "priority",
+    optional priority_class_name "priorityClassName",
+    optional readiness_gates "readinessGates",
+    optional resource_claims "resourceClaims",
+    optional resources "resources",
+    optional restart_policy "restartPolicy",
+    optional runtime_class_name "runtimeClassName",
+    optional scheduler_name "schedulerName",
+    optional scheduling_gates "schedulingGates",
+    optional scheduling_group "schedulingGroup",
+    optional security_context "securityContext",
+    optional service_account "serviceAccount",
+    optional service_account_name "serviceAccountName",
+    optional set_hostname_as_fqdn "setHostnameAsFQDN",
+    optional share_process_namespace "shareProcessNamespace",
+    optional subdomain "subdomain",
+    optional termination_grace_period_seconds "terminationGracePeriodSeconds",
+    optional tolerations "tolerations",
+    optional topology_spread_constraints "topologySpreadConstraints",
+    optional volumes "volumes",
+});
+
 /// `io.k8s.api.core.v1.PodStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodStatus {
     /// `allocatedResources`
-    #[serde(rename = "allocatedResources", skip_serializing_if = "wire::unset")]
     pub allocated_resources: Map<Quantity>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<PodCondition>,
     /// `containerStatuses`
-    #[serde(
-        rename = "containerStatuses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub container_statuses: Vec<ContainerStatus>,
     /// `ephemeralContainerStatuses`
-    #[serde(
-        rename = "ephemeralContainerStatuses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
     /// `extendedResourceClaimStatus`
-    #[serde(rename = "extendedResourceClaimStatus", skip_serializing_if = "wire::unset")]
     pub extended_resource_claim_status: Option<Box<PodExtendedResourceClaimStatus>>,
     /// `hostIP`
-    #[serde(rename = "hostIP", skip_serializing_if = "wire::unset")]
     pub host_ip: String,
     /// `hostIPs`
-    #[serde(
-        rename = "hostIPs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub host_ips: Vec<HostIP>,
     /// `initContainerStatuses`
-    #[serde(
-        rename = "initContainerStatuses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub init_container_statuses: Vec<ContainerStatus>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `nodeAllocatableResourceClaimStatuses`
-    #[serde(
-        rename = "nodeAllocatableResourceClaimStatuses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub node_allocatable_resource_claim_statuses: Vec<NodeAllocatableResourceClaimStatus>,
     /// `nominatedNodeName`
-    #[serde(rename = "nominatedNodeName", skip_serializing_if = "wire::unset")]
     pub nominated_node_name: String,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `phase`
-    #[serde(rename = "phase", skip_serializing_if = "wire::unset")]
     pub phase: String,
     /// `podIP`
-    #[serde(rename = "podIP", skip_serializing_if = "wire::unset")]
     pub pod_ip: String,
     /// `podIPs`
-    #[serde(
-        rename = "podIPs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub pod_ips: Vec<PodIP>,
     /// `qosClass`
-    #[serde(rename = "qosClass", skip_serializing_if = "wire::unset")]
     pub qos_class: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `resize`
-    #[serde(rename = "resize", skip_serializing_if = "wire::unset")]
     pub resize: String,
     /// `resourceClaimStatuses`
-    #[serde(
-        rename = "resourceClaimStatuses",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_claim_statuses: Vec<PodResourceClaimStatus>,
     /// `resources`
-    #[serde(rename = "resources", skip_serializing_if = "wire::unset")]
     pub resources: Option<Box<ResourceRequirements>>,
     /// `startTime`
-    #[serde(rename = "startTime", skip_serializing_if = "wire::unset")]
     pub start_time: Option<Time>,
 }
 
+wire_struct!(PodStatus {
+    optional allocated_resources "allocatedResources",
+    optional conditions "conditions",
+    optional container_statuses "containerStatuses",
+    optional ephemeral_container_statuses "ephemeralContainerStatuses",
+    optional extended_resource_claim_status "extendedResourceClaimStatus",
+    optional host_ip "hostIP",
+    optional host_ips "hostIPs",
+    optional init_container_statuses "initContainerStatuses",
+    optional message "message",
+    optional node_allocatable_resource_claim_statuses "nodeAllocatableResourceClaimStatuses",
+    optional nominated_node_name "nominatedNodeName",
+    optional observed_generation "observedGeneration",
+    optional phase "phase",
+    optional pod_ip "podIP",
+    optional pod_ips "podIPs",
+    optional qos_class "qosClass",
+    optional reason "reason",
+    optional resize "resize",
+    optional resource_claim_statuses "resourceClaimStatuses",
+    optional resources "resources",
+    optional start_time "startTime",
+});
+
 /// `io.k8s.api.core.v1.PodTemplate`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodTemplate {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `template`
-    #[serde(rename = "template")]
     pub template: PodTemplateSpec,
 }
 
-kind!(PodTemplate, "", "v1", "io.k8s.api.core.v1.PodTemplate");
+wire_struct!(PodTemplate {
+    required metadata "metadata",
+    required template "template",
+});
+
+kind!(PodTemplate, "", "v1", "v1", "io.k8s.api.core.v1.PodTemplate");
 object!(PodTemplate, "podtemplates", true);
 
 /// `io.k8s.api.core.v1.PodTemplateSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodTemplateSpec {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PodSpec,
 }
 
+wire_struct!(PodTemplateSpec {
+    required metadata "metadata",
+    required spec "spec",
+});
+
 /// `io.k8s.api.core.v1.PortStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortStatus {
     /// `error`
-    #[serde(rename = "error", skip_serializing_if = "wire::unset")]
     pub error: Option<String>,
     /// `port`
-    #[serde(rename = "port")]
     pub port: i32,
     /// `protocol`
-    #[serde(rename = "protocol")]
     pub protocol: String,
 }
 
+wire_struct!(PortStatus {
+    optional error "error",
+    required port "port",
+    required protocol "protocol",
+});
+
 /// `io.k8s.api.core.v1.PortworxVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortworxVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `volumeID`
-    #[serde(rename = "volumeID")]
     pub volume_id: String,
 }
 
+wire_struct!(PortworxVolumeSource {
+    optional fs_type "fsType",
+    optional read_only "readOnly",
+    required volume_id "volumeID",
+});
+
 /// `io.k8s.api.core.v1.PreferredSchedulingTerm`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PreferredSchedulingTerm {
     /// `preference`
-    #[serde(rename = "preference")]
     pub preference: NodeSelectorTerm,
     /// `weight`
-    #[serde(rename = "weight")]
     pub weight: i32,
 }
 
+wire_struct!(PreferredSchedulingTerm {
+    required preference "preference",
+    required weight "weight",
+});
+
 /// `io.k8s.api.core.v1.Probe`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Probe {
     /// `exec`
-    #[serde(rename = "exec", skip_serializing_if = "wire::unset")]
     pub exec: Option<Box<ExecAction>>,
     /// `failureThreshold`
-    #[serde(rename = "failureThreshold", skip_serializing_if = "wire::unset")]
     pub failure_threshold: i32,
     /// `grpc`
-    #[serde(rename = "grpc", skip_serializing_if = "wire::unset")]
     pub grpc: Option<Box<GRPCAction>>,
     /// `httpGet`
-    #[serde(rename = "httpGet", skip_serializing_if = "wire::unset")]
     pub http_get: Option<Box<HTTPGetAction>>,
     /// `initialDelaySeconds`
-    #[serde(rename = "initialDelaySeconds", skip_serializing_if = "wire::unset")]
     pub initial_delay_seconds: i32,
     /// `periodSeconds`
-    #[serde(rename = "periodSeconds", skip_serializing_if = "wire::unset")]
     pub period_seconds: i32,
     /// `successThreshold`
-    #[serde(rename = "successThreshold", skip_serializing_if = "wire::unset")]
     pub success_threshold: i32,
     /// `tcpSocket`
-    #[serde(rename = "tcpSocket", skip_serializing_if = "wire::unset")]
     pub tcp_socket: Option<Box<TCPSocketAction>>,
     /// `terminationGracePeriodSeconds`
-    #[serde(rename = "terminationGracePeriodSeconds", skip_serializing_if = "wire::unset")]
     pub termination_grace_period_seconds: Option<i64>,
     /// `timeoutSeconds`
-    #[serde(rename = "timeoutSeconds", skip_serializing_if = "wire::unset")]
     pub timeout_seconds: i32,
 }
 
+wire_struct!(Probe {
+    optional exec "exec",
+    optional failure_threshold "failureThreshold",
+    optional grpc "grpc",
+    optional http_get "httpGet",
+    optional initial_delay_seconds "initialDelaySeconds",
+    optional period_seconds "periodSeconds",
+    optional success_threshold "successThreshold",
+    optional tcp_socket "tcpSocket",
+    optional termination_grace_period_seconds "terminationGracePeriodSeconds",
+    optional timeout_seconds "timeoutSeconds",
+});
+
 /// `io.k8s.api.core.v1.ProjectedVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProjectedVolumeSource {
     /// `defaultMode`
-    #[serde(rename = "defaultMode", skip_serializing_if = "wire::unset")]
     pub default_mode: Option<i32>,
     /// `sources`
-    #[serde(rename = "sources", with = "wire::required_list")]
     pub sources: Vec<VolumeProjection>,
 }
 
+wire_struct!(ProjectedVolumeSource {
+    optional default_mode "defaultMode",
+    filled sources "sources",
+});
+
 /// `io.k8s.api.core.v1.QuobyteVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuobyteVolumeSource {
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `registry`
-    #[serde(rename = "registry")]
     pub registry: String,
     /// `tenant`
-    #[serde(rename = "tenant", skip_serializing_if = "wire::unset")]
     pub tenant: String,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
     /// `volume`
-    #[serde(rename = "volume")]
     pub volume: String,
 }
 
+wire_struct!(QuobyteVolumeSource {
+    optional group "group",
+    optional read_only "readOnly",
+    required registry "registry",
+    optional tenant "tenant",
+    optional user "user",
+    required volume "volume",
+});
+
 /// `io.k8s.api.core.v1.RBDPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RBDPersistentVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `image`
-    #[serde(rename = "image")]
     pub image: String,
     /// `keyring`
-    #[serde(rename = "keyring", skip_serializing_if = "wire::unset")]
     pub keyring: String,
     /// `monitors`
-    #[serde(rename = "monitors", with = "wire::required_list")]
     pub monitors: Vec<String>,
     /// `pool`
-    #[serde(rename = "pool", skip_serializing_if = "wire::unset")]
     pub pool: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<SecretReference>>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
+
+wire_struct!(RBDPersistentVolumeSource {
+    optional fs_type "fsType",
+    required image "image",
+    optional keyring "keyring",
+    filled monitors "monitors",
+    optional pool "pool",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    optional user "user",
+});
 
 /// `io.k8s.api.core.v1.RBDVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RBDVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `image`
-    #[serde(rename = "image")]
     pub image: String,
     /// `keyring`
-    #[serde(rename = "keyring", skip_serializing_if = "wire::unset")]
     pub keyring: String,
     /// `monitors`
-    #[serde(rename = "monitors", with = "wire::required_list")]
     pub monitors: Vec<String>,
     /// `pool`
-    #[serde(rename = "pool", skip_serializing_if = "wire::unset")]
     pub pool: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
 
+wire_struct!(RBDVolumeSource {
+    optional fs_type "fsType",
+    required image "image",
+    optional keyring "keyring",
+    filled monitors "monitors",
+    optional pool "pool",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    optional user "user",
+});
+
 /// `io.k8s.api.core.v1.ReplicationController`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicationController {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ReplicationControllerSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ReplicationControllerStatus,
 }
+
+wire_struct!(ReplicationController {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     ReplicationController,
     "",
+    "v1",
     "v1",
     "io.k8s.api.core.v1.ReplicationController"
 );
 object!(ReplicationController, "replicationcontrollers", true);
 
 /// `io.k8s.api.core.v1.ReplicationControllerCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicationControllerCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(ReplicationControllerCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.api.core.v1.ReplicationControllerSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicationControllerSpec {
     /// `minReadySeconds`
-    #[serde(rename = "minReadySeconds", skip_serializing_if = "wire::unset")]
     pub min_ready_seconds: i32,
     /// `replicas`
-    #[serde(rename = "replicas", skip_serializing_if = "wire::unset")]
     pub replicas: Option<i32>,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Map<String>,
     /// `template`
-    #[serde(rename = "template", skip_serializing_if = "wire::unset")]
     pub template: Option<Box<PodTemplateSpec>>,
 }
 
+wire_struct!(ReplicationControllerSpec {
+    optional min_ready_seconds "minReadySeconds",
+    optional replicas "replicas",
+    optional selector "selector",
+    optional template "template",
+});
+
 /// `io.k8s.api.core.v1.ReplicationControllerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicationControllerStatus {
     /// `availableReplicas`
-    #[serde(rename = "availableReplicas", skip_serializing_if = "wire::unset")]
     pub available_replicas: i32,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<ReplicationControllerCondition>,
     /// `fullyLabeledReplicas`
-    #[serde(rename = "fullyLabeledReplicas", skip_serializing_if = "wire::unset")]
     pub fully_labeled_replicas: i32,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `readyReplicas`
-    #[serde(rename = "readyReplicas", skip_serializing_if = "wire::unset")]
     pub ready_replicas: i32,
     /// `replicas`
-    #[serde(rename = "replicas")]
     pub replicas: i32,
 }
 
+wire_struct!(ReplicationControllerStatus {
+    optional available_replicas "availableReplicas",
+    optional conditions "conditions",
+    optional fully_labeled_replicas "fullyLabeledReplicas",
+    optional observed_generation "observedGeneration",
+    optional ready_replicas "readyReplicas",
+    required replicas "replicas",
+});
+
 /// `io.k8s.api.core.v1.ResourceClaim`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaim {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `request`
-    #[serde(rename = "request", skip_serializing_if = "wire::unset")]
     pub request: String,
 }
 
+wire_struct!(ResourceClaim {
+    required name "name",
+    optional request "request",
+});
+
 /// `io.k8s.api.core.v1.ResourceFieldSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceFieldSelector {
     /// `containerName`
-    #[serde(rename = "containerName", skip_serializing_if = "wire::unset")]
     pub container_name: String,
     /// `divisor`
-    #[serde(rename = "divisor")]
     pub divisor: Quantity,
     /// `resource`
-    #[serde(rename = "resource")]
     pub resource: String,
 }
 
+wire_struct!(ResourceFieldSelector {
+    optional container_name "containerName",
+    required divisor "divisor",
+    required resource "resource",
+});
+
 /// `io.k8s.api.core.v1.ResourceHealth`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceHealth {
     /// `health`
-    #[serde(rename = "health", skip_serializing_if = "wire::unset")]
     pub health: String,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: Option<String>,
     /// `resourceID`
-    #[serde(rename = "resourceID")]
     pub resource_id: String,
 }
 
+wire_struct!(ResourceHealth {
+    optional health "health",
+    optional message "message",
+    required resource_id "resourceID",
+});
+
 /// `io.k8s.api.core.v1.ResourceQuota`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceQuota {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ResourceQuotaSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ResourceQuotaStatus,
 }
 
-kind!(ResourceQuota, "", "v1", "io.k8s.api.core.v1.ResourceQuota");
+wire_struct!(ResourceQuota {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(ResourceQuota, "", "v1", "v1", "io.k8s.api.core.v1.ResourceQuota");
 object!(ResourceQuota, "resourcequotas", true);
 
 /// `io.k8s.api.core.v1.ResourceQuotaSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceQuotaSpec {
     /// `hard`
-    #[serde(rename = "hard", skip_serializing_if = "wire::unset")]
     pub hard: Map<Quantity>,
     /// `scopeSelector`
-    #[serde(rename = "scopeSelector", skip_serializing_if = "wire::unset")]
     pub scope_selector: Option<Box<ScopeSelector>>,
     /// `scopes`
-    #[serde(
-        rename = "scopes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub scopes: Vec<String>,
 }
 
+wire_struct!(ResourceQuotaSpec {
+    optional hard "hard",
+    optional scope_selector "scopeSelector",
+    optional scopes "scopes",
+});
+
 /// `io.k8s.api.core.v1.ResourceQuotaStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceQuotaStatus {
     /// `hard`
-    #[serde(rename = "hard", skip_serializing_if = "wire::unset")]
     pub hard: Map<Quantity>,
     /// `used`
-    #[serde(rename = "used", skip_serializing_if = "wire::unset")]
     pub used: Map<Quantity>,
 }
 
+wire_struct!(ResourceQuotaStatus {
+    optional hard "hard",
+    optional used "used",
+});
+
 /// `io.k8s.api.core.v1.ResourceRequirements`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceRequirements {
     /// `claims`
-    #[serde(
-        rename = "claims",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub claims: Vec<ResourceClaim>,
     /// `limits`
-    #[serde(rename = "limits", skip_serializing_if = "wire::unset")]
     pub limits: Map<Quantity>,
     /// `requests`
-    #[serde(rename = "requests", skip_serializing_if = "wire::unset")]
     pub requests: Map<Quantity>,
 }
 
+wire_struct!(ResourceRequirements {
+    optional claims "claims",
+    optional limits "limits",
+    optional requests "requests",
+});
+
 /// `io.k8s.api.core.v1.ResourceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceStatus {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `resources`
-    #[serde(
-        rename = "resources",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resources: Vec<ResourceHealth>,
 }
 
+wire_struct!(ResourceStatus {
+    required name "name",
+    optional resources "resources",
+});
+
 /// `io.k8s.api.core.v1.SELinuxOptions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SELinuxOptions {
     /// `level`
-    #[serde(rename = "level", skip_serializing_if = "wire::unset")]
     pub level: String,
     /// `role`
-    #[serde(rename = "role", skip_serializing_if = "wire::unset")]
     pub role: String,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: String,
 }
 
+wire_struct!(SELinuxOptions {
+    optional level "level",
+    optional role "role",
+    optional type_ "type",
+    optional user "user",
+});
+
 /// `io.k8s.api.core.v1.ScaleIOPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScaleIOPersistentVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `gateway`
-    #[serde(rename = "gateway")]
     pub gateway: String,
     /// `protectionDomain`
-    #[serde(rename = "protectionDomain", skip_serializing_if = "wire::unset")]
     pub protection_domain: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef")]
     pub secret_ref: Option<Box<SecretReference>>,
     /// `sslEnabled`
-    #[serde(rename = "sslEnabled", skip_serializing_if = "wire::unset")]
     pub ssl_enabled: bool,
     /// `storageMode`
-    #[serde(rename = "storageMode", skip_serializing_if = "wire::unset")]
     pub storage_mode: String,
     /// `storagePool`
-    #[serde(rename = "storagePool", skip_serializing_if = "wire::unset")]
     pub storage_pool: String,
     /// `system`
-    #[serde(rename = "system")]
     pub system: String,
     /// `volumeName`
-    #[serde(rename = "volumeName", skip_serializing_if = "wire::unset")]
     pub volume_name: String,
 }
+
+wire_struct!(ScaleIOPersistentVolumeSource {
+    optional fs_type "fsType",
+    required gateway "gateway",
+    optional protection_domain "protectionDomain",
+    optional read_only "readOnly",
+    required secret_ref "secretRef",
+    optional ssl_enabled "sslEnabled",
+    optional storage_mode "storageMode",
+    optional storage_pool "storagePool",
+    required system "system",
+    optional volume_name "volumeName",
+});
 
 /// `io.k8s.api.core.v1.ScaleIOVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScaleIOVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `gateway`
-    #[serde(rename = "gateway")]
     pub gateway: String,
     /// `protectionDomain`
-    #[serde(rename = "protectionDomain", skip_serializing_if = "wire::unset")]
     pub protection_domain: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `sslEnabled`
-    #[serde(rename = "sslEnabled", skip_serializing_if = "wire::unset")]
     pub ssl_enabled: bool,
     /// `storageMode`
-    #[serde(rename = "storageMode", skip_serializing_if = "wire::unset")]
     pub storage_mode: String,
     /// `storagePool`
-    #[serde(rename = "storagePool", skip_serializing_if = "wire::unset")]
     pub storage_pool: String,
     /// `system`
-    #[serde(rename = "system")]
     pub system: String,
     /// `volumeName`
-    #[serde(rename = "volumeName", skip_serializing_if = "wire::unset")]
     pub volume_name: String,
 }
 
+wire_struct!(ScaleIOVolumeSource {
+    optional fs_type "fsType",
+    required gateway "gateway",
+    optional protection_domain "protectionDomain",
+    optional read_only "readOnly",
+    required secret_ref "secretRef",
+    optional ssl_enabled "sslEnabled",
+    optional storage_mode "storageMode",
+    optional storage_pool "storagePool",
+    required system "system",
+    optional volume_name "volumeName",
+});
+
 /// `io.k8s.api.core.v1.ScopeSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScopeSelector {
     /// `matchExpressions`
-    #[serde(
-        rename = "matchExpressions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_expressions: Vec<ScopedResourceSelectorRequirement>,
 }
 
+wire_struct!(ScopeSelector {
+    optional match_expressions "matchExpressions",
+});
+
 /// `io.k8s.api.core.v1.ScopedResourceSelectorRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScopedResourceSelectorRequirement {
     /// `operator`
-    #[serde(rename = "operator")]
     pub operator: String,
     /// `scopeName`
-    #[serde(rename = "scopeName")]
     pub scope_name: String,
     /// `values`
-    #[serde(
-        rename = "values",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub values: Vec<String>,
 }
 
+wire_struct!(ScopedResourceSelectorRequirement {
+    required operator "operator",
+    required scope_name "scopeName",
+    optional values "values",
+});
+
 /// `io.k8s.api.core.v1.SeccompProfile`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeccompProfile {
     /// `localhostProfile`
-    #[serde(rename = "localhostProfile", skip_serializing_if = "wire::unset")]
     pub localhost_profile: Option<String>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
+
+wire_struct!(SeccompProfile {
+    optional localhost_profile "localhostProfile",
+    required type_ "type",
+});
 
 /// `io.k8s.api.core.v1.Secret`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Secret {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `data`
-    #[serde(rename = "data", skip_serializing_if = "wire::unset")]
     pub data: Map<ByteString>,
     /// `immutable`
-    #[serde(rename = "immutable", skip_serializing_if = "wire::unset")]
     pub immutable: Option<bool>,
     /// `stringData`
-    #[serde(rename = "stringData", skip_serializing_if = "wire::unset")]
     pub string_data: Map<String>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
-kind!(Secret, "", "v1", "io.k8s.api.core.v1.Secret");
+wire_struct!(Secret {
+    required metadata "metadata",
+    optional data "data",
+    optional immutable "immutable",
+    optional string_data "stringData",
+    optional type_ "type",
+});
+
+kind!(Secret, "", "v1", "v1", "io.k8s.api.core.v1.Secret");
 object!(Secret, "secrets", true);
 
 /// `io.k8s.api.core.v1.SecretEnvSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretEnvSource {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
+
+wire_struct!(SecretEnvSource {
+    optional name "name",
+    optional optional "optional",
+});
 
 /// `io.k8s.api.core.v1.SecretKeySelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretKeySelector {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
+
+wire_struct!(SecretKeySelector {
+    required key "key",
+    optional name "name",
+    optional optional "optional",
+});
 
 /// `io.k8s.api.core.v1.SecretProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretProjection {
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<KeyToPath>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
 }
 
+wire_struct!(SecretProjection {
+    optional items "items",
+    optional name "name",
+    optional optional "optional",
+});
+
 /// `io.k8s.api.core.v1.SecretReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretReference {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
 }
 
+wire_struct!(SecretReference {
+    optional name "name",
+    optional namespace "namespace",
+});
+
 /// `io.k8s.api.core.v1.SecretVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretVolumeSource {
     /// `defaultMode`
-    #[serde(rename = "defaultMode", skip_serializing_if = "wire::unset")]
     pub default_mode: Option<i32>,
     /// `items`
-    #[serde(
-        rename = "items",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub items: Vec<KeyToPath>,
     /// `optional`
-    #[serde(rename = "optional", skip_serializing_if = "wire::unset")]
     pub optional: Option<bool>,
     /// `secretName`
-    #[serde(rename = "secretName", skip_serializing_if = "wire::unset")]
     pub secret_name: String,
 }
 
+wire_struct!(SecretVolumeSource {
+    optional default_mode "defaultMode",
+    optional items "items",
+    optional optional "optional",
+    optional secret_name "secretName",
+});
+
 /// `io.k8s.api.core.v1.SecurityContext`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityContext {
     /// `allowPrivilegeEscalation`
-    #[serde(rename = "allowPrivilegeEscalation", skip_serializing_if = "wire::unset")]
     pub allow_privilege_escalation: Option<bool>,
     /// `appArmorProfile`
-    #[serde(rename = "appArmorProfile", skip_serializing_if = "wire::unset")]
     pub app_armor_profile: Option<Box<AppArmorProfile>>,
     /// `capabilities`
-    #[serde(rename = "capabilities", skip_serializing_if = "wire::unset")]
     pub capabilities: Option<Box<Capabilities>>,
     /// `privileged`
-    #[serde(rename = "privileged", skip_serializing_if = "wire::unset")]
     pub privileged: Option<bool>,
     /// `procMount`
-    #[serde(rename = "procMount", skip_serializing_if = "wire::unset")]
     pub proc_mount: Option<String>,
     /// `readOnlyRootFilesystem`
-    #[serde(rename = "readOnlyRootFilesystem", skip_serializing_if = "wire::unset")]
     pub read_only_root_filesystem: Option<bool>,
     /// `runAsGroup`
-    #[serde(rename = "runAsGroup", skip_serializing_if = "wire::unset")]
     pub run_as_group: Option<i64>,
     /// `runAsNonRoot`
-    #[serde(rename = "runAsNonRoot", skip_serializing_if = "wire::unset")]
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`
-    #[serde(rename = "runAsUser", skip_serializing_if = "wire::unset")]
     pub run_as_user: Option<i64>,
     /// `seLinuxOptions`
-    #[serde(rename = "seLinuxOptions", skip_serializing_if = "wire::unset")]
     pub se_linux_options: Option<Box<SELinuxOptions>>,
     /// `seccompProfile`
-    #[serde(rename = "seccompProfile", skip_serializing_if = "wire::unset")]
     pub seccomp_profile: Option<Box<SeccompProfile>>,
     /// `windowsOptions`
-    #[serde(rename = "windowsOptions", skip_serializing_if = "wire::unset")]
     pub windows_options: Option<Box<WindowsSecurityContextOptions>>,
 }
 
+wire_struct!(SecurityContext {
+    optional allow_privilege_escalation "allowPrivilegeEscalation",
+    optional app_armor_profile "appArmorProfile",
+    optional capabilities "capabilities",
+    optional privileged "privileged",
+    optional proc_mount "procMount",
+    optional read_only_root_filesystem "readOnlyRootFilesystem",
+    optional run_as_group "runAsGroup",
+    optional run_as_non_root "runAsNonRoot",
+    optional run_as_user "runAsUser",
+    optional se_linux_options "seLinuxOptions",
+    optional seccomp_profile "seccompProfile",
+    optional windows_options "windowsOptions",
+});
+
 /// `io.k8s.api.core.v1.Service`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ServiceSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ServiceStatus,
 }
 
-kind!(Service, "", "v1", "io.k8s.api.core.v1.Service");
+wire_struct!(Service {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(Service, "", "v1", "v1", "io.k8s.api.core.v1.Service");
 object!(Service, "services", true);
 
 /// `io.k8s.api.core.v1.ServiceAccount`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceAccount {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `automountServiceAccountToken`
-    #[serde(rename = "automountServiceAccountToken", skip_serializing_if = "wire::unset")]
     pub automount_service_account_token: Option<bool>,
     /// `imagePullSecrets`
-    #[serde(
-        rename = "imagePullSecrets",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub image_pull_secrets: Vec<LocalObjectReference>,
     /// `secrets`
-    #[serde(
-        rename = "secrets",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub secrets: Vec<ObjectReference>,
 }
 
-kind!(ServiceAccount, "", "v1", "io.k8s.api.core.v1.ServiceAccount");
+wire_struct!(ServiceAccount {
+    required metadata "metadata",
+    optional automount_service_account_token "automountServiceAccountToken",
+    optional image_pull_secrets "imagePullSecrets",
+    optional secrets "secrets",
+});
+
+kind!(ServiceAccount, "", "v1", "v1", "io.k8s.api.core.v1.ServiceAccount");
 object!(ServiceAccount, "serviceaccounts", true);
 
 /// `io.k8s.api.core.v1.ServiceAccountTokenProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceAccountTokenProjection {
     /// `audience`
-    #[serde(rename = "audience", skip_serializing_if = "wire::unset")]
     pub audience: String,
     /// `expirationSeconds`
-    #[serde(rename = "expirationSeconds", skip_serializing_if = "wire::unset")]
     pub expiration_seconds: Option<i64>,
     /// `path`
-    #[serde(rename = "path")]
     pub path: String,
 }
 
+wire_struct!(ServiceAccountTokenProjection {
+    optional audience "audience",
+    optional expiration_seconds "expirationSeconds",
+    required path "path",
+});
+
 /// `io.k8s.api.core.v1.ServicePort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServicePort {
     /// `appProtocol`
-    #[serde(rename = "appProtocol", skip_serializing_if = "wire::unset")]
     pub app_protocol: Option<String>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `nodePort`
-    #[serde(rename = "nodePort", skip_serializing_if = "wire::unset")]
     pub node_port: i32,
     /// `port`
-    #[serde(rename = "port")]
     pub port: i32,
     /// `protocol`
-    #[serde(rename = "protocol", skip_serializing_if = "wire::unset")]
     pub protocol: String,
     /// `targetPort`
-    #[serde(rename = "targetPort")]
     pub target_port: IntOrString,
 }
 
+wire_struct!(ServicePort {
+    optional app_protocol "appProtocol",
+    optional name "name",
+    optional node_port "nodePort",
+    required port "port",
+    optional protocol "protocol",
+    required target_port "targetPort",
+});
+
 /// `io.k8s.api.core.v1.ServiceSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceSpec {
     /// `allocateLoadBalancerNodePorts`
-    #[serde(rename = "allocateLoadBalancerNodePorts", skip_serializing_if = "wire::unset")]
     pub allocate_load_balancer_node_ports: Option<bool>,
     /// `clusterIP`
-    #[serde(rename = "clusterIP", skip_serializing_if = "wire::unset")]
     pub cluster_ip: String,
     /// `clusterIPs`
-    #[serde(
-        rename = "clusterIPs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub cluster_ips: Vec<String>,
     /// `externalIPs`
-    #[serde(
-        rename = "externalIPs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub external_ips: Vec<String>,
     /// `externalName`
-    #[serde(rename = "externalName", skip_serializing_if = "wire::unset")]
     pub external_name: String,
     /// `externalTrafficPolicy`
-    #[serde(rename = "externalTrafficPolicy", skip_serializing_if = "wire::unset")]
     pub external_traffic_policy: String,
     /// `healthCheckNodePort`
-    #[serde(rename = "healthCheckNodePort", skip_serializing_if = "wire::unset")]
     pub health_check_node_port: i32,
     /// `internalTrafficPolicy`
-    #[serde(rename = "internalTrafficPolicy", skip_serializing_if = "wire::unset")]
     pub internal_traffic_policy: Option<String>,
     /// `ipFamilies`
-    #[serde(
-        rename = "ipFamilies",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ip_families: Vec<String>,
     /// `ipFamilyPolicy`
-    #[serde(rename = "ipFamilyPolicy", skip_serializing_if = "wire::unset")]
     pub ip_family_policy: Option<String>,
     /// `loadBalancerClass`
-    #[serde(rename = "loadBalancerClass", skip_serializing_if = "wire::unset")]
     pub load_balancer_class: Option<String>,
     /// `loadBalancerIP`
-    #[serde(rename = "loadBalancerIP", skip_serializing_if = "wire::unset")]
     pub load_balancer_ip: String,
     /// `loadBalancerSourceRanges`
-    #[serde(
-        rename = "loadBalancerSourceRanges",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub load_balancer_source_ranges: Vec<String>,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<ServicePort>,
     /// `publishNotReadyAddresses`
-    #[serde(rename = "publishNotReadyAddresses", skip_serializing_if = "wire::unset")]
     pub publish_not_ready_addresses: bool,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Map<String>,
     /// `sessionAffinity`
-    #[serde(rename = "sessionAffinity", skip_serializing_if = "wire::unset")]
     pub session_affinity: String,
     /// `sessionAffinityConfig`
-    #[serde(rename = "sessionAffinityConfig", skip_serializing_if = "wire::unset")]
     pub session_affinity_config: Option<Box<SessionAffinityConfig>>,
     /// `trafficDistribution`
-    #[serde(rename = "trafficDistribution", skip_serializing_if = "wire::unset")]
     pub traffic_distribution: Option<String>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
+wire_struct!(ServiceSpec {
+    optional allocate_load_balancer_node_ports "allocateLoadBalancerNodePorts",
+    optional cluster_ip "clusterIP",
+    optional cluster_ips "clusterIPs",
+    optional external_ips "externalIPs",
+    optional external_name "externalName",
+    optional external_traffic_policy "externalTrafficPolicy",
+    optional health_check_node_port "healthCheckNodePort",
+    optional internal_traffic_policy "internalTrafficPolicy",
+    optional ip_families "ipFamilies",
+    optional ip_family_policy "ipFamilyPolicy",
+    optional load_balancer_class "loadBalancerClass",
+    optional load_balancer_ip "loadBalancerIP",
+    optional load_balancer_source_ranges "loadBalancerSourceRanges",
+    optional ports "ports",
+    optional publish_not_ready_addresses "publishNotReadyAddresses",
+    optional selector "selector",
+    optional session_affinity "sessionAffinity",
+    optional session_affinity_config "sessionAffinityConfig",
+    optional traffic_distribution "trafficDistribution",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.core.v1.ServiceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<crate::meta::v1::Condition>,
     /// `loadBalancer`
-    #[serde(rename = "loadBalancer")]
     pub load_balancer: LoadBalancerStatus,
 }
 
+wire_struct!(ServiceStatus {
+    optional conditions "conditions",
+    required load_balancer "loadBalancer",
+});
+
 /// `io.k8s.api.core.v1.SessionAffinityConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionAffinityConfig {
     /// `clientIP`
-    #[serde(rename = "clientIP", skip_serializing_if = "wire::unset")]
     pub client_ip: Option<Box<ClientIPConfig>>,
 }
 
+wire_struct!(SessionAffinityConfig {
+    optional client_ip "clientIP",
+});
+
 /// `io.k8s.api.core.v1.SleepAction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SleepAction {
     /// `seconds`
-    #[serde(rename = "seconds")]
     pub seconds: i64,
 }
 
+wire_struct!(SleepAction {
+    required seconds "seconds",
+});
+
 /// `io.k8s.api.core.v1.StorageOSPersistentVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StorageOSPersistentVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<ObjectReference>>,
     /// `volumeName`
-    #[serde(rename = "volumeName", skip_serializing_if = "wire::unset")]
     pub volume_name: String,
     /// `volumeNamespace`
-    #[serde(rename = "volumeNamespace", skip_serializing_if = "wire::unset")]
     pub volume_namespace: String,
 }
+
+wire_struct!(StorageOSPersistentVolumeSource {
+    optional fs_type "fsType",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    optional volume_name "volumeName",
+    optional volume_namespace "volumeNamespace",
+});
 
 /// `io.k8s.api.core.v1.StorageOSVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StorageOSVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `secretRef`
-    #[serde(rename = "secretRef", skip_serializing_if = "wire::unset")]
     pub secret_ref: Option<Box<LocalObjectReference>>,
     /// `volumeName`
-    #[serde(rename = "volumeName", skip_serializing_if = "wire::unset")]
     pub volume_name: String,
     /// `volumeNamespace`
-    #[serde(rename = "volumeNamespace", skip_serializing_if = "wire::unset")]
     pub volume_namespace: String,
 }
 
+wire_struct!(StorageOSVolumeSource {
+    optional fs_type "fsType",
+    optional read_only "readOnly",
+    optional secret_ref "secretRef",
+    optional volume_name "volumeName",
+    optional volume_namespace "volumeNamespace",
+});
+
 /// `io.k8s.api.core.v1.Sysctl`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sysctl {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `value`
-    #[serde(rename = "value")]
     pub value: String,
 }
 
+wire_struct!(Sysctl {
+    required name "name",
+    required value "value",
+});
+
 /// `io.k8s.api.core.v1.TCPSocketAction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TCPSocketAction {
     /// `host`
-    #[serde(rename = "host", skip_serializing_if = "wire::unset")]
     pub host: String,
     /// `port`
-    #[serde(rename = "port")]
     pub port: IntOrString,
 }
 
+wire_struct!(TCPSocketAction {
+    optional host "host",
+    required port "port",
+});
+
 /// `io.k8s.api.core.v1.Taint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Taint {
     /// `effect`
-    #[serde(rename = "effect")]
     pub effect: String,
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `timeAdded`
-    #[serde(rename = "timeAdded", skip_serializing_if = "wire::unset")]
     pub time_added: Option<Time>,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: String,
 }
+
+wire_struct!(Taint {
+    required effect "effect",
+    required key "key",
+    optional time_added "timeAdded",
+    optional value "value",
+});
 
 /// `io.k8s.api.core.v1.Toleration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Toleration {
     /// `effect`
-    #[serde(rename = "effect", skip_serializing_if = "wire::unset")]
     pub effect: String,
     /// `key`
-    #[serde(rename = "key", skip_serializing_if = "wire::unset")]
     pub key: String,
     /// `operator`
-    #[serde(rename = "operator", skip_serializing_if = "wire::unset")]
     pub operator: String,
     /// `tolerationSeconds`
-    #[serde(rename = "tolerationSeconds", skip_serializing_if = "wire::unset")]
     pub toleration_seconds: Option<i64>,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: String,
 }
 
+wire_struct!(Toleration {
+    optional effect "effect",
+    optional key "key",
+    optional operator "operator",
+    optional toleration_seconds "tolerationSeconds",
+    optional value "value",
+});
+
 /// `io.k8s.api.core.v1.TopologySelectorLabelRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologySelectorLabelRequirement {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `values`
-    #[serde(rename = "values", with = "wire::required_list")]
     pub values: Vec<String>,
 }
 
+wire_struct!(TopologySelectorLabelRequirement {
+    required key "key",
+    filled values "values",
+});
+
 /// `io.k8s.api.core.v1.TopologySelectorTerm`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologySelectorTerm {
     /// `matchLabelExpressions`
-    #[serde(
-        rename = "matchLabelExpressions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_label_expressions: Vec<TopologySelectorLabelRequirement>,
 }
 
+wire_struct!(TopologySelectorTerm {
+    optional match_label_expressions "matchLabelExpressions",
+});
+
 /// `io.k8s.api.core.v1.TopologySpreadConstraint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologySpreadConstraint {
     /// `labelSelector`
-    #[serde(rename = "labelSelector", skip_serializing_if = "wire::unset")]
     pub label_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `matchLabelKeys`
-    #[serde(
-        rename = "matchLabelKeys",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_label_keys: Vec<String>,
     /// `maxSkew`
-    #[serde(rename = "maxSkew")]
     pub max_skew: i32,
     /// `minDomains`
-    #[serde(rename = "minDomains", skip_serializing_if = "wire::unset")]
     pub min_domains: Option<i32>,
     /// `nodeAffinityPolicy`
-    #[serde(rename = "nodeAffinityPolicy", skip_serializing_if = "wire::unset")]
     pub node_affinity_policy: Option<String>,
     /// `nodeTaintsPolicy`
-    #[serde(rename = "nodeTaintsPolicy", skip_serializing_if = "wire::unset")]
     pub node_taints_policy: Option<String>,
     /// `topologyKey`
-    #[serde(rename = "topologyKey")]
     pub topology_key: String,
     /// `whenUnsatisfiable`
-    #[serde(rename = "whenUnsatisfiable")]
     pub when_unsatisfiable: String,
 }
 
+wire_struct!(TopologySpreadConstraint {
+    optional label_selector "labelSelector",
+    optional match_label_keys "matchLabelKeys",
+    required max_skew "maxSkew",
+    optional min_domains "minDomains",
+    optional node_affinity_policy "nodeAffinityPolicy",
+    optional node_taints_policy "nodeTaintsPolicy",
+    required topology_key "topologyKey",
+    required when_unsatisfiable "whenUnsatisfiable",
+});
+
 /// `io.k8s.api.core.v1.TypedLocalObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypedLocalObjectReference {
     /// `apiGroup`
-    #[serde(rename = "apiGroup")]
     pub api_group: Option<String>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(TypedLocalObjectReference {
+    required api_group "apiGroup",
+    required kind "kind",
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.TypedObjectReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypedObjectReference {
     /// `apiGroup`
-    #[serde(rename = "apiGroup")]
     pub api_group: Option<String>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: Option<String>,
 }
 
+wire_struct!(TypedObjectReference {
+    required api_group "apiGroup",
+    required kind "kind",
+    required name "name",
+    optional namespace "namespace",
+});
+
 /// `io.k8s.api.core.v1.Volume`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volume {
     /// `awsElasticBlockStore`
-    #[serde(rename = "awsElasticBlockStore", skip_serializing_if = "wire::unset")]
     pub aws_elastic_block_store: Option<Box<AWSElasticBlockStoreVolumeSource>>,
     /// `azureDisk`
-    #[serde(rename = "azureDisk", skip_serializing_if = "wire::unset")]
     pub azure_disk: Option<Box<AzureDiskVolumeSource>>,
     /// `azureFile`
-    #[serde(rename = "azureFile", skip_serializing_if = "wire::unset")]
     pub azure_file: Option<Box<AzureFileVolumeSource>>,
     /// `cephfs`
-    #[serde(rename = "cephfs", skip_serializing_if = "wire::unset")]
     pub cephfs: Option<Box<CephFSVolumeSource>>,
     /// `cinder`
-    #[serde(rename = "cinder", skip_serializing_if = "wire::unset")]
     pub cinder: Option<Box<CinderVolumeSource>>,
     /// `configMap`
-    #[serde(rename = "configMap", skip_serializing_if = "wire::unset")]
     pub config_map: Option<Box<ConfigMapVolumeSource>>,
     /// `csi`
-    #[serde(rename = "csi", skip_serializing_if = "wire::unset")]
     pub csi: Option<Box<CSIVolumeSource>>,
     /// `downwardAPI`
-    #[serde(rename = "downwardAPI", skip_serializing_if = "wire::unset")]
     pub downward_api: Option<Box<DownwardAPIVolumeSource>>,
     /// `emptyDir`
-    #[serde(rename = "emptyDir", skip_serializing_if = "wire::unset")]
     pub empty_dir: Option<Box<EmptyDirVolumeSource>>,
     /// `ephemeral`
-    #[serde(rename = "ephemeral", skip_serializing_if = "wire::unset")]
     pub ephemeral: Option<Box<EphemeralVolumeSource>>,
     /// `fc`
-    #[serde(rename = "fc", skip_serializing_if = "wire::unset")]
     pub fc: Option<Box<FCVolumeSource>>,
     /// `flexVolume`
-    #[serde(rename = "flexVolume", skip_serializing_if = "wire::unset")]
     pub flex_volume: Option<Box<FlexVolumeSource>>,
     /// `flocker`
-    #[serde(rename = "flocker", skip_serializing_if = "wire::unset")]
     pub flocker: Option<Box<FlockerVolumeSource>>,
     /// `gcePersistentDisk`
-    #[serde(rename = "gcePersistentDisk", skip_serializing_if = "wire::unset")]
     pub gce_persistent_disk: Option<Box<GCEPersistentDiskVolumeSource>>,
     /// `gitRepo`
-    #[serde(rename = "gitRepo", skip_serializing_if = "wire::unset")]
     pub git_repo: Option<Box<GitRepoVolumeSource>>,
     /// `glusterfs`
-    #[serde(rename = "glusterfs", skip_serializing_if = "wire::unset")]
     pub glusterfs: Option<Box<GlusterfsVolumeSource>>,
     /// `hostPath`
-    #[serde(rename = "hostPath", skip_serializing_if = "wire::unset")]
     pub host_path: Option<Box<HostPathVolumeSource>>,
     /// `image`
-    #[serde(rename = "image", skip_serializing_if = "wire::unset")]
     pub image: Option<Box<ImageVolumeSource>>,
     /// `iscsi`
-    #[serde(rename = "iscsi", skip_serializing_if = "wire::unset")]
     pub iscsi: Option<Box<ISCSIVolumeSource>>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `nfs`
-    #[serde(rename = "nfs", skip_serializing_if = "wire::unset")]
     pub nfs: Option<Box<NFSVolumeSource>>,
     /// `persistentVolumeClaim`
-    #[serde(rename = "persistentVolumeClaim", skip_serializing_if = "wire::unset")]
     pub persistent_volume_claim: Option<Box<PersistentVolumeClaimVolumeSource>>,
     /// `photonPersistentDisk`
-    #[serde(rename = "photonPersistentDisk", skip_serializing_if = "wire::unset")]
     pub photon_persistent_disk: Option<Box<PhotonPersistentDiskVolumeSource>>,
     /// `portworxVolume`
-    #[serde(rename = "portworxVolume", skip_serializing_if = "wire::unset")]
     pub portworx_volume: Option<Box<PortworxVolumeSource>>,
     /// `projected`
-    #[serde(rename = "projected", skip_serializing_if = "wire::unset")]
     pub projected: Option<Box<ProjectedVolumeSource>>,
     /// `quobyte`
-    #[serde(rename = "quobyte", skip_serializing_if = "wire::unset")]
     pub quobyte: Option<Box<QuobyteVolumeSource>>,
     /// `rbd`
-    #[serde(rename = "rbd", skip_serializing_if = "wire::unset")]
     pub rbd: Option<Box<RBDVolumeSource>>,
     /// `scaleIO`
-    #[serde(rename = "scaleIO", skip_serializing_if = "wire::unset")]
     pub scale_io: Option<Box<ScaleIOVolumeSource>>,
     /// `secret`
-    #[serde(rename = "secret", skip_serializing_if = "wire::unset")]
     pub secret: Option<Box<SecretVolumeSource>>,
     /// `storageos`
-    #[serde(rename = "storageos", skip_serializing_if = "wire::unset")]
     pub storageos: Option<Box<StorageOSVolumeSource>>,
     /// `vsphereVolume`
-    #[serde(rename = "vsphereVolume", skip_serializing_if = "wire::unset")]
     pub vsphere_volume: Option<Box<VsphereVirtualDiskVolumeSource>>,
 }
 
+wire_struct!(Volume {
+    optional aws_elastic_block_store "awsElasticBlockStore",
+    optional azure_disk "azureDisk",
+    optional azure_file "azureFile",
+    optional cephfs "cephfs",
+    optional cinder "cinder",
+    optional config_map "configMap",
+    optional csi "csi",
+    optional downward_api "downwardAPI",
+    optional empty_dir "emptyDir",
+    optional ephemeral "ephemeral",
+    optional fc "fc",
+    optional flex_volume "flexVolume",
+    optional flocker "flocker",
+    optional gce_persistent_disk "gcePersistentDisk",
+    optional git_repo "gitRepo",
+    optional glusterfs "glusterfs",
+    optional host_path "hostPath",
+    optional image "image",
+    optional iscsi "iscsi",
+    required name "name",
+    optional nfs "nfs",
+    optional persistent_volume_claim "persistentVolumeClaim",
+    optional photon_persistent_disk "photonPersistentDisk",
+    optional portworx_volume "portworxVolume",
+    optional projected "projected",
+    optional quobyte "quobyte",
+    optional rbd "rbd",
+    optional scale_io "scaleIO",
+    optional secret "secret",
+    optional storageos "storageos",
+    optional vsphere_volume "vsphereVolume",
+});
+
 /// `io.k8s.api.core.v1.VolumeDevice`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeDevice {
     /// `devicePath`
-    #[serde(rename = "devicePath")]
     pub device_path: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(VolumeDevice {
+    required device_path "devicePath",
+    required name "name",
+});
+
 /// `io.k8s.api.core.v1.VolumeMount`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeMount {
     /// `mountPath`
-    #[serde(rename = "mountPath")]
     pub mount_path: String,
     /// `mountPropagation`
-    #[serde(rename = "mountPropagation", skip_serializing_if = "wire::unset")]
     pub mount_propagation: Option<String>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `recursiveReadOnly`
-    #[serde(rename = "recursiveReadOnly", skip_serializing_if = "wire::unset")]
     pub recursive_read_only: Option<String>,
     /// `subPath`
-    #[serde(rename = "subPath", skip_serializing_if = "wire::unset")]
     pub sub_path: String,
     /// `subPathExpr`
-    #[serde(rename = "subPathExpr", skip_serializing_if = "wire::unset")]
     pub sub_path_expr: String,
 }
 
+wire_struct!(VolumeMount {
+    required mount_path "mountPath",
+    optional mount_propagation "mountPropagation",
+    required name "name",
+    optional read_only "readOnly",
+    optional recursive_read_only "recursiveReadOnly",
+    optional sub_path "subPath",
+    optional sub_path_expr "subPathExpr",
+});
+
 /// `io.k8s.api.core.v1.VolumeMountStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeMountStatus {
     /// `mountPath`
-    #[serde(rename = "mountPath")]
     pub mount_path: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `readOnly`
-    #[serde(rename = "readOnly", skip_serializing_if = "wire::unset")]
     pub read_only: bool,
     /// `recursiveReadOnly`
-    #[serde(rename = "recursiveReadOnly", skip_serializing_if = "wire::unset")]
     pub recursive_read_only: Option<String>,
     /// `volumeStatus`
-    #[serde(rename = "volumeStatus", skip_serializing_if = "wire::unset")]
     pub volume_status: Option<Box<VolumeStatus>>,
 }
 
+wire_struct!(VolumeMountStatus {
+    required mount_path "mountPath",
+    required name "name",
+    optional read_only "readOnly",
+    optional recursive_read_only "recursiveReadOnly",
+    optional volume_status "volumeStatus",
+});
+
 /// `io.k8s.api.core.v1.VolumeNodeAffinity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeNodeAffinity {
     /// `required`
-    #[serde(rename = "required", skip_serializing_if = "wire::unset")]
     pub required: Option<Box<NodeSelector>>,
 }
 
+wire_struct!(VolumeNodeAffinity {
+    optional required "required",
+});
+
 /// `io.k8s.api.core.v1.VolumeProjection`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeProjection {
     /// `clusterTrustBundle`
-    #[serde(rename = "clusterTrustBundle", skip_serializing_if = "wire::unset")]
     pub cluster_trust_bundle: Option<Box<ClusterTrustBundleProjection>>,
     /// `configMap`
-    #[serde(rename = "configMap", skip_serializing_if = "wire::unset")]
     pub config_map: Option<Box<ConfigMapProjection>>,
     /// `downwardAPI`
-    #[serde(rename = "downwardAPI", skip_serializing_if = "wire::unset")]
     pub downward_api: Option<Box<DownwardAPIProjection>>,
     /// `podCertificate`
-    #[serde(rename = "podCertificate", skip_serializing_if = "wire::unset")]
     pub pod_certificate: Option<Box<PodCertificateProjection>>,
     /// `secret`
-    #[serde(rename = "secret", skip_serializing_if = "wire::unset")]
     pub secret: Option<Box<SecretProjection>>,
     /// `serviceAccountToken`
-    #[serde(rename = "serviceAccountToken", skip_serializing_if = "wire::unset")]
     pub service_account_token: Option<Box<ServiceAccountTokenProjection>>,
 }
 
+wire_struct!(VolumeProjection {
+    optional cluster_trust_bundle "clusterTrustBundle",
+    optional config_map "configMap",
+    optional downward_api "downwardAPI",
+    optional pod_certificate "podCertificate",
+    optional secret "secret",
+    optional service_account_token "serviceAccountToken",
+});
+
 /// `io.k8s.api.core.v1.VolumeResourceRequirements`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeResourceRequirements {
     /// `limits`
-    #[serde(rename = "limits", skip_serializing_if = "wire::unset")]
     pub limits: Map<Quantity>,
     /// `requests`
-    #[serde(rename = "requests", skip_serializing_if = "wire::unset")]
     pub requests: Map<Quantity>,
 }
 
+wire_struct!(VolumeResourceRequirements {
+    optional limits "limits",
+    optional requests "requests",
+});
+
 /// `io.k8s.api.core.v1.VolumeStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeStatus {
     /// `image`
-    #[serde(rename = "image", skip_serializing_if = "wire::unset")]
     pub image: Option<Box<ImageVolumeStatus>>,
 }
 
+wire_struct!(VolumeStatus {
+    optional image "image",
+});
+
 /// `io.k8s.api.core.v1.VsphereVirtualDiskVolumeSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VsphereVirtualDiskVolumeSource {
     /// `fsType`
-    #[serde(rename = "fsType", skip_serializing_if = "wire::unset")]
     pub fs_type: String,
     /// `storagePolicyID`
-    #[serde(rename = "storagePolicyID", skip_serializing_if = "wire::unset")]
     pub storage_policy_id: String,
     /// `storagePolicyName`
-    #[serde(rename = "storagePolicyName", skip_serializing_if = "wire::unset")]
     pub storage_policy_name: String,
     /// `volumePath`
-    #[serde(rename = "volumePath")]
     pub volume_path: String,
 }
 
+wire_struct!(VsphereVirtualDiskVolumeSource {
+    optional fs_type "fsType",
+    optional storage_policy_id "storagePolicyID",
+    optional storage_policy_name "storagePolicyName",
+    required volume_path "volumePath",
+});
+
 /// `io.k8s.api.core.v1.WeightedPodAffinityTerm`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightedPodAffinityTerm {
     /// `podAffinityTerm`
-    #[serde(rename = "podAffinityTerm")]
     pub pod_affinity_term: PodAffinityTerm,
     /// `weight`
-    #[serde(rename = "weight")]
     pub weight: i32,
 }
 
+wire_struct!(WeightedPodAffinityTerm {
+    required pod_affinity_term "podAffinityTerm",
+    required weight "weight",
+});
+
 /// `io.k8s.api.core.v1.WindowsSecurityContextOptions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WindowsSecurityContextOptions {
     /// `gmsaCredentialSpec`
-    #[serde(rename = "gmsaCredentialSpec", skip_serializing_if = "wire::unset")]
     pub gmsa_credential_spec: Option<String>,
     /// `gmsaCredentialSpecName`
-    #[serde(rename = "gmsaCredentialSpecName", skip_serializing_if = "wire::unset")]
     pub gmsa_credential_spec_name: Option<String>,
     /// `hostProcess`
-    #[serde(rename = "hostProcess", skip_serializing_if = "wire::unset")]
     pub host_process: Option<bool>,
     /// `runAsUserName`
-    #[serde(rename = "runAsUserName", skip_serializing_if = "wire::unset")]
     pub run_as_user_name: Option<String>,
 }
+
+wire_struct!(WindowsSecurityContextOptions {
+    optional gmsa_credential_spec "gmsaCredentialSpec",
+    optional gmsa_credential_spec_name "gmsaCredentialSpecName",
+    optional host_process "hostProcess",
+    optional run_as_user_name "runAsUserName",
+});

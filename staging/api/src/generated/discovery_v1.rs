@@ -3,128 +3,135 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.discovery.v1.Endpoint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Endpoint {
     /// `addresses`
-    #[serde(rename = "addresses", with = "wire::required_list")]
     pub addresses: Vec<String>,
     /// `conditions`
-    #[serde(rename = "conditions")]
     pub conditions: EndpointConditions,
     /// `deprecatedTopology`
-    #[serde(rename = "deprecatedTopology", skip_serializing_if = "wire::unset")]
     pub deprecated_topology: Map<String>,
     /// `hints`
-    #[serde(rename = "hints", skip_serializing_if = "wire::unset")]
     pub hints: Option<Box<EndpointHints>>,
     /// `hostname`
-    #[serde(rename = "hostname", skip_serializing_if = "wire::unset")]
     pub hostname: Option<String>,
     /// `nodeName`
-    #[serde(rename = "nodeName", skip_serializing_if = "wire::unset")]
     pub node_name: Option<String>,
     /// `targetRef`
-    #[serde(rename = "targetRef", skip_serializing_if = "wire::unset")]
     pub target_ref: Option<Box<crate::core::v1::ObjectReference>>,
     /// `zone`
-    #[serde(rename = "zone", skip_serializing_if = "wire::unset")]
     pub zone: Option<String>,
 }
 
+wire_struct!(Endpoint {
+    filled addresses "addresses",
+    required conditions "conditions",
+    optional deprecated_topology "deprecatedTopology",
+    optional hints "hints",
+    optional hostname "hostname",
+    optional node_name "nodeName",
+    optional target_ref "targetRef",
+    optional zone "zone",
+});
+
 /// `io.k8s.api.discovery.v1.EndpointConditions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointConditions {
     /// `ready`
-    #[serde(rename = "ready", skip_serializing_if = "wire::unset")]
     pub ready: Option<bool>,
     /// `serving`
-    #[serde(rename = "serving", skip_serializing_if = "wire::unset")]
     pub serving: Option<bool>,
     /// `terminating`
-    #[serde(rename = "terminating", skip_serializing_if = "wire::unset")]
     pub terminating: Option<bool>,
 }
 
+wire_struct!(EndpointConditions {
+    optional ready "ready",
+    optional serving "serving",
+    optional terminating "terminating",
+});
+
 /// `io.k8s.api.discovery.v1.EndpointHints`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointHints {
     /// `forNodes`
-    #[serde(
-        rename = "forNodes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub for_nodes: Vec<ForNode>,
     /// `forZones`
-    #[serde(
-        rename = "forZones",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub for_zones: Vec<ForZone>,
 }
 
+wire_struct!(EndpointHints {
+    optional for_nodes "forNodes",
+    optional for_zones "forZones",
+});
+
 /// `io.k8s.api.discovery.v1.EndpointPort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointPort {
     /// `appProtocol`
-    #[serde(rename = "appProtocol", skip_serializing_if = "wire::unset")]
     pub app_protocol: Option<String>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: Option<String>,
     /// `port`
-    #[serde(rename = "port", skip_serializing_if = "wire::unset")]
     pub port: Option<i32>,
     /// `protocol`
-    #[serde(rename = "protocol", skip_serializing_if = "wire::unset")]
     pub protocol: Option<String>,
 }
 
+wire_struct!(EndpointPort {
+    optional app_protocol "appProtocol",
+    optional name "name",
+    optional port "port",
+    optional protocol "protocol",
+});
+
 /// `io.k8s.api.discovery.v1.EndpointSlice`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointSlice {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `addressType`
-    #[serde(rename = "addressType")]
     pub address_type: String,
     /// `endpoints`
-    #[serde(rename = "endpoints", with = "wire::required_list")]
     pub endpoints: Vec<Endpoint>,
     /// `ports`
-    #[serde(rename = "ports", with = "wire::required_list")]
     pub ports: Vec<EndpointPort>,
 }
+
+wire_struct!(EndpointSlice {
+    required metadata "metadata",
+    required address_type "addressType",
+    filled endpoints "endpoints",
+    filled ports "ports",
+});
 
 kind!(
     EndpointSlice,
     "discovery.k8s.io",
     "v1",
+    "discovery.k8s.io/v1",
     "io.k8s.api.discovery.v1.EndpointSlice"
 );
 object!(EndpointSlice, "endpointslices", true);
 
 /// `io.k8s.api.discovery.v1.ForNode`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForNode {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(ForNode {
+    required name "name",
+});
+
 /// `io.k8s.api.discovery.v1.ForZone`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForZone {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
+
+wire_struct!(ForZone {
+    required name "name",
+});

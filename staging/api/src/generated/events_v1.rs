@@ -3,67 +3,77 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.events.v1.Event`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `action`
-    #[serde(rename = "action", skip_serializing_if = "wire::unset")]
     pub action: String,
     /// `deprecatedCount`
-    #[serde(rename = "deprecatedCount", skip_serializing_if = "wire::unset")]
     pub deprecated_count: i32,
     /// `deprecatedFirstTimestamp`
-    #[serde(rename = "deprecatedFirstTimestamp")]
     pub deprecated_first_timestamp: Option<Time>,
     /// `deprecatedLastTimestamp`
-    #[serde(rename = "deprecatedLastTimestamp")]
     pub deprecated_last_timestamp: Option<Time>,
     /// `deprecatedSource`
-    #[serde(rename = "deprecatedSource")]
     pub deprecated_source: crate::core::v1::EventSource,
     /// `eventTime`
-    #[serde(rename = "eventTime")]
     pub event_time: Option<MicroTime>,
     /// `note`
-    #[serde(rename = "note", skip_serializing_if = "wire::unset")]
     pub note: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `regarding`
-    #[serde(rename = "regarding")]
     pub regarding: crate::core::v1::ObjectReference,
     /// `related`
-    #[serde(rename = "related", skip_serializing_if = "wire::unset")]
     pub related: Option<Box<crate::core::v1::ObjectReference>>,
     /// `reportingController`
-    #[serde(rename = "reportingController", skip_serializing_if = "wire::unset")]
     pub reporting_controller: String,
     /// `reportingInstance`
-    #[serde(rename = "reportingInstance", skip_serializing_if = "wire::unset")]
     pub reporting_instance: String,
     /// `series`
-    #[serde(rename = "series", skip_serializing_if = "wire::unset")]
     pub series: Option<Box<EventSeries>>,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
-kind!(Event, "events.k8s.io", "v1", "io.k8s.api.events.v1.Event");
+wire_struct!(Event {
+    required metadata "metadata",
+    optional action "action",
+    optional deprecated_count "deprecatedCount",
+    required deprecated_first_timestamp "deprecatedFirstTimestamp",
+    required deprecated_last_timestamp "deprecatedLastTimestamp",
+    required deprecated_source "deprecatedSource",
+    required event_time "eventTime",
+    optional note "note",
+    optional reason "reason",
+    required regarding "regarding",
+    optional related "related",
+    optional reporting_controller "reportingController",
+    optional reporting_instance "reportingInstance",
+    optional series "series",
+    optional type_ "type",
+});
+
+kind!(
+    Event,
+    "events.k8s.io",
+    "v1",
+    "events.k8s.io/v1",
+    "io.k8s.api.events.v1.Event"
+);
 object!(Event, "events", true);
 
 /// `io.k8s.api.events.v1.EventSeries`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSeries {
     /// `count`
-    #[serde(rename = "count")]
     pub count: i32,
     /// `lastObservedTime`
-    #[serde(rename = "lastObservedTime")]
     pub last_observed_time: Option<MicroTime>,
 }
+
+wire_struct!(EventSeries {
+    required count "count",
+    required last_observed_time "lastObservedTime",
+});

@@ -3,331 +3,355 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.flowcontrol.v1.ExemptPriorityLevelConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExemptPriorityLevelConfiguration {
     /// `lendablePercent`
-    #[serde(rename = "lendablePercent", skip_serializing_if = "wire::unset")]
     pub lendable_percent: Option<i32>,
     /// `nominalConcurrencyShares`
-    #[serde(rename = "nominalConcurrencyShares", skip_serializing_if = "wire::unset")]
     pub nominal_concurrency_shares: Option<i32>,
 }
 
+wire_struct!(ExemptPriorityLevelConfiguration {
+    optional lendable_percent "lendablePercent",
+    optional nominal_concurrency_shares "nominalConcurrencyShares",
+});
+
 /// `io.k8s.api.flowcontrol.v1.FlowDistinguisherMethod`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowDistinguisherMethod {
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(FlowDistinguisherMethod {
+    required type_ "type",
+});
+
 /// `io.k8s.api.flowcontrol.v1.FlowSchema`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowSchema {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: FlowSchemaSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: FlowSchemaStatus,
 }
+
+wire_struct!(FlowSchema {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     FlowSchema,
     "flowcontrol.apiserver.k8s.io",
     "v1",
+    "flowcontrol.apiserver.k8s.io/v1",
     "io.k8s.api.flowcontrol.v1.FlowSchema"
 );
 object!(FlowSchema, "flowschemas", false);
 
 /// `io.k8s.api.flowcontrol.v1.FlowSchemaCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowSchemaCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status", skip_serializing_if = "wire::unset")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
+wire_struct!(FlowSchemaCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    optional status "status",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.flowcontrol.v1.FlowSchemaSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowSchemaSpec {
     /// `distinguisherMethod`
-    #[serde(rename = "distinguisherMethod", skip_serializing_if = "wire::unset")]
     pub distinguisher_method: Option<Box<FlowDistinguisherMethod>>,
     /// `matchingPrecedence`
-    #[serde(rename = "matchingPrecedence")]
     pub matching_precedence: i32,
     /// `priorityLevelConfiguration`
-    #[serde(rename = "priorityLevelConfiguration")]
     pub priority_level_configuration: PriorityLevelConfigurationReference,
     /// `rules`
-    #[serde(
-        rename = "rules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub rules: Vec<PolicyRulesWithSubjects>,
 }
 
+wire_struct!(FlowSchemaSpec {
+    optional distinguisher_method "distinguisherMethod",
+    required matching_precedence "matchingPrecedence",
+    required priority_level_configuration "priorityLevelConfiguration",
+    optional rules "rules",
+});
+
 /// `io.k8s.api.flowcontrol.v1.FlowSchemaStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowSchemaStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<FlowSchemaCondition>,
 }
 
+wire_struct!(FlowSchemaStatus {
+    optional conditions "conditions",
+});
+
 /// `io.k8s.api.flowcontrol.v1.GroupSubject`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupSubject {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(GroupSubject {
+    required name "name",
+});
+
 /// `io.k8s.api.flowcontrol.v1.LimitResponse`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LimitResponse {
     /// `queuing`
-    #[serde(rename = "queuing", skip_serializing_if = "wire::unset")]
     pub queuing: Option<Box<QueuingConfiguration>>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(LimitResponse {
+    optional queuing "queuing",
+    required type_ "type",
+});
+
 /// `io.k8s.api.flowcontrol.v1.LimitedPriorityLevelConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LimitedPriorityLevelConfiguration {
     /// `borrowingLimitPercent`
-    #[serde(rename = "borrowingLimitPercent", skip_serializing_if = "wire::unset")]
     pub borrowing_limit_percent: Option<i32>,
     /// `lendablePercent`
-    #[serde(rename = "lendablePercent", skip_serializing_if = "wire::unset")]
     pub lendable_percent: Option<i32>,
     /// `limitResponse`
-    #[serde(rename = "limitResponse")]
     pub limit_response: LimitResponse,
     /// `nominalConcurrencyShares`
-    #[serde(rename = "nominalConcurrencyShares")]
     pub nominal_concurrency_shares: Option<i32>,
 }
 
+wire_struct!(LimitedPriorityLevelConfiguration {
+    optional borrowing_limit_percent "borrowingLimitPercent",
+    optional lendable_percent "lendablePercent",
+    required limit_response "limitResponse",
+    required nominal_concurrency_shares "nominalConcurrencyShares",
+});
+
 /// `io.k8s.api.flowcontrol.v1.NonResourcePolicyRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NonResourcePolicyRule {
     /// `nonResourceURLs`
-    #[serde(rename = "nonResourceURLs", with = "wire::required_list")]
     pub non_resource_urls: Vec<String>,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
 }
 
+wire_struct!(NonResourcePolicyRule {
+    filled non_resource_urls "nonResourceURLs",
+    filled verbs "verbs",
+});
+
 /// `io.k8s.api.flowcontrol.v1.PolicyRulesWithSubjects`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRulesWithSubjects {
     /// `nonResourceRules`
-    #[serde(
-        rename = "nonResourceRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub non_resource_rules: Vec<NonResourcePolicyRule>,
     /// `resourceRules`
-    #[serde(
-        rename = "resourceRules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_rules: Vec<ResourcePolicyRule>,
     /// `subjects`
-    #[serde(rename = "subjects", with = "wire::required_list")]
     pub subjects: Vec<Subject>,
 }
 
+wire_struct!(PolicyRulesWithSubjects {
+    optional non_resource_rules "nonResourceRules",
+    optional resource_rules "resourceRules",
+    filled subjects "subjects",
+});
+
 /// `io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityLevelConfiguration {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PriorityLevelConfigurationSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: PriorityLevelConfigurationStatus,
 }
+
+wire_struct!(PriorityLevelConfiguration {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     PriorityLevelConfiguration,
     "flowcontrol.apiserver.k8s.io",
     "v1",
+    "flowcontrol.apiserver.k8s.io/v1",
     "io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration"
 );
 object!(PriorityLevelConfiguration, "prioritylevelconfigurations", false);
 
 /// `io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityLevelConfigurationCondition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status", skip_serializing_if = "wire::unset")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type", skip_serializing_if = "wire::unset")]
     pub type_: String,
 }
 
+wire_struct!(PriorityLevelConfigurationCondition {
+    required last_transition_time "lastTransitionTime",
+    optional message "message",
+    optional reason "reason",
+    optional status "status",
+    optional type_ "type",
+});
+
 /// `io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityLevelConfigurationReference {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(PriorityLevelConfigurationReference {
+    required name "name",
+});
+
 /// `io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityLevelConfigurationSpec {
     /// `exempt`
-    #[serde(rename = "exempt", skip_serializing_if = "wire::unset")]
     pub exempt: Option<Box<ExemptPriorityLevelConfiguration>>,
     /// `limited`
-    #[serde(rename = "limited", skip_serializing_if = "wire::unset")]
     pub limited: Option<Box<LimitedPriorityLevelConfiguration>>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(PriorityLevelConfigurationSpec {
+    optional exempt "exempt",
+    optional limited "limited",
+    required type_ "type",
+});
+
 /// `io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityLevelConfigurationStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<PriorityLevelConfigurationCondition>,
 }
 
+wire_struct!(PriorityLevelConfigurationStatus {
+    optional conditions "conditions",
+});
+
 /// `io.k8s.api.flowcontrol.v1.QueuingConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueuingConfiguration {
     /// `handSize`
-    #[serde(rename = "handSize")]
     pub hand_size: i32,
     /// `queueLengthLimit`
-    #[serde(rename = "queueLengthLimit")]
     pub queue_length_limit: i32,
     /// `queues`
-    #[serde(rename = "queues")]
     pub queues: i32,
 }
 
+wire_struct!(QueuingConfiguration {
+    required hand_size "handSize",
+    required queue_length_limit "queueLengthLimit",
+    required queues "queues",
+});
+
 /// `io.k8s.api.flowcontrol.v1.ResourcePolicyRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourcePolicyRule {
     /// `apiGroups`
-    #[serde(rename = "apiGroups", with = "wire::required_list")]
     pub api_groups: Vec<String>,
     /// `clusterScope`
-    #[serde(rename = "clusterScope", skip_serializing_if = "wire::unset")]
     pub cluster_scope: bool,
     /// `namespaces`
-    #[serde(rename = "namespaces", with = "wire::required_list")]
     pub namespaces: Vec<String>,
     /// `resources`
-    #[serde(rename = "resources", with = "wire::required_list")]
     pub resources: Vec<String>,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
 }
 
+wire_struct!(ResourcePolicyRule {
+    filled api_groups "apiGroups",
+    optional cluster_scope "clusterScope",
+    filled namespaces "namespaces",
+    filled resources "resources",
+    filled verbs "verbs",
+});
+
 /// `io.k8s.api.flowcontrol.v1.ServiceAccountSubject`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceAccountSubject {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace")]
     pub namespace: String,
 }
 
+wire_struct!(ServiceAccountSubject {
+    required name "name",
+    required namespace "namespace",
+});
+
 /// `io.k8s.api.flowcontrol.v1.Subject`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subject {
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: Option<Box<GroupSubject>>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `serviceAccount`
-    #[serde(rename = "serviceAccount", skip_serializing_if = "wire::unset")]
     pub service_account: Option<Box<ServiceAccountSubject>>,
     /// `user`
-    #[serde(rename = "user", skip_serializing_if = "wire::unset")]
     pub user: Option<Box<UserSubject>>,
 }
 
+wire_struct!(Subject {
+    optional group "group",
+    required kind "kind",
+    optional service_account "serviceAccount",
+    optional user "user",
+});
+
 /// `io.k8s.api.flowcontrol.v1.UserSubject`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserSubject {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
+
+wire_struct!(UserSubject {
+    required name "name",
+});

@@ -3,639 +3,666 @@
 use crate::prelude::*;
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIGroup {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `preferredVersion`
-    #[serde(rename = "preferredVersion")]
     pub preferred_version: GroupVersionForDiscovery,
     /// `serverAddressByClientCIDRs`
-    #[serde(
-        rename = "serverAddressByClientCIDRs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub server_address_by_client_cidrs: Vec<ServerAddressByClientCIDR>,
     /// `versions`
-    #[serde(rename = "versions", with = "wire::required_list")]
     pub versions: Vec<GroupVersionForDiscovery>,
 }
 
-kind!(APIGroup, "", "v1", "io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup");
+wire_struct!(APIGroup {
+    required name "name",
+    required preferred_version "preferredVersion",
+    optional server_address_by_client_cidrs "serverAddressByClientCIDRs",
+    filled versions "versions",
+});
+
+kind!(
+    APIGroup,
+    "",
+    "v1",
+    "v1",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup"
+);
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.APIGroupList`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIGroupList {
     /// `groups`
-    #[serde(rename = "groups", with = "wire::required_list")]
     pub groups: Vec<APIGroup>,
 }
+
+wire_struct!(APIGroupList {
+    filled groups "groups",
+});
 
 kind!(
     APIGroupList,
     "",
     "v1",
+    "v1",
     "io.k8s.apimachinery.pkg.apis.meta.v1.APIGroupList"
 );
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.APIResource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIResource {
     /// `categories`
-    #[serde(
-        rename = "categories",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub categories: Vec<String>,
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespaced`
-    #[serde(rename = "namespaced")]
     pub namespaced: bool,
     /// `shortNames`
-    #[serde(
-        rename = "shortNames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub short_names: Vec<String>,
     /// `singularName`
-    #[serde(rename = "singularName")]
     pub singular_name: String,
     /// `storageVersionHash`
-    #[serde(rename = "storageVersionHash", skip_serializing_if = "wire::unset")]
     pub storage_version_hash: String,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
     /// `version`
-    #[serde(rename = "version", skip_serializing_if = "wire::unset")]
     pub version: String,
 }
 
+wire_struct!(APIResource {
+    optional categories "categories",
+    optional group "group",
+    required kind "kind",
+    required name "name",
+    required namespaced "namespaced",
+    optional short_names "shortNames",
+    required singular_name "singularName",
+    optional storage_version_hash "storageVersionHash",
+    filled verbs "verbs",
+    optional version "version",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIResourceList {
     /// `groupVersion`
-    #[serde(rename = "groupVersion")]
     pub group_version: String,
     /// `resources`
-    #[serde(rename = "resources", with = "wire::required_list")]
     pub resources: Vec<APIResource>,
 }
+
+wire_struct!(APIResourceList {
+    required group_version "groupVersion",
+    filled resources "resources",
+});
 
 kind!(
     APIResourceList,
     "",
     "v1",
+    "v1",
     "io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList"
 );
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.APIVersions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct APIVersions {
     /// `serverAddressByClientCIDRs`
-    #[serde(rename = "serverAddressByClientCIDRs", with = "wire::required_list")]
     pub server_address_by_client_cidrs: Vec<ServerAddressByClientCIDR>,
     /// `versions`
-    #[serde(rename = "versions", with = "wire::required_list")]
     pub versions: Vec<String>,
 }
+
+wire_struct!(APIVersions {
+    filled server_address_by_client_cidrs "serverAddressByClientCIDRs",
+    filled versions "versions",
+});
 
 kind!(
     APIVersions,
     "",
     "v1",
+    "v1",
     "io.k8s.apimachinery.pkg.apis.meta.v1.APIVersions"
 );
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.Condition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Condition {
     /// `lastTransitionTime`
-    #[serde(rename = "lastTransitionTime")]
     pub last_transition_time: Option<Time>,
     /// `message`
-    #[serde(rename = "message")]
     pub message: String,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
     /// `reason`
-    #[serde(rename = "reason")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(Condition {
+    required last_transition_time "lastTransitionTime",
+    required message "message",
+    optional observed_generation "observedGeneration",
+    required reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteOptions {
     /// `dryRun`
-    #[serde(
-        rename = "dryRun",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub dry_run: Vec<String>,
     /// `gracePeriodSeconds`
-    #[serde(rename = "gracePeriodSeconds", skip_serializing_if = "wire::unset")]
     pub grace_period_seconds: Option<i64>,
     /// `ignoreStoreReadErrorWithClusterBreakingPotential`
-    #[serde(
-        rename = "ignoreStoreReadErrorWithClusterBreakingPotential",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ignore_store_read_error_with_cluster_breaking_potential: Option<bool>,
     /// `orphanDependents`
-    #[serde(rename = "orphanDependents", skip_serializing_if = "wire::unset")]
     pub orphan_dependents: Option<bool>,
     /// `preconditions`
-    #[serde(rename = "preconditions", skip_serializing_if = "wire::unset")]
     pub preconditions: Option<Box<Preconditions>>,
     /// `propagationPolicy`
-    #[serde(rename = "propagationPolicy", skip_serializing_if = "wire::unset")]
     pub propagation_policy: Option<String>,
 }
+
+wire_struct!(DeleteOptions {
+    optional dry_run "dryRun",
+    optional grace_period_seconds "gracePeriodSeconds",
+    optional ignore_store_read_error_with_cluster_breaking_potential "ignoreStoreReadErrorWithClusterBreakingPotential",
+    optional orphan_dependents "orphanDependents",
+    optional preconditions "preconditions",
+    optional propagation_policy "propagationPolicy",
+});
 
 kind!(
     DeleteOptions,
     "",
     "v1",
+    "v1",
     "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 );
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldSelectorRequirement {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `operator`
-    #[serde(rename = "operator")]
     pub operator: String,
     /// `values`
-    #[serde(
-        rename = "values",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub values: Vec<String>,
 }
 
+wire_struct!(FieldSelectorRequirement {
+    required key "key",
+    required operator "operator",
+    optional values "values",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.GroupResource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupResource {
     /// `group`
-    #[serde(rename = "group")]
     pub group: String,
     /// `resource`
-    #[serde(rename = "resource")]
     pub resource: String,
 }
 
+wire_struct!(GroupResource {
+    required group "group",
+    required resource "resource",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.GroupVersionForDiscovery`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupVersionForDiscovery {
     /// `groupVersion`
-    #[serde(rename = "groupVersion")]
     pub group_version: String,
     /// `version`
-    #[serde(rename = "version")]
     pub version: String,
 }
 
+wire_struct!(GroupVersionForDiscovery {
+    required group_version "groupVersion",
+    required version "version",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelSelector {
     /// `matchExpressions`
-    #[serde(
-        rename = "matchExpressions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub match_expressions: Vec<LabelSelectorRequirement>,
     /// `matchLabels`
-    #[serde(rename = "matchLabels", skip_serializing_if = "wire::unset")]
     pub match_labels: Map<String>,
 }
 
+wire_struct!(LabelSelector {
+    optional match_expressions "matchExpressions",
+    optional match_labels "matchLabels",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelSelectorRequirement {
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `operator`
-    #[serde(rename = "operator")]
     pub operator: String,
     /// `values`
-    #[serde(
-        rename = "values",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub values: Vec<String>,
 }
 
+wire_struct!(LabelSelectorRequirement {
+    required key "key",
+    required operator "operator",
+    optional values "values",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListMeta {
     /// `continue`
-    #[serde(rename = "continue", skip_serializing_if = "wire::unset")]
     pub continue_: String,
     /// `remainingItemCount`
-    #[serde(rename = "remainingItemCount", skip_serializing_if = "wire::unset")]
     pub remaining_item_count: Option<i64>,
     /// `resourceVersion`
-    #[serde(rename = "resourceVersion", skip_serializing_if = "wire::unset")]
     pub resource_version: String,
     /// `selfLink`
-    #[serde(rename = "selfLink", skip_serializing_if = "wire::unset")]
     pub self_link: String,
     /// `shardInfo`
-    #[serde(rename = "shardInfo", skip_serializing_if = "wire::unset")]
     pub shard_info: Option<Box<ShardInfo>>,
 }
 
+wire_struct!(ListMeta {
+    optional continue_ "continue",
+    optional remaining_item_count "remainingItemCount",
+    optional resource_version "resourceVersion",
+    optional self_link "selfLink",
+    optional shard_info "shardInfo",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedFieldsEntry {
     /// `apiVersion`
-    #[serde(rename = "apiVersion", skip_serializing_if = "wire::unset")]
     pub api_version: String,
     /// `fieldsType`
-    #[serde(rename = "fieldsType", skip_serializing_if = "wire::unset")]
     pub fields_type: String,
     /// `fieldsV1`
-    #[serde(rename = "fieldsV1", skip_serializing_if = "wire::unset")]
     pub fields_v1: Option<FieldsV1>,
     /// `manager`
-    #[serde(rename = "manager", skip_serializing_if = "wire::unset")]
     pub manager: String,
     /// `operation`
-    #[serde(rename = "operation", skip_serializing_if = "wire::unset")]
     pub operation: String,
     /// `subresource`
-    #[serde(rename = "subresource", skip_serializing_if = "wire::unset")]
     pub subresource: String,
     /// `time`
-    #[serde(rename = "time", skip_serializing_if = "wire::unset")]
     pub time: Option<Time>,
 }
 
+wire_struct!(ManagedFieldsEntry {
+    optional api_version "apiVersion",
+    optional fields_type "fieldsType",
+    optional fields_v1 "fieldsV1",
+    optional manager "manager",
+    optional operation "operation",
+    optional subresource "subresource",
+    optional time "time",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectMeta {
     /// `annotations`
-    #[serde(rename = "annotations", skip_serializing_if = "wire::unset")]
     pub annotations: Map<String>,
     /// `creationTimestamp`
-    #[serde(rename = "creationTimestamp", skip_serializing_if = "wire::unset")]
     pub creation_timestamp: Option<Time>,
     /// `deletionGracePeriodSeconds`
-    #[serde(rename = "deletionGracePeriodSeconds", skip_serializing_if = "wire::unset")]
     pub deletion_grace_period_seconds: Option<i64>,
     /// `deletionTimestamp`
-    #[serde(rename = "deletionTimestamp", skip_serializing_if = "wire::unset")]
     pub deletion_timestamp: Option<Time>,
     /// `finalizers`
-    #[serde(
-        rename = "finalizers",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub finalizers: Vec<String>,
     /// `generateName`
-    #[serde(rename = "generateName", skip_serializing_if = "wire::unset")]
     pub generate_name: String,
     /// `generation`
-    #[serde(rename = "generation", skip_serializing_if = "wire::unset")]
     pub generation: i64,
     /// `labels`
-    #[serde(rename = "labels", skip_serializing_if = "wire::unset")]
     pub labels: Map<String>,
     /// `managedFields`
-    #[serde(
-        rename = "managedFields",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub managed_fields: Vec<ManagedFieldsEntry>,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `ownerReferences`
-    #[serde(
-        rename = "ownerReferences",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub owner_references: Vec<OwnerReference>,
     /// `resourceVersion`
-    #[serde(rename = "resourceVersion", skip_serializing_if = "wire::unset")]
     pub resource_version: String,
     /// `selfLink`
-    #[serde(rename = "selfLink", skip_serializing_if = "wire::unset")]
     pub self_link: String,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
 }
+
+wire_struct!(ObjectMeta {
+    optional annotations "annotations",
+    optional creation_timestamp "creationTimestamp",
+    optional deletion_grace_period_seconds "deletionGracePeriodSeconds",
+    optional deletion_timestamp "deletionTimestamp",
+    optional finalizers "finalizers",
+    optional generate_name "generateName",
+    optional generation "generation",
+    optional labels "labels",
+    optional managed_fields "managedFields",
+    optional name "name",
+    optional namespace "namespace",
+    optional owner_references "ownerReferences",
+    optional resource_version "resourceVersion",
+    optional self_link "selfLink",
+    optional uid "uid",
+});
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnerReference {
     /// `apiVersion`
-    #[serde(rename = "apiVersion")]
     pub api_version: String,
     /// `blockOwnerDeletion`
-    #[serde(rename = "blockOwnerDeletion", skip_serializing_if = "wire::unset")]
     pub block_owner_deletion: Option<bool>,
     /// `controller`
-    #[serde(rename = "controller", skip_serializing_if = "wire::unset")]
     pub controller: Option<bool>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `uid`
-    #[serde(rename = "uid")]
     pub uid: String,
 }
 
+wire_struct!(OwnerReference {
+    required api_version "apiVersion",
+    optional block_owner_deletion "blockOwnerDeletion",
+    optional controller "controller",
+    required kind "kind",
+    required name "name",
+    required uid "uid",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.Patch`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {}
 
+wire_struct!(Patch {});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preconditions {
     /// `resourceVersion`
-    #[serde(rename = "resourceVersion", skip_serializing_if = "wire::unset")]
     pub resource_version: Option<String>,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: Option<String>,
 }
 
+wire_struct!(Preconditions {
+    optional resource_version "resourceVersion",
+    optional uid "uid",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.ServerAddressByClientCIDR`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerAddressByClientCIDR {
     /// `clientCIDR`
-    #[serde(rename = "clientCIDR")]
     pub client_cidr: String,
     /// `serverAddress`
-    #[serde(rename = "serverAddress")]
     pub server_address: String,
 }
 
+wire_struct!(ServerAddressByClientCIDR {
+    required client_cidr "clientCIDR",
+    required server_address "serverAddress",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.ShardInfo`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShardInfo {
     /// `selector`
-    #[serde(rename = "selector")]
     pub selector: String,
 }
 
+wire_struct!(ShardInfo {
+    required selector "selector",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.Status`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: ListMeta,
     /// `code`
-    #[serde(rename = "code", skip_serializing_if = "wire::unset")]
     pub code: i32,
     /// `details`
-    #[serde(rename = "details", skip_serializing_if = "wire::unset")]
     pub details: Option<Box<StatusDetails>>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status", skip_serializing_if = "wire::unset")]
     pub status: String,
 }
 
-kind!(Status, "", "v1", "io.k8s.apimachinery.pkg.apis.meta.v1.Status");
+wire_struct!(Status {
+    required metadata "metadata",
+    optional code "code",
+    optional details "details",
+    optional message "message",
+    optional reason "reason",
+    optional status "status",
+});
+
+kind!(Status, "", "v1", "v1", "io.k8s.apimachinery.pkg.apis.meta.v1.Status");
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.StatusCause`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatusCause {
     /// `field`
-    #[serde(rename = "field", skip_serializing_if = "wire::unset")]
     pub field: String,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
 }
 
+wire_struct!(StatusCause {
+    optional field "field",
+    optional message "message",
+    optional reason "reason",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.StatusDetails`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatusDetails {
     /// `causes`
-    #[serde(
-        rename = "causes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub causes: Vec<StatusCause>,
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `kind`
-    #[serde(rename = "kind", skip_serializing_if = "wire::unset")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `retryAfterSeconds`
-    #[serde(rename = "retryAfterSeconds", skip_serializing_if = "wire::unset")]
     pub retry_after_seconds: i32,
     /// `uid`
-    #[serde(rename = "uid", skip_serializing_if = "wire::unset")]
     pub uid: String,
 }
 
+wire_struct!(StatusDetails {
+    optional causes "causes",
+    optional group "group",
+    optional kind "kind",
+    optional name "name",
+    optional retry_after_seconds "retryAfterSeconds",
+    optional uid "uid",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WatchEvent {
     /// `object`
-    #[serde(rename = "object")]
     pub object: Option<RawExtension>,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(WatchEvent {
+    required object "object",
+    required type_ "type",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.Table`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: ListMeta,
     /// `columnDefinitions`
-    #[serde(rename = "columnDefinitions", with = "wire::required_list")]
     pub column_definitions: Vec<TableColumnDefinition>,
     /// `rows`
-    #[serde(rename = "rows", with = "wire::required_list")]
     pub rows: Vec<TableRow>,
 }
 
-kind!(Table, "meta.k8s.io", "v1", "io.k8s.apimachinery.pkg.apis.meta.v1.Table");
+wire_struct!(Table {
+    required metadata "metadata",
+    filled column_definitions "columnDefinitions",
+    filled rows "rows",
+});
+
+kind!(
+    Table,
+    "meta.k8s.io",
+    "v1",
+    "meta.k8s.io/v1",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Table"
+);
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.TableColumnDefinition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableColumnDefinition {
     /// `description`
-    #[serde(rename = "description")]
     pub description: String,
     /// `format`
-    #[serde(rename = "format")]
     pub format: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `priority`
-    #[serde(rename = "priority")]
     pub priority: i32,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(TableColumnDefinition {
+    required description "description",
+    required format "format",
+    required name "name",
+    required priority "priority",
+    required type_ "type",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.TableRow`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableRow {
     /// `cells`
-    #[serde(rename = "cells", with = "wire::required_list")]
     pub cells: Vec<Value>,
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<TableRowCondition>,
     /// `object`
-    #[serde(rename = "object")]
     pub object: Option<RawExtension>,
 }
 
+wire_struct!(TableRow {
+    filled cells "cells",
+    optional conditions "conditions",
+    required object "object",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.TableRowCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableRowCondition {
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `reason`
-    #[serde(rename = "reason", skip_serializing_if = "wire::unset")]
     pub reason: String,
     /// `status`
-    #[serde(rename = "status")]
     pub status: String,
     /// `type`
-    #[serde(rename = "type")]
     pub type_: String,
 }
 
+wire_struct!(TableRowCondition {
+    optional message "message",
+    optional reason "reason",
+    required status "status",
+    required type_ "type",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartialObjectMetadata {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: ObjectMeta,
 }
+
+wire_struct!(PartialObjectMetadata {
+    required metadata "metadata",
+});
 
 kind!(
     PartialObjectMetadata,
     "meta.k8s.io",
     "v1",
+    "meta.k8s.io/v1",
     "io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata"
 );
 has_metadata!(PartialObjectMetadata);
 
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.GroupVersionKind`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupVersionKind {
     /// `group`
-    #[serde(rename = "group")]
     pub group: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `version`
-    #[serde(rename = "version")]
     pub version: String,
 }
 
+wire_struct!(GroupVersionKind {
+    required group "group",
+    required kind "kind",
+    required version "version",
+});
+
 /// `io.k8s.apimachinery.pkg.apis.meta.v1.GroupVersionResource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupVersionResource {
     /// `group`
-    #[serde(rename = "group")]
     pub group: String,
     /// `resource`
-    #[serde(rename = "resource")]
     pub resource: String,
     /// `version`
-    #[serde(rename = "version")]
     pub version: String,
 }
+
+wire_struct!(GroupVersionResource {
+    required group "group",
+    required resource "resource",
+    required version "version",
+});

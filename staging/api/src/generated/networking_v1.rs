@@ -3,466 +3,482 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.networking.v1.HTTPIngressPath`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HTTPIngressPath {
     /// `backend`
-    #[serde(rename = "backend")]
     pub backend: IngressBackend,
     /// `path`
-    #[serde(rename = "path", skip_serializing_if = "wire::unset")]
     pub path: String,
     /// `pathType`
-    #[serde(rename = "pathType")]
     pub path_type: Option<String>,
 }
 
+wire_struct!(HTTPIngressPath {
+    required backend "backend",
+    optional path "path",
+    required path_type "pathType",
+});
+
 /// `io.k8s.api.networking.v1.HTTPIngressRuleValue`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HTTPIngressRuleValue {
     /// `paths`
-    #[serde(rename = "paths", with = "wire::required_list")]
     pub paths: Vec<HTTPIngressPath>,
 }
 
+wire_struct!(HTTPIngressRuleValue {
+    filled paths "paths",
+});
+
 /// `io.k8s.api.networking.v1.IPAddress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IPAddress {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: IPAddressSpec,
 }
+
+wire_struct!(IPAddress {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     IPAddress,
     "networking.k8s.io",
     "v1",
+    "networking.k8s.io/v1",
     "io.k8s.api.networking.v1.IPAddress"
 );
 object!(IPAddress, "ipaddresses", false);
 
 /// `io.k8s.api.networking.v1.IPAddressSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IPAddressSpec {
     /// `parentRef`
-    #[serde(rename = "parentRef", skip_serializing_if = "wire::unset")]
     pub parent_ref: Option<Box<ParentReference>>,
 }
 
+wire_struct!(IPAddressSpec {
+    optional parent_ref "parentRef",
+});
+
 /// `io.k8s.api.networking.v1.IPBlock`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IPBlock {
     /// `cidr`
-    #[serde(rename = "cidr")]
     pub cidr: String,
     /// `except`
-    #[serde(
-        rename = "except",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub except: Vec<String>,
 }
 
+wire_struct!(IPBlock {
+    required cidr "cidr",
+    optional except "except",
+});
+
 /// `io.k8s.api.networking.v1.Ingress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ingress {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: IngressSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: IngressStatus,
 }
 
-kind!(Ingress, "networking.k8s.io", "v1", "io.k8s.api.networking.v1.Ingress");
+wire_struct!(Ingress {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
+
+kind!(
+    Ingress,
+    "networking.k8s.io",
+    "v1",
+    "networking.k8s.io/v1",
+    "io.k8s.api.networking.v1.Ingress"
+);
 object!(Ingress, "ingresses", true);
 
 /// `io.k8s.api.networking.v1.IngressBackend`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressBackend {
     /// `resource`
-    #[serde(rename = "resource", skip_serializing_if = "wire::unset")]
     pub resource: Option<Box<crate::core::v1::TypedLocalObjectReference>>,
     /// `service`
-    #[serde(rename = "service", skip_serializing_if = "wire::unset")]
     pub service: Option<Box<IngressServiceBackend>>,
 }
 
+wire_struct!(IngressBackend {
+    optional resource "resource",
+    optional service "service",
+});
+
 /// `io.k8s.api.networking.v1.IngressClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: IngressClassSpec,
 }
+
+wire_struct!(IngressClass {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     IngressClass,
     "networking.k8s.io",
     "v1",
+    "networking.k8s.io/v1",
     "io.k8s.api.networking.v1.IngressClass"
 );
 object!(IngressClass, "ingressclasses", false);
 
 /// `io.k8s.api.networking.v1.IngressClassParametersReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressClassParametersReference {
     /// `apiGroup`
-    #[serde(rename = "apiGroup", skip_serializing_if = "wire::unset")]
     pub api_group: Option<String>,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: Option<String>,
     /// `scope`
-    #[serde(rename = "scope")]
     pub scope: Option<String>,
 }
 
+wire_struct!(IngressClassParametersReference {
+    optional api_group "apiGroup",
+    required kind "kind",
+    required name "name",
+    optional namespace "namespace",
+    required scope "scope",
+});
+
 /// `io.k8s.api.networking.v1.IngressClassSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressClassSpec {
     /// `controller`
-    #[serde(rename = "controller", skip_serializing_if = "wire::unset")]
     pub controller: String,
     /// `parameters`
-    #[serde(rename = "parameters", skip_serializing_if = "wire::unset")]
     pub parameters: Option<Box<IngressClassParametersReference>>,
 }
 
+wire_struct!(IngressClassSpec {
+    optional controller "controller",
+    optional parameters "parameters",
+});
+
 /// `io.k8s.api.networking.v1.IngressLoadBalancerIngress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressLoadBalancerIngress {
     /// `hostname`
-    #[serde(rename = "hostname", skip_serializing_if = "wire::unset")]
     pub hostname: String,
     /// `ip`
-    #[serde(rename = "ip", skip_serializing_if = "wire::unset")]
     pub ip: String,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<IngressPortStatus>,
 }
 
+wire_struct!(IngressLoadBalancerIngress {
+    optional hostname "hostname",
+    optional ip "ip",
+    optional ports "ports",
+});
+
 /// `io.k8s.api.networking.v1.IngressLoadBalancerStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressLoadBalancerStatus {
     /// `ingress`
-    #[serde(
-        rename = "ingress",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ingress: Vec<IngressLoadBalancerIngress>,
 }
 
+wire_struct!(IngressLoadBalancerStatus {
+    optional ingress "ingress",
+});
+
 /// `io.k8s.api.networking.v1.IngressPortStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressPortStatus {
     /// `error`
-    #[serde(rename = "error", skip_serializing_if = "wire::unset")]
     pub error: Option<String>,
     /// `port`
-    #[serde(rename = "port")]
     pub port: i32,
     /// `protocol`
-    #[serde(rename = "protocol")]
     pub protocol: String,
 }
 
+wire_struct!(IngressPortStatus {
+    optional error "error",
+    required port "port",
+    required protocol "protocol",
+});
+
 /// `io.k8s.api.networking.v1.IngressRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressRule {
     /// `host`
-    #[serde(rename = "host", skip_serializing_if = "wire::unset")]
     pub host: String,
     /// `http`
-    #[serde(rename = "http", skip_serializing_if = "wire::unset")]
     pub http: Option<Box<HTTPIngressRuleValue>>,
 }
 
+wire_struct!(IngressRule {
+    optional host "host",
+    optional http "http",
+});
+
 /// `io.k8s.api.networking.v1.IngressServiceBackend`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressServiceBackend {
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `port`
-    #[serde(rename = "port")]
     pub port: ServiceBackendPort,
 }
 
+wire_struct!(IngressServiceBackend {
+    required name "name",
+    required port "port",
+});
+
 /// `io.k8s.api.networking.v1.IngressSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressSpec {
     /// `defaultBackend`
-    #[serde(rename = "defaultBackend", skip_serializing_if = "wire::unset")]
     pub default_backend: Option<Box<IngressBackend>>,
     /// `ingressClassName`
-    #[serde(rename = "ingressClassName", skip_serializing_if = "wire::unset")]
     pub ingress_class_name: Option<String>,
     /// `rules`
-    #[serde(
-        rename = "rules",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub rules: Vec<IngressRule>,
     /// `tls`
-    #[serde(rename = "tls", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub tls: Vec<IngressTLS>,
 }
 
+wire_struct!(IngressSpec {
+    optional default_backend "defaultBackend",
+    optional ingress_class_name "ingressClassName",
+    optional rules "rules",
+    optional tls "tls",
+});
+
 /// `io.k8s.api.networking.v1.IngressStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressStatus {
     /// `loadBalancer`
-    #[serde(rename = "loadBalancer")]
     pub load_balancer: IngressLoadBalancerStatus,
 }
 
+wire_struct!(IngressStatus {
+    required load_balancer "loadBalancer",
+});
+
 /// `io.k8s.api.networking.v1.IngressTLS`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressTLS {
     /// `hosts`
-    #[serde(
-        rename = "hosts",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub hosts: Vec<String>,
     /// `secretName`
-    #[serde(rename = "secretName", skip_serializing_if = "wire::unset")]
     pub secret_name: String,
 }
 
+wire_struct!(IngressTLS {
+    optional hosts "hosts",
+    optional secret_name "secretName",
+});
+
 /// `io.k8s.api.networking.v1.NetworkPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicy {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: NetworkPolicySpec,
 }
+
+wire_struct!(NetworkPolicy {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     NetworkPolicy,
     "networking.k8s.io",
     "v1",
+    "networking.k8s.io/v1",
     "io.k8s.api.networking.v1.NetworkPolicy"
 );
 object!(NetworkPolicy, "networkpolicies", true);
 
 /// `io.k8s.api.networking.v1.NetworkPolicyEgressRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicyEgressRule {
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<NetworkPolicyPort>,
     /// `to`
-    #[serde(rename = "to", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub to: Vec<NetworkPolicyPeer>,
 }
 
+wire_struct!(NetworkPolicyEgressRule {
+    optional ports "ports",
+    optional to "to",
+});
+
 /// `io.k8s.api.networking.v1.NetworkPolicyIngressRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicyIngressRule {
     /// `from`
-    #[serde(
-        rename = "from",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub from: Vec<NetworkPolicyPeer>,
     /// `ports`
-    #[serde(
-        rename = "ports",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ports: Vec<NetworkPolicyPort>,
 }
 
+wire_struct!(NetworkPolicyIngressRule {
+    optional from "from",
+    optional ports "ports",
+});
+
 /// `io.k8s.api.networking.v1.NetworkPolicyPeer`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicyPeer {
     /// `ipBlock`
-    #[serde(rename = "ipBlock", skip_serializing_if = "wire::unset")]
     pub ip_block: Option<Box<IPBlock>>,
     /// `namespaceSelector`
-    #[serde(rename = "namespaceSelector", skip_serializing_if = "wire::unset")]
     pub namespace_selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `podSelector`
-    #[serde(rename = "podSelector", skip_serializing_if = "wire::unset")]
     pub pod_selector: Option<Box<crate::meta::v1::LabelSelector>>,
 }
 
+wire_struct!(NetworkPolicyPeer {
+    optional ip_block "ipBlock",
+    optional namespace_selector "namespaceSelector",
+    optional pod_selector "podSelector",
+});
+
 /// `io.k8s.api.networking.v1.NetworkPolicyPort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicyPort {
     /// `endPort`
-    #[serde(rename = "endPort", skip_serializing_if = "wire::unset")]
     pub end_port: Option<i32>,
     /// `port`
-    #[serde(rename = "port", skip_serializing_if = "wire::unset")]
     pub port: Option<IntOrString>,
     /// `protocol`
-    #[serde(rename = "protocol", skip_serializing_if = "wire::unset")]
     pub protocol: Option<String>,
 }
 
+wire_struct!(NetworkPolicyPort {
+    optional end_port "endPort",
+    optional port "port",
+    optional protocol "protocol",
+});
+
 /// `io.k8s.api.networking.v1.NetworkPolicySpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkPolicySpec {
     /// `egress`
-    #[serde(
-        rename = "egress",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub egress: Vec<NetworkPolicyEgressRule>,
     /// `ingress`
-    #[serde(
-        rename = "ingress",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ingress: Vec<NetworkPolicyIngressRule>,
     /// `podSelector`
-    #[serde(rename = "podSelector")]
     pub pod_selector: crate::meta::v1::LabelSelector,
     /// `policyTypes`
-    #[serde(
-        rename = "policyTypes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub policy_types: Vec<String>,
 }
 
+wire_struct!(NetworkPolicySpec {
+    optional egress "egress",
+    optional ingress "ingress",
+    required pod_selector "podSelector",
+    optional policy_types "policyTypes",
+});
+
 /// `io.k8s.api.networking.v1.ParentReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParentReference {
     /// `group`
-    #[serde(rename = "group", skip_serializing_if = "wire::unset")]
     pub group: String,
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
     /// `resource`
-    #[serde(rename = "resource", skip_serializing_if = "wire::unset")]
     pub resource: String,
 }
 
+wire_struct!(ParentReference {
+    optional group "group",
+    optional name "name",
+    optional namespace "namespace",
+    optional resource "resource",
+});
+
 /// `io.k8s.api.networking.v1.ServiceBackendPort`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceBackendPort {
     /// `name`
-    #[serde(rename = "name", skip_serializing_if = "wire::unset")]
     pub name: String,
     /// `number`
-    #[serde(rename = "number", skip_serializing_if = "wire::unset")]
     pub number: i32,
 }
 
+wire_struct!(ServiceBackendPort {
+    optional name "name",
+    optional number "number",
+});
+
 /// `io.k8s.api.networking.v1.ServiceCIDR`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceCIDR {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ServiceCIDRSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ServiceCIDRStatus,
 }
+
+wire_struct!(ServiceCIDR {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     ServiceCIDR,
     "networking.k8s.io",
     "v1",
+    "networking.k8s.io/v1",
     "io.k8s.api.networking.v1.ServiceCIDR"
 );
 object!(ServiceCIDR, "servicecidrs", false);
 
 /// `io.k8s.api.networking.v1.ServiceCIDRSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceCIDRSpec {
     /// `cidrs`
-    #[serde(
-        rename = "cidrs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub cidrs: Vec<String>,
 }
 
+wire_struct!(ServiceCIDRSpec {
+    optional cidrs "cidrs",
+});
+
 /// `io.k8s.api.networking.v1.ServiceCIDRStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceCIDRStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<crate::meta::v1::Condition>,
 }
+
+wire_struct!(ServiceCIDRStatus {
+    optional conditions "conditions",
+});

@@ -3,47 +3,55 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.node.v1.Overhead`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overhead {
     /// `podFixed`
-    #[serde(rename = "podFixed", skip_serializing_if = "wire::unset")]
     pub pod_fixed: Map<Quantity>,
 }
 
+wire_struct!(Overhead {
+    optional pod_fixed "podFixed",
+});
+
 /// `io.k8s.api.node.v1.RuntimeClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `handler`
-    #[serde(rename = "handler")]
     pub handler: String,
     /// `overhead`
-    #[serde(rename = "overhead", skip_serializing_if = "wire::unset")]
     pub overhead: Option<Box<Overhead>>,
     /// `scheduling`
-    #[serde(rename = "scheduling", skip_serializing_if = "wire::unset")]
     pub scheduling: Option<Box<Scheduling>>,
 }
 
-kind!(RuntimeClass, "node.k8s.io", "v1", "io.k8s.api.node.v1.RuntimeClass");
+wire_struct!(RuntimeClass {
+    required metadata "metadata",
+    required handler "handler",
+    optional overhead "overhead",
+    optional scheduling "scheduling",
+});
+
+kind!(
+    RuntimeClass,
+    "node.k8s.io",
+    "v1",
+    "node.k8s.io/v1",
+    "io.k8s.api.node.v1.RuntimeClass"
+);
 object!(RuntimeClass, "runtimeclasses", false);
 
 /// `io.k8s.api.node.v1.Scheduling`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scheduling {
     /// `nodeSelector`
-    #[serde(rename = "nodeSelector", skip_serializing_if = "wire::unset")]
     pub node_selector: Map<String>,
     /// `tolerations`
-    #[serde(
-        rename = "tolerations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub tolerations: Vec<crate::core::v1::Toleration>,
 }
+
+wire_struct!(Scheduling {
+    optional node_selector "nodeSelector",
+    optional tolerations "tolerations",
+});

@@ -3,88 +3,93 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.policy.v1.Eviction`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Eviction {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `deleteOptions`
-    #[serde(rename = "deleteOptions", skip_serializing_if = "wire::unset")]
     pub delete_options: Option<Box<crate::meta::v1::DeleteOptions>>,
 }
 
-kind!(Eviction, "policy", "v1", "io.k8s.api.policy.v1.Eviction");
+wire_struct!(Eviction {
+    required metadata "metadata",
+    optional delete_options "deleteOptions",
+});
+
+kind!(Eviction, "policy", "v1", "policy/v1", "io.k8s.api.policy.v1.Eviction");
 has_metadata!(Eviction);
 
 /// `io.k8s.api.policy.v1.PodDisruptionBudget`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodDisruptionBudget {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: PodDisruptionBudgetSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: PodDisruptionBudgetStatus,
 }
+
+wire_struct!(PodDisruptionBudget {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     PodDisruptionBudget,
     "policy",
     "v1",
+    "policy/v1",
     "io.k8s.api.policy.v1.PodDisruptionBudget"
 );
 object!(PodDisruptionBudget, "poddisruptionbudgets", true);
 
 /// `io.k8s.api.policy.v1.PodDisruptionBudgetSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodDisruptionBudgetSpec {
     /// `maxUnavailable`
-    #[serde(rename = "maxUnavailable", skip_serializing_if = "wire::unset")]
     pub max_unavailable: Option<IntOrString>,
     /// `minAvailable`
-    #[serde(rename = "minAvailable", skip_serializing_if = "wire::unset")]
     pub min_available: Option<IntOrString>,
     /// `selector`
-    #[serde(rename = "selector", skip_serializing_if = "wire::unset")]
     pub selector: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `unhealthyPodEvictionPolicy`
-    #[serde(rename = "unhealthyPodEvictionPolicy", skip_serializing_if = "wire::unset")]
     pub unhealthy_pod_eviction_policy: Option<String>,
 }
 
+wire_struct!(PodDisruptionBudgetSpec {
+    optional max_unavailable "maxUnavailable",
+    optional min_available "minAvailable",
+    optional selector "selector",
+    optional unhealthy_pod_eviction_policy "unhealthyPodEvictionPolicy",
+});
+
 /// `io.k8s.api.policy.v1.PodDisruptionBudgetStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodDisruptionBudgetStatus {
     /// `conditions`
-    #[serde(
-        rename = "conditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub conditions: Vec<crate::meta::v1::Condition>,
     /// `currentHealthy`
-    #[serde(rename = "currentHealthy")]
     pub current_healthy: i32,
     /// `desiredHealthy`
-    #[serde(rename = "desiredHealthy")]
     pub desired_healthy: i32,
     /// `disruptedPods`
-    #[serde(rename = "disruptedPods", skip_serializing_if = "wire::unset")]
     pub disrupted_pods: Map<Time>,
     /// `disruptionsAllowed`
-    #[serde(rename = "disruptionsAllowed")]
     pub disruptions_allowed: i32,
     /// `expectedPods`
-    #[serde(rename = "expectedPods")]
     pub expected_pods: i32,
     /// `observedGeneration`
-    #[serde(rename = "observedGeneration", skip_serializing_if = "wire::unset")]
     pub observed_generation: i64,
 }
+
+wire_struct!(PodDisruptionBudgetStatus {
+    optional conditions "conditions",
+    required current_healthy "currentHealthy",
+    required desired_healthy "desiredHealthy",
+    optional disrupted_pods "disruptedPods",
+    required disruptions_allowed "disruptionsAllowed",
+    required expected_pods "expectedPods",
+    optional observed_generation "observedGeneration",
+});

@@ -3,176 +3,173 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.rbac.v1.AggregationRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AggregationRule {
     /// `clusterRoleSelectors`
-    #[serde(
-        rename = "clusterRoleSelectors",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub cluster_role_selectors: Vec<crate::meta::v1::LabelSelector>,
 }
 
+wire_struct!(AggregationRule {
+    optional cluster_role_selectors "clusterRoleSelectors",
+});
+
 /// `io.k8s.api.rbac.v1.ClusterRole`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterRole {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `aggregationRule`
-    #[serde(rename = "aggregationRule", skip_serializing_if = "wire::unset")]
     pub aggregation_rule: Option<Box<AggregationRule>>,
     /// `rules`
-    #[serde(rename = "rules", with = "wire::required_list")]
     pub rules: Vec<PolicyRule>,
 }
+
+wire_struct!(ClusterRole {
+    required metadata "metadata",
+    optional aggregation_rule "aggregationRule",
+    filled rules "rules",
+});
 
 kind!(
     ClusterRole,
     "rbac.authorization.k8s.io",
     "v1",
+    "rbac.authorization.k8s.io/v1",
     "io.k8s.api.rbac.v1.ClusterRole"
 );
 object!(ClusterRole, "clusterroles", false);
 
 /// `io.k8s.api.rbac.v1.ClusterRoleBinding`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterRoleBinding {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `roleRef`
-    #[serde(rename = "roleRef")]
     pub role_ref: RoleRef,
     /// `subjects`
-    #[serde(
-        rename = "subjects",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub subjects: Vec<Subject>,
 }
+
+wire_struct!(ClusterRoleBinding {
+    required metadata "metadata",
+    required role_ref "roleRef",
+    optional subjects "subjects",
+});
 
 kind!(
     ClusterRoleBinding,
     "rbac.authorization.k8s.io",
     "v1",
+    "rbac.authorization.k8s.io/v1",
     "io.k8s.api.rbac.v1.ClusterRoleBinding"
 );
 object!(ClusterRoleBinding, "clusterrolebindings", false);
 
 /// `io.k8s.api.rbac.v1.PolicyRule`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRule {
     /// `apiGroups`
-    #[serde(
-        rename = "apiGroups",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub api_groups: Vec<String>,
     /// `nonResourceURLs`
-    #[serde(
-        rename = "nonResourceURLs",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub non_resource_urls: Vec<String>,
     /// `resourceNames`
-    #[serde(
-        rename = "resourceNames",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resource_names: Vec<String>,
     /// `resources`
-    #[serde(
-        rename = "resources",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub resources: Vec<String>,
     /// `verbs`
-    #[serde(rename = "verbs", with = "wire::required_list")]
     pub verbs: Vec<String>,
 }
 
+wire_struct!(PolicyRule {
+    optional api_groups "apiGroups",
+    optional non_resource_urls "nonResourceURLs",
+    optional resource_names "resourceNames",
+    optional resources "resources",
+    filled verbs "verbs",
+});
+
 /// `io.k8s.api.rbac.v1.Role`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Role {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `rules`
-    #[serde(rename = "rules", with = "wire::required_list")]
     pub rules: Vec<PolicyRule>,
 }
 
-kind!(Role, "rbac.authorization.k8s.io", "v1", "io.k8s.api.rbac.v1.Role");
+wire_struct!(Role {
+    required metadata "metadata",
+    filled rules "rules",
+});
+
+kind!(
+    Role,
+    "rbac.authorization.k8s.io",
+    "v1",
+    "rbac.authorization.k8s.io/v1",
+    "io.k8s.api.rbac.v1.Role"
+);
 object!(Role, "roles", true);
 
 /// `io.k8s.api.rbac.v1.RoleBinding`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoleBinding {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `roleRef`
-    #[serde(rename = "roleRef")]
     pub role_ref: RoleRef,
     /// `subjects`
-    #[serde(
-        rename = "subjects",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub subjects: Vec<Subject>,
 }
+
+wire_struct!(RoleBinding {
+    required metadata "metadata",
+    required role_ref "roleRef",
+    optional subjects "subjects",
+});
 
 kind!(
     RoleBinding,
     "rbac.authorization.k8s.io",
     "v1",
+    "rbac.authorization.k8s.io/v1",
     "io.k8s.api.rbac.v1.RoleBinding"
 );
 object!(RoleBinding, "rolebindings", true);
 
 /// `io.k8s.api.rbac.v1.RoleRef`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoleRef {
     /// `apiGroup`
-    #[serde(rename = "apiGroup")]
     pub api_group: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(RoleRef {
+    required api_group "apiGroup",
+    required kind "kind",
+    required name "name",
+});
+
 /// `io.k8s.api.rbac.v1.Subject`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subject {
     /// `apiGroup`
-    #[serde(rename = "apiGroup", skip_serializing_if = "wire::unset")]
     pub api_group: String,
     /// `kind`
-    #[serde(rename = "kind")]
     pub kind: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `namespace`
-    #[serde(rename = "namespace", skip_serializing_if = "wire::unset")]
     pub namespace: String,
 }
+
+wire_struct!(Subject {
+    optional api_group "apiGroup",
+    required kind "kind",
+    required name "name",
+    optional namespace "namespace",
+});

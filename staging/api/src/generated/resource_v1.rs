@@ -3,798 +3,760 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.resource.v1.AllocatedDeviceStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocatedDeviceStatus {
     /// `conditions`
-    #[serde(rename = "conditions", with = "wire::required_list")]
     pub conditions: Vec<crate::meta::v1::Condition>,
     /// `data`
-    #[serde(rename = "data", skip_serializing_if = "wire::unset")]
     pub data: Option<RawExtension>,
     /// `device`
-    #[serde(rename = "device")]
     pub device: String,
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `networkData`
-    #[serde(rename = "networkData", skip_serializing_if = "wire::unset")]
     pub network_data: Option<Box<NetworkDeviceData>>,
     /// `pool`
-    #[serde(rename = "pool")]
     pub pool: String,
     /// `shareID`
-    #[serde(rename = "shareID", skip_serializing_if = "wire::unset")]
     pub share_id: Option<String>,
 }
 
+wire_struct!(AllocatedDeviceStatus {
+    filled conditions "conditions",
+    optional data "data",
+    required device "device",
+    required driver "driver",
+    optional network_data "networkData",
+    required pool "pool",
+    optional share_id "shareID",
+});
+
 /// `io.k8s.api.resource.v1.AllocationResult`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocationResult {
     /// `allocationTimestamp`
-    #[serde(rename = "allocationTimestamp", skip_serializing_if = "wire::unset")]
     pub allocation_timestamp: Option<Time>,
     /// `devices`
-    #[serde(rename = "devices")]
     pub devices: DeviceAllocationResult,
     /// `nodeSelector`
-    #[serde(rename = "nodeSelector", skip_serializing_if = "wire::unset")]
     pub node_selector: Option<Box<crate::core::v1::NodeSelector>>,
 }
 
+wire_struct!(AllocationResult {
+    optional allocation_timestamp "allocationTimestamp",
+    required devices "devices",
+    optional node_selector "nodeSelector",
+});
+
 /// `io.k8s.api.resource.v1.CELDeviceSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CELDeviceSelector {
     /// `expression`
-    #[serde(rename = "expression")]
     pub expression: String,
 }
 
+wire_struct!(CELDeviceSelector {
+    required expression "expression",
+});
+
 /// `io.k8s.api.resource.v1.CapacityRequestPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityRequestPolicy {
     /// `default`
-    #[serde(rename = "default")]
     pub default: Option<Quantity>,
     /// `validRange`
-    #[serde(rename = "validRange", skip_serializing_if = "wire::unset")]
     pub valid_range: Option<Box<CapacityRequestPolicyRange>>,
     /// `validValues`
-    #[serde(
-        rename = "validValues",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub valid_values: Vec<Quantity>,
 }
 
+wire_struct!(CapacityRequestPolicy {
+    required default "default",
+    optional valid_range "validRange",
+    optional valid_values "validValues",
+});
+
 /// `io.k8s.api.resource.v1.CapacityRequestPolicyRange`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityRequestPolicyRange {
     /// `max`
-    #[serde(rename = "max", skip_serializing_if = "wire::unset")]
     pub max: Option<Quantity>,
     /// `min`
-    #[serde(rename = "min", skip_serializing_if = "wire::unset")]
     pub min: Option<Quantity>,
     /// `step`
-    #[serde(rename = "step", skip_serializing_if = "wire::unset")]
     pub step: Option<Quantity>,
 }
 
+wire_struct!(CapacityRequestPolicyRange {
+    optional max "max",
+    optional min "min",
+    optional step "step",
+});
+
 /// `io.k8s.api.resource.v1.CapacityRequirements`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityRequirements {
     /// `requests`
-    #[serde(rename = "requests", skip_serializing_if = "wire::unset")]
     pub requests: Map<Quantity>,
 }
 
+wire_struct!(CapacityRequirements {
+    optional requests "requests",
+});
+
 /// `io.k8s.api.resource.v1.Counter`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counter {
     /// `value`
-    #[serde(rename = "value")]
     pub value: Quantity,
 }
 
+wire_struct!(Counter {
+    required value "value",
+});
+
 /// `io.k8s.api.resource.v1.CounterSet`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CounterSet {
     /// `counters`
-    #[serde(rename = "counters", skip_serializing_if = "wire::unset")]
     pub counters: Map<Counter>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(CounterSet {
+    optional counters "counters",
+    required name "name",
+});
+
 /// `io.k8s.api.resource.v1.Device`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Device {
     /// `allNodes`
-    #[serde(rename = "allNodes", skip_serializing_if = "wire::unset")]
     pub all_nodes: Option<bool>,
     /// `allowMultipleAllocations`
-    #[serde(rename = "allowMultipleAllocations", skip_serializing_if = "wire::unset")]
     pub allow_multiple_allocations: Option<bool>,
     /// `attributes`
-    #[serde(rename = "attributes", skip_serializing_if = "wire::unset")]
     pub attributes: Map<DeviceAttribute>,
     /// `bindingConditions`
-    #[serde(
-        rename = "bindingConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub binding_conditions: Vec<String>,
     /// `bindingFailureConditions`
-    #[serde(
-        rename = "bindingFailureConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub binding_failure_conditions: Vec<String>,
     /// `bindsToNode`
-    #[serde(rename = "bindsToNode", skip_serializing_if = "wire::unset")]
     pub binds_to_node: Option<bool>,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Map<DeviceCapacity>,
     /// `consumesCounters`
-    #[serde(
-        rename = "consumesCounters",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub consumes_counters: Vec<DeviceCounterConsumption>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `nodeAllocatableResourceMappings`
-    #[serde(rename = "nodeAllocatableResourceMappings", skip_serializing_if = "wire::unset")]
     pub node_allocatable_resource_mappings: Map<NodeAllocatableResourceMapping>,
     /// `nodeName`
-    #[serde(rename = "nodeName", skip_serializing_if = "wire::unset")]
     pub node_name: Option<String>,
     /// `nodeSelector`
-    #[serde(rename = "nodeSelector", skip_serializing_if = "wire::unset")]
     pub node_selector: Option<Box<crate::core::v1::NodeSelector>>,
     /// `taints`
-    #[serde(
-        rename = "taints",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub taints: Vec<DeviceTaint>,
 }
 
+wire_struct!(Device {
+    optional all_nodes "allNodes",
+    optional allow_multiple_allocations "allowMultipleAllocations",
+    optional attributes "attributes",
+    optional binding_conditions "bindingConditions",
+    optional binding_failure_conditions "bindingFailureConditions",
+    optional binds_to_node "bindsToNode",
+    optional capacity "capacity",
+    optional consumes_counters "consumesCounters",
+    required name "name",
+    optional node_allocatable_resource_mappings "nodeAllocatableResourceMappings",
+    optional node_name "nodeName",
+    optional node_selector "nodeSelector",
+    optional taints "taints",
+});
+
 /// `io.k8s.api.resource.v1.DeviceAllocationConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceAllocationConfiguration {
     /// `opaque`
-    #[serde(rename = "opaque", skip_serializing_if = "wire::unset")]
     pub opaque: Option<Box<OpaqueDeviceConfiguration>>,
     /// `requests`
-    #[serde(
-        rename = "requests",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub requests: Vec<String>,
     /// `source`
-    #[serde(rename = "source")]
     pub source: String,
 }
 
+wire_struct!(DeviceAllocationConfiguration {
+    optional opaque "opaque",
+    optional requests "requests",
+    required source "source",
+});
+
 /// `io.k8s.api.resource.v1.DeviceAllocationResult`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceAllocationResult {
     /// `config`
-    #[serde(
-        rename = "config",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub config: Vec<DeviceAllocationConfiguration>,
     /// `results`
-    #[serde(
-        rename = "results",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub results: Vec<DeviceRequestAllocationResult>,
 }
 
+wire_struct!(DeviceAllocationResult {
+    optional config "config",
+    optional results "results",
+});
+
 /// `io.k8s.api.resource.v1.DeviceAttribute`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceAttribute {
     /// `bool`
-    #[serde(rename = "bool", skip_serializing_if = "wire::unset")]
     pub bool: Option<bool>,
     /// `bools`
-    #[serde(
-        rename = "bools",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub bools: Vec<bool>,
     /// `int`
-    #[serde(rename = "int", skip_serializing_if = "wire::unset")]
     pub int: Option<i64>,
     /// `ints`
-    #[serde(
-        rename = "ints",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub ints: Vec<i64>,
     /// `string`
-    #[serde(rename = "string", skip_serializing_if = "wire::unset")]
     pub string: Option<String>,
     /// `strings`
-    #[serde(
-        rename = "strings",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub strings: Vec<String>,
     /// `version`
-    #[serde(rename = "version", skip_serializing_if = "wire::unset")]
     pub version: Option<String>,
     /// `versions`
-    #[serde(
-        rename = "versions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub versions: Vec<String>,
 }
 
+wire_struct!(DeviceAttribute {
+    optional bool "bool",
+    optional bools "bools",
+    optional int "int",
+    optional ints "ints",
+    optional string "string",
+    optional strings "strings",
+    optional version "version",
+    optional versions "versions",
+});
+
 /// `io.k8s.api.resource.v1.DeviceCapacity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceCapacity {
     /// `requestPolicy`
-    #[serde(rename = "requestPolicy", skip_serializing_if = "wire::unset")]
     pub request_policy: Option<Box<CapacityRequestPolicy>>,
     /// `value`
-    #[serde(rename = "value")]
     pub value: Quantity,
 }
 
+wire_struct!(DeviceCapacity {
+    optional request_policy "requestPolicy",
+    required value "value",
+});
+
 /// `io.k8s.api.resource.v1.DeviceClaim`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceClaim {
     /// `config`
-    #[serde(
-        rename = "config",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub config: Vec<DeviceClaimConfiguration>,
     /// `constraints`
-    #[serde(
-        rename = "constraints",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub constraints: Vec<DeviceConstraint>,
     /// `requests`
-    #[serde(rename = "requests", with = "wire::required_list")]
     pub requests: Vec<DeviceRequest>,
 }
 
+wire_struct!(DeviceClaim {
+    optional config "config",
+    optional constraints "constraints",
+    filled requests "requests",
+});
+
 /// `io.k8s.api.resource.v1.DeviceClaimConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceClaimConfiguration {
     /// `opaque`
-    #[serde(rename = "opaque", skip_serializing_if = "wire::unset")]
     pub opaque: Option<Box<OpaqueDeviceConfiguration>>,
     /// `requests`
-    #[serde(
-        rename = "requests",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub requests: Vec<String>,
 }
 
+wire_struct!(DeviceClaimConfiguration {
+    optional opaque "opaque",
+    optional requests "requests",
+});
+
 /// `io.k8s.api.resource.v1.DeviceClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: DeviceClassSpec,
 }
+
+wire_struct!(DeviceClass {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     DeviceClass,
     "resource.k8s.io",
     "v1",
+    "resource.k8s.io/v1",
     "io.k8s.api.resource.v1.DeviceClass"
 );
 object!(DeviceClass, "deviceclasses", false);
 
 /// `io.k8s.api.resource.v1.DeviceClassConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceClassConfiguration {
     /// `opaque`
-    #[serde(rename = "opaque", skip_serializing_if = "wire::unset")]
     pub opaque: Option<Box<OpaqueDeviceConfiguration>>,
 }
 
+wire_struct!(DeviceClassConfiguration {
+    optional opaque "opaque",
+});
+
 /// `io.k8s.api.resource.v1.DeviceClassSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceClassSpec {
     /// `config`
-    #[serde(
-        rename = "config",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub config: Vec<DeviceClassConfiguration>,
     /// `extendedResourceName`
-    #[serde(rename = "extendedResourceName", skip_serializing_if = "wire::unset")]
     pub extended_resource_name: Option<String>,
     /// `selectors`
-    #[serde(
-        rename = "selectors",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub selectors: Vec<DeviceSelector>,
 }
 
+wire_struct!(DeviceClassSpec {
+    optional config "config",
+    optional extended_resource_name "extendedResourceName",
+    optional selectors "selectors",
+});
+
 /// `io.k8s.api.resource.v1.DeviceConstraint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceConstraint {
     /// `distinctAttribute`
-    #[serde(rename = "distinctAttribute", skip_serializing_if = "wire::unset")]
     pub distinct_attribute: Option<String>,
     /// `matchAttribute`
-    #[serde(rename = "matchAttribute", skip_serializing_if = "wire::unset")]
     pub match_attribute: Option<String>,
     /// `requests`
-    #[serde(
-        rename = "requests",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub requests: Vec<String>,
 }
 
+wire_struct!(DeviceConstraint {
+    optional distinct_attribute "distinctAttribute",
+    optional match_attribute "matchAttribute",
+    optional requests "requests",
+});
+
 /// `io.k8s.api.resource.v1.DeviceCounterConsumption`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceCounterConsumption {
     /// `counterSet`
-    #[serde(rename = "counterSet")]
     pub counter_set: String,
     /// `counters`
-    #[serde(rename = "counters", skip_serializing_if = "wire::unset")]
     pub counters: Map<Counter>,
 }
 
+wire_struct!(DeviceCounterConsumption {
+    required counter_set "counterSet",
+    optional counters "counters",
+});
+
 /// `io.k8s.api.resource.v1.DeviceRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceRequest {
     /// `exactly`
-    #[serde(rename = "exactly", skip_serializing_if = "wire::unset")]
     pub exactly: Option<Box<ExactDeviceRequest>>,
     /// `firstAvailable`
-    #[serde(
-        rename = "firstAvailable",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub first_available: Vec<DeviceSubRequest>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
 }
 
+wire_struct!(DeviceRequest {
+    optional exactly "exactly",
+    optional first_available "firstAvailable",
+    required name "name",
+});
+
 /// `io.k8s.api.resource.v1.DeviceRequestAllocationResult`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceRequestAllocationResult {
     /// `adminAccess`
-    #[serde(rename = "adminAccess", skip_serializing_if = "wire::unset")]
     pub admin_access: Option<bool>,
     /// `bindingConditions`
-    #[serde(
-        rename = "bindingConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub binding_conditions: Vec<String>,
     /// `bindingFailureConditions`
-    #[serde(
-        rename = "bindingFailureConditions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub binding_failure_conditions: Vec<String>,
     /// `consumedCapacity`
-    #[serde(rename = "consumedCapacity", skip_serializing_if = "wire::unset")]
     pub consumed_capacity: Map<Quantity>,
     /// `device`
-    #[serde(rename = "device")]
     pub device: String,
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `pool`
-    #[serde(rename = "pool")]
     pub pool: String,
     /// `request`
-    #[serde(rename = "request")]
     pub request: String,
     /// `shareID`
-    #[serde(rename = "shareID", skip_serializing_if = "wire::unset")]
     pub share_id: Option<String>,
     /// `tolerations`
-    #[serde(
-        rename = "tolerations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub tolerations: Vec<DeviceToleration>,
 }
 
+wire_struct!(DeviceRequestAllocationResult {
+    optional admin_access "adminAccess",
+    optional binding_conditions "bindingConditions",
+    optional binding_failure_conditions "bindingFailureConditions",
+    optional consumed_capacity "consumedCapacity",
+    required device "device",
+    required driver "driver",
+    required pool "pool",
+    required request "request",
+    optional share_id "shareID",
+    optional tolerations "tolerations",
+});
+
 /// `io.k8s.api.resource.v1.DeviceSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceSelector {
     /// `cel`
-    #[serde(rename = "cel", skip_serializing_if = "wire::unset")]
     pub cel: Option<Box<CELDeviceSelector>>,
 }
 
+wire_struct!(DeviceSelector {
+    optional cel "cel",
+});
+
 /// `io.k8s.api.resource.v1.DeviceSubRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceSubRequest {
     /// `allocationMode`
-    #[serde(rename = "allocationMode", skip_serializing_if = "wire::unset")]
     pub allocation_mode: String,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Option<Box<CapacityRequirements>>,
     /// `count`
-    #[serde(rename = "count", skip_serializing_if = "wire::unset")]
     pub count: i64,
     /// `deviceClassName`
-    #[serde(rename = "deviceClassName")]
     pub device_class_name: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `selectors`
-    #[serde(
-        rename = "selectors",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub selectors: Vec<DeviceSelector>,
     /// `tolerations`
-    #[serde(
-        rename = "tolerations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub tolerations: Vec<DeviceToleration>,
 }
+
+wire_struct!(DeviceSubRequest {
+    optional allocation_mode "allocationMode",
+    optional capacity "capacity",
+    optional count "count",
+    required device_class_name "deviceClassName",
+    required name "name",
+    optional selectors "selectors",
+    optional tolerations "tolerations",
+});
 
 /// `io.k8s.api.resource.v1.DeviceTaint`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceTaint {
     /// `effect`
-    #[serde(rename = "effect")]
     pub effect: String,
     /// `key`
-    #[serde(rename = "key")]
     pub key: String,
     /// `timeAdded`
-    #[serde(rename = "timeAdded", skip_serializing_if = "wire::unset")]
     pub time_added: Option<Time>,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: String,
 }
+
+wire_struct!(DeviceTaint {
+    required effect "effect",
+    required key "key",
+    optional time_added "timeAdded",
+    optional value "value",
+});
 
 /// `io.k8s.api.resource.v1.DeviceToleration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceToleration {
     /// `effect`
-    #[serde(rename = "effect", skip_serializing_if = "wire::unset")]
     pub effect: String,
     /// `key`
-    #[serde(rename = "key", skip_serializing_if = "wire::unset")]
     pub key: String,
     /// `operator`
-    #[serde(rename = "operator", skip_serializing_if = "wire::unset")]
     pub operator: String,
     /// `tolerationSeconds`
-    #[serde(rename = "tolerationSeconds", skip_serializing_if = "wire::unset")]
     pub toleration_seconds: Option<i64>,
     /// `value`
-    #[serde(rename = "value", skip_serializing_if = "wire::unset")]
     pub value: String,
 }
 
+wire_struct!(DeviceToleration {
+    optional effect "effect",
+    optional key "key",
+    optional operator "operator",
+    optional toleration_seconds "tolerationSeconds",
+    optional value "value",
+});
+
 /// `io.k8s.api.resource.v1.ExactDeviceRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExactDeviceRequest {
     /// `adminAccess`
-    #[serde(rename = "adminAccess", skip_serializing_if = "wire::unset")]
     pub admin_access: Option<bool>,
     /// `allocationMode`
-    #[serde(rename = "allocationMode", skip_serializing_if = "wire::unset")]
     pub allocation_mode: String,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Option<Box<CapacityRequirements>>,
     /// `count`
-    #[serde(rename = "count", skip_serializing_if = "wire::unset")]
     pub count: i64,
     /// `deviceClassName`
-    #[serde(rename = "deviceClassName")]
     pub device_class_name: String,
     /// `selectors`
-    #[serde(
-        rename = "selectors",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub selectors: Vec<DeviceSelector>,
     /// `tolerations`
-    #[serde(
-        rename = "tolerations",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub tolerations: Vec<DeviceToleration>,
 }
 
+wire_struct!(ExactDeviceRequest {
+    optional admin_access "adminAccess",
+    optional allocation_mode "allocationMode",
+    optional capacity "capacity",
+    optional count "count",
+    required device_class_name "deviceClassName",
+    optional selectors "selectors",
+    optional tolerations "tolerations",
+});
+
 /// `io.k8s.api.resource.v1.NetworkDeviceData`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkDeviceData {
     /// `hardwareAddress`
-    #[serde(rename = "hardwareAddress", skip_serializing_if = "wire::unset")]
     pub hardware_address: String,
     /// `interfaceName`
-    #[serde(rename = "interfaceName", skip_serializing_if = "wire::unset")]
     pub interface_name: String,
     /// `ips`
-    #[serde(rename = "ips", deserialize_with = "wire::list", skip_serializing_if = "wire::unset")]
     pub ips: Vec<String>,
 }
 
+wire_struct!(NetworkDeviceData {
+    optional hardware_address "hardwareAddress",
+    optional interface_name "interfaceName",
+    optional ips "ips",
+});
+
 /// `io.k8s.api.resource.v1.NodeAllocatableResourceMapping`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeAllocatableResourceMapping {
     /// `allocationMultiplier`
-    #[serde(rename = "allocationMultiplier", skip_serializing_if = "wire::unset")]
     pub allocation_multiplier: Option<Quantity>,
     /// `capacityKey`
-    #[serde(rename = "capacityKey", skip_serializing_if = "wire::unset")]
     pub capacity_key: Option<String>,
 }
 
+wire_struct!(NodeAllocatableResourceMapping {
+    optional allocation_multiplier "allocationMultiplier",
+    optional capacity_key "capacityKey",
+});
+
 /// `io.k8s.api.resource.v1.OpaqueDeviceConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpaqueDeviceConfiguration {
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `parameters`
-    #[serde(rename = "parameters")]
     pub parameters: Option<RawExtension>,
 }
 
+wire_struct!(OpaqueDeviceConfiguration {
+    required driver "driver",
+    required parameters "parameters",
+});
+
 /// `io.k8s.api.resource.v1.ResourceClaim`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaim {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ResourceClaimSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: ResourceClaimStatus,
 }
+
+wire_struct!(ResourceClaim {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     ResourceClaim,
     "resource.k8s.io",
     "v1",
+    "resource.k8s.io/v1",
     "io.k8s.api.resource.v1.ResourceClaim"
 );
 object!(ResourceClaim, "resourceclaims", true);
 
 /// `io.k8s.api.resource.v1.ResourceClaimConsumerReference`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaimConsumerReference {
     /// `apiGroup`
-    #[serde(rename = "apiGroup", skip_serializing_if = "wire::unset")]
     pub api_group: String,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `resource`
-    #[serde(rename = "resource")]
     pub resource: String,
     /// `uid`
-    #[serde(rename = "uid")]
     pub uid: String,
 }
 
+wire_struct!(ResourceClaimConsumerReference {
+    optional api_group "apiGroup",
+    required name "name",
+    required resource "resource",
+    required uid "uid",
+});
+
 /// `io.k8s.api.resource.v1.ResourceClaimSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaimSpec {
     /// `devices`
-    #[serde(rename = "devices")]
     pub devices: DeviceClaim,
 }
 
+wire_struct!(ResourceClaimSpec {
+    required devices "devices",
+});
+
 /// `io.k8s.api.resource.v1.ResourceClaimStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaimStatus {
     /// `allocation`
-    #[serde(rename = "allocation", skip_serializing_if = "wire::unset")]
     pub allocation: Option<Box<AllocationResult>>,
     /// `devices`
-    #[serde(
-        rename = "devices",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub devices: Vec<AllocatedDeviceStatus>,
     /// `reservedFor`
-    #[serde(
-        rename = "reservedFor",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub reserved_for: Vec<ResourceClaimConsumerReference>,
 }
 
+wire_struct!(ResourceClaimStatus {
+    optional allocation "allocation",
+    optional devices "devices",
+    optional reserved_for "reservedFor",
+});
+
 /// `io.k8s.api.resource.v1.ResourceClaimTemplate`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaimTemplate {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ResourceClaimTemplateSpec,
 }
+
+wire_struct!(ResourceClaimTemplate {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     ResourceClaimTemplate,
     "resource.k8s.io",
     "v1",
+    "resource.k8s.io/v1",
     "io.k8s.api.resource.v1.ResourceClaimTemplate"
 );
 object!(ResourceClaimTemplate, "resourceclaimtemplates", true);
 
 /// `io.k8s.api.resource.v1.ResourceClaimTemplateSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceClaimTemplateSpec {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ResourceClaimSpec,
 }
 
+wire_struct!(ResourceClaimTemplateSpec {
+    required metadata "metadata",
+    required spec "spec",
+});
+
 /// `io.k8s.api.resource.v1.ResourcePool`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourcePool {
     /// `generation`
-    #[serde(rename = "generation")]
     pub generation: i64,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `resourceSliceCount`
-    #[serde(rename = "resourceSliceCount")]
     pub resource_slice_count: i64,
 }
 
+wire_struct!(ResourcePool {
+    required generation "generation",
+    required name "name",
+    required resource_slice_count "resourceSliceCount",
+});
+
 /// `io.k8s.api.resource.v1.ResourceSlice`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceSlice {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: ResourceSliceSpec,
 }
+
+wire_struct!(ResourceSlice {
+    required metadata "metadata",
+    required spec "spec",
+});
 
 kind!(
     ResourceSlice,
     "resource.k8s.io",
     "v1",
+    "resource.k8s.io/v1",
     "io.k8s.api.resource.v1.ResourceSlice"
 );
 object!(ResourceSlice, "resourceslices", false);
 
 /// `io.k8s.api.resource.v1.ResourceSliceSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceSliceSpec {
     /// `allNodes`
-    #[serde(rename = "allNodes", skip_serializing_if = "wire::unset")]
     pub all_nodes: Option<bool>,
     /// `devices`
-    #[serde(
-        rename = "devices",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub devices: Vec<Device>,
     /// `driver`
-    #[serde(rename = "driver")]
     pub driver: String,
     /// `nodeName`
-    #[serde(rename = "nodeName", skip_serializing_if = "wire::unset")]
     pub node_name: Option<String>,
     /// `nodeSelector`
-    #[serde(rename = "nodeSelector", skip_serializing_if = "wire::unset")]
     pub node_selector: Option<Box<crate::core::v1::NodeSelector>>,
     /// `perDeviceNodeSelection`
-    #[serde(rename = "perDeviceNodeSelection", skip_serializing_if = "wire::unset")]
     pub per_device_node_selection: Option<bool>,
     /// `pool`
-    #[serde(rename = "pool")]
     pub pool: ResourcePool,
     /// `sharedCounters`
-    #[serde(
-        rename = "sharedCounters",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub shared_counters: Vec<CounterSet>,
 }
+
+wire_struct!(ResourceSliceSpec {
+    optional all_nodes "allNodes",
+    optional devices "devices",
+    required driver "driver",
+    optional node_name "nodeName",
+    optional node_selector "nodeSelector",
+    optional per_device_node_selection "perDeviceNodeSelection",
+    required pool "pool",
+    optional shared_counters "sharedCounters",
+});

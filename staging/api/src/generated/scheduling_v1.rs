@@ -3,30 +3,33 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.scheduling.v1.PriorityClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriorityClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `description`
-    #[serde(rename = "description", skip_serializing_if = "wire::unset")]
     pub description: String,
     /// `globalDefault`
-    #[serde(rename = "globalDefault", skip_serializing_if = "wire::unset")]
     pub global_default: bool,
     /// `preemptionPolicy`
-    #[serde(rename = "preemptionPolicy", skip_serializing_if = "wire::unset")]
     pub preemption_policy: Option<String>,
     /// `value`
-    #[serde(rename = "value")]
     pub value: i32,
 }
+
+wire_struct!(PriorityClass {
+    required metadata "metadata",
+    optional description "description",
+    optional global_default "globalDefault",
+    optional preemption_policy "preemptionPolicy",
+    required value "value",
+});
 
 kind!(
     PriorityClass,
     "scheduling.k8s.io",
     "v1",
+    "scheduling.k8s.io/v1",
     "io.k8s.api.scheduling.v1.PriorityClass"
 );
 object!(PriorityClass, "priorityclasses", false);

@@ -3,307 +3,337 @@
 use crate::prelude::*;
 
 /// `io.k8s.api.storage.v1.CSIDriver`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSIDriver {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: CSIDriverSpec,
 }
 
-kind!(CSIDriver, "storage.k8s.io", "v1", "io.k8s.api.storage.v1.CSIDriver");
+wire_struct!(CSIDriver {
+    required metadata "metadata",
+    required spec "spec",
+});
+
+kind!(
+    CSIDriver,
+    "storage.k8s.io",
+    "v1",
+    "storage.k8s.io/v1",
+    "io.k8s.api.storage.v1.CSIDriver"
+);
 object!(CSIDriver, "csidrivers", false);
 
 /// `io.k8s.api.storage.v1.CSIDriverSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSIDriverSpec {
     /// `attachRequired`
-    #[serde(rename = "attachRequired", skip_serializing_if = "wire::unset")]
     pub attach_required: Option<bool>,
     /// `fsGroupPolicy`
-    #[serde(rename = "fsGroupPolicy", skip_serializing_if = "wire::unset")]
     pub fs_group_policy: Option<String>,
     /// `nodeAllocatableUpdatePeriodSeconds`
-    #[serde(rename = "nodeAllocatableUpdatePeriodSeconds", skip_serializing_if = "wire::unset")]
     pub node_allocatable_update_period_seconds: Option<i64>,
     /// `podInfoOnMount`
-    #[serde(rename = "podInfoOnMount", skip_serializing_if = "wire::unset")]
     pub pod_info_on_mount: Option<bool>,
     /// `preventPodSchedulingIfMissing`
-    #[serde(rename = "preventPodSchedulingIfMissing", skip_serializing_if = "wire::unset")]
     pub prevent_pod_scheduling_if_missing: Option<bool>,
     /// `requiresRepublish`
-    #[serde(rename = "requiresRepublish", skip_serializing_if = "wire::unset")]
     pub requires_republish: Option<bool>,
     /// `seLinuxMount`
-    #[serde(rename = "seLinuxMount", skip_serializing_if = "wire::unset")]
     pub se_linux_mount: Option<bool>,
     /// `serviceAccountTokenInSecrets`
-    #[serde(rename = "serviceAccountTokenInSecrets", skip_serializing_if = "wire::unset")]
     pub service_account_token_in_secrets: Option<bool>,
     /// `storageCapacity`
-    #[serde(rename = "storageCapacity", skip_serializing_if = "wire::unset")]
     pub storage_capacity: Option<bool>,
     /// `tokenRequests`
-    #[serde(
-        rename = "tokenRequests",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub token_requests: Vec<TokenRequest>,
     /// `volumeLifecycleModes`
-    #[serde(
-        rename = "volumeLifecycleModes",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub volume_lifecycle_modes: Vec<String>,
 }
 
+wire_struct!(CSIDriverSpec {
+    optional attach_required "attachRequired",
+    optional fs_group_policy "fsGroupPolicy",
+    optional node_allocatable_update_period_seconds "nodeAllocatableUpdatePeriodSeconds",
+    optional pod_info_on_mount "podInfoOnMount",
+    optional prevent_pod_scheduling_if_missing "preventPodSchedulingIfMissing",
+    optional requires_republish "requiresRepublish",
+    optional se_linux_mount "seLinuxMount",
+    optional service_account_token_in_secrets "serviceAccountTokenInSecrets",
+    optional storage_capacity "storageCapacity",
+    optional token_requests "tokenRequests",
+    optional volume_lifecycle_modes "volumeLifecycleModes",
+});
+
 /// `io.k8s.api.storage.v1.CSINode`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSINode {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: CSINodeSpec,
 }
 
-kind!(CSINode, "storage.k8s.io", "v1", "io.k8s.api.storage.v1.CSINode");
+wire_struct!(CSINode {
+    required metadata "metadata",
+    required spec "spec",
+});
+
+kind!(
+    CSINode,
+    "storage.k8s.io",
+    "v1",
+    "storage.k8s.io/v1",
+    "io.k8s.api.storage.v1.CSINode"
+);
 object!(CSINode, "csinodes", false);
 
 /// `io.k8s.api.storage.v1.CSINodeDriver`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSINodeDriver {
     /// `allocatable`
-    #[serde(rename = "allocatable", skip_serializing_if = "wire::unset")]
     pub allocatable: Option<Box<VolumeNodeResources>>,
     /// `name`
-    #[serde(rename = "name")]
     pub name: String,
     /// `nodeID`
-    #[serde(rename = "nodeID")]
     pub node_id: String,
     /// `topologyKeys`
-    #[serde(rename = "topologyKeys", with = "wire::required_list")]
     pub topology_keys: Vec<String>,
 }
 
+wire_struct!(CSINodeDriver {
+    optional allocatable "allocatable",
+    required name "name",
+    required node_id "nodeID",
+    filled topology_keys "topologyKeys",
+});
+
 /// `io.k8s.api.storage.v1.CSINodeSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSINodeSpec {
     /// `drivers`
-    #[serde(rename = "drivers", with = "wire::required_list")]
     pub drivers: Vec<CSINodeDriver>,
 }
 
+wire_struct!(CSINodeSpec {
+    filled drivers "drivers",
+});
+
 /// `io.k8s.api.storage.v1.CSIStorageCapacity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSIStorageCapacity {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `capacity`
-    #[serde(rename = "capacity", skip_serializing_if = "wire::unset")]
     pub capacity: Option<Quantity>,
     /// `maximumVolumeSize`
-    #[serde(rename = "maximumVolumeSize", skip_serializing_if = "wire::unset")]
     pub maximum_volume_size: Option<Quantity>,
     /// `nodeTopology`
-    #[serde(rename = "nodeTopology", skip_serializing_if = "wire::unset")]
     pub node_topology: Option<Box<crate::meta::v1::LabelSelector>>,
     /// `storageClassName`
-    #[serde(rename = "storageClassName")]
     pub storage_class_name: String,
 }
+
+wire_struct!(CSIStorageCapacity {
+    required metadata "metadata",
+    optional capacity "capacity",
+    optional maximum_volume_size "maximumVolumeSize",
+    optional node_topology "nodeTopology",
+    required storage_class_name "storageClassName",
+});
 
 kind!(
     CSIStorageCapacity,
     "storage.k8s.io",
     "v1",
+    "storage.k8s.io/v1",
     "io.k8s.api.storage.v1.CSIStorageCapacity"
 );
 object!(CSIStorageCapacity, "csistoragecapacities", true);
 
 /// `io.k8s.api.storage.v1.StorageClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StorageClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `allowVolumeExpansion`
-    #[serde(rename = "allowVolumeExpansion", skip_serializing_if = "wire::unset")]
     pub allow_volume_expansion: Option<bool>,
     /// `allowedTopologies`
-    #[serde(
-        rename = "allowedTopologies",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub allowed_topologies: Vec<crate::core::v1::TopologySelectorTerm>,
     /// `mountOptions`
-    #[serde(
-        rename = "mountOptions",
-        deserialize_with = "wire::list",
-        skip_serializing_if = "wire::unset"
-    )]
     pub mount_options: Vec<String>,
     /// `parameters`
-    #[serde(rename = "parameters", skip_serializing_if = "wire::unset")]
     pub parameters: Map<String>,
     /// `provisioner`
-    #[serde(rename = "provisioner")]
     pub provisioner: String,
     /// `reclaimPolicy`
-    #[serde(rename = "reclaimPolicy", skip_serializing_if = "wire::unset")]
     pub reclaim_policy: Option<String>,
     /// `volumeBindingMode`
-    #[serde(rename = "volumeBindingMode", skip_serializing_if = "wire::unset")]
     pub volume_binding_mode: Option<String>,
 }
+
+wire_struct!(StorageClass {
+    required metadata "metadata",
+    optional allow_volume_expansion "allowVolumeExpansion",
+    optional allowed_topologies "allowedTopologies",
+    optional mount_options "mountOptions",
+    optional parameters "parameters",
+    required provisioner "provisioner",
+    optional reclaim_policy "reclaimPolicy",
+    optional volume_binding_mode "volumeBindingMode",
+});
 
 kind!(
     StorageClass,
     "storage.k8s.io",
     "v1",
+    "storage.k8s.io/v1",
     "io.k8s.api.storage.v1.StorageClass"
 );
 object!(StorageClass, "storageclasses", false);
 
 /// `io.k8s.api.storage.v1.TokenRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequest {
     /// `audience`
-    #[serde(rename = "audience")]
     pub audience: String,
     /// `expirationSeconds`
-    #[serde(rename = "expirationSeconds", skip_serializing_if = "wire::unset")]
     pub expiration_seconds: Option<i64>,
 }
 
+wire_struct!(TokenRequest {
+    required audience "audience",
+    optional expiration_seconds "expirationSeconds",
+});
+
 /// `io.k8s.api.storage.v1.VolumeAttachment`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeAttachment {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `spec`
-    #[serde(rename = "spec")]
     pub spec: VolumeAttachmentSpec,
     /// `status`
-    #[serde(rename = "status")]
     pub status: VolumeAttachmentStatus,
 }
+
+wire_struct!(VolumeAttachment {
+    required metadata "metadata",
+    required spec "spec",
+    required status "status",
+});
 
 kind!(
     VolumeAttachment,
     "storage.k8s.io",
     "v1",
+    "storage.k8s.io/v1",
     "io.k8s.api.storage.v1.VolumeAttachment"
 );
 object!(VolumeAttachment, "volumeattachments", false);
 
 /// `io.k8s.api.storage.v1.VolumeAttachmentSource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeAttachmentSource {
     /// `inlineVolumeSpec`
-    #[serde(rename = "inlineVolumeSpec", skip_serializing_if = "wire::unset")]
     pub inline_volume_spec: Option<Box<crate::core::v1::PersistentVolumeSpec>>,
     /// `persistentVolumeName`
-    #[serde(rename = "persistentVolumeName", skip_serializing_if = "wire::unset")]
     pub persistent_volume_name: Option<String>,
 }
 
+wire_struct!(VolumeAttachmentSource {
+    optional inline_volume_spec "inlineVolumeSpec",
+    optional persistent_volume_name "persistentVolumeName",
+});
+
 /// `io.k8s.api.storage.v1.VolumeAttachmentSpec`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeAttachmentSpec {
     /// `attacher`
-    #[serde(rename = "attacher")]
     pub attacher: String,
     /// `nodeName`
-    #[serde(rename = "nodeName")]
     pub node_name: String,
     /// `source`
-    #[serde(rename = "source")]
     pub source: VolumeAttachmentSource,
 }
 
+wire_struct!(VolumeAttachmentSpec {
+    required attacher "attacher",
+    required node_name "nodeName",
+    required source "source",
+});
+
 /// `io.k8s.api.storage.v1.VolumeAttachmentStatus`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeAttachmentStatus {
     /// `attachError`
-    #[serde(rename = "attachError", skip_serializing_if = "wire::unset")]
     pub attach_error: Option<Box<VolumeError>>,
     /// `attached`
-    #[serde(rename = "attached")]
     pub attached: bool,
     /// `attachmentMetadata`
-    #[serde(rename = "attachmentMetadata", skip_serializing_if = "wire::unset")]
     pub attachment_metadata: Map<String>,
     /// `detachError`
-    #[serde(rename = "detachError", skip_serializing_if = "wire::unset")]
     pub detach_error: Option<Box<VolumeError>>,
 }
 
+wire_struct!(VolumeAttachmentStatus {
+    optional attach_error "attachError",
+    required attached "attached",
+    optional attachment_metadata "attachmentMetadata",
+    optional detach_error "detachError",
+});
+
 /// `io.k8s.api.storage.v1.VolumeAttributesClass`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeAttributesClass {
     /// `metadata`
-    #[serde(rename = "metadata")]
     pub metadata: crate::meta::v1::ObjectMeta,
     /// `driverName`
-    #[serde(rename = "driverName")]
     pub driver_name: String,
     /// `parameters`
-    #[serde(rename = "parameters", skip_serializing_if = "wire::unset")]
     pub parameters: Map<String>,
 }
+
+wire_struct!(VolumeAttributesClass {
+    required metadata "metadata",
+    required driver_name "driverName",
+    optional parameters "parameters",
+});
 
 kind!(
     VolumeAttributesClass,
     "storage.k8s.io",
     "v1",
+    "storage.k8s.io/v1",
     "io.k8s.api.storage.v1.VolumeAttributesClass"
 );
 object!(VolumeAttributesClass, "volumeattributesclasses", false);
 
 /// `io.k8s.api.storage.v1.VolumeError`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeError {
     /// `errorCode`
-    #[serde(rename = "errorCode", skip_serializing_if = "wire::unset")]
     pub error_code: Option<i32>,
     /// `message`
-    #[serde(rename = "message", skip_serializing_if = "wire::unset")]
     pub message: String,
     /// `time`
-    #[serde(rename = "time")]
     pub time: Option<Time>,
 }
 
+wire_struct!(VolumeError {
+    optional error_code "errorCode",
+    optional message "message",
+    required time "time",
+});
+
 /// `io.k8s.api.storage.v1.VolumeNodeResources`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeNodeResources {
     /// `count`
-    #[serde(rename = "count", skip_serializing_if = "wire::unset")]
     pub count: Option<i32>,
 }
+
+wire_struct!(VolumeNodeResources {
+    optional count "count",
+});

@@ -1,0 +1,190 @@
+//! The JSON codec of the generated structs.
+//!
+//! Go's rules: `null` is a zero value, an empty optional member is an absent one, a required list
+//! without elements is `null`, unknown members are passed over.
+//!
+//! The codec is not generic: each struct has one function that reads a member and one that writes
+//! them all, against a [`Reader`] and a [`Writer`] that know both text and dynamic values. (serde's
+//! derived code is instantiated again for every format; for these 400 structs that took minutes to
+//! compile.) The structs implement serde's traits too, by way of the dynamic form.
+
+mod reader;
+mod scalars;
+mod writer;
+
+use serde_json::{Error, Value};
+
+use crate::{
+    Map,
+    primitives::{ByteString, IntOrString, Quantity},
+};
+
+pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
+
+/// A value with a place in a generated struct.
+pub(crate) trait Wire: Sized {
+    /// Reads one value.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error>;
+    /// Writes one value.
+    fn write(&self, writer: &mut Writer);
+}
+
+/// A generated struct.
+pub(crate) trait Fields: Default {
+    /// Reads the member `name`; `false` if there is none of that name.
+    fn read_field(&mut self, name: &str, reader: &mut Reader<'_>) -> Result<bool, Error>;
+    /// Writes the members.
+    fn write_fields(&self, writer: &mut Writer);
+}
+
+/// Reads an object, or the zero value from `null`.
+pub(crate) fn read_struct<T: Fields>(reader: &mut Reader<'_>) -> Result<T, Error> {
+    let mut value = T::default();
+    reader.object(&mut |name, reader| {
+        if !value.read_field(name, reader)? {
+            reader.skip()?;
+        }
+        Ok(())
+    })?;
+    Ok(value)
+}
+
+/// Decodes JSON text.
+pub(crate) fn from_json<T: Wire>(json: &[u8]) -> Result<T, Error> {
+    let mut reader = Reader::text(json);
+    let value = T::read(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Decodes a dynamic value.
+pub(crate) fn from_value<T: Wire>(value: Value) -> Result<T, Error> {
+    T::read(&mut Reader::value(value))
+}
+
+/// Encodes a struct as JSON text, with `kind` and `apiVersion` in front if given.
+pub(crate) fn to_json<T: Fields>(value: &T, type_meta: Option<(&str, &str)>) -> Vec<u8> {
+    let mut writer = Writer::text();
+    write_with_type_meta(value, type_meta, &mut writer);
+    writer.into_text()
+}
+
+/// Encodes a struct as a dynamic value, with `kind` and `apiVersion` if given.
+pub(crate) fn to_value<T: Fields>(value: &T, type_meta: Option<(&str, &str)>) -> Value {
+    let mut writer = Writer::value();
+    write_with_type_meta(value, type_meta, &mut writer);
+    writer.into_value()
+}
+
+fn write_with_type_meta<T: Fields>(value: &T, type_meta: Option<(&str, &str)>, writer: &mut Writer) {
+    writer.object(&|writer| {
+        if let Some((kind, api_version)) = type_meta {
+            writer.str_member("kind", kind);
+            writer.str_member("apiVersion", api_version);
+        }
+        value.write_fields(writer);
+    });
+}
+
+/// Whether Go's `omitempty` leaves a value out.
+pub(crate) trait Unset {
+    fn is_unset(&self) -> bool;
+}
+
+macro_rules! unset_by {
+    ($($ty:ty => $test:expr;)*) => {
+        $(impl Unset for $ty {
+            fn is_unset(&self) -> bool {
+                let test: fn(&$ty) -> bool = $test;
+                test(self)
+            }
+        })*
+    };
+}
+
+unset_by! {
+    bool => |v| !*v;
+    i32 => |v| *v == 0;
+    i64 => |v| *v == 0;
+    f64 => |v| *v == 0.0;
+    String => String::is_empty;
+    ByteString => |v| v.is_empty();
+    Quantity => |v| *v == Quantity::default();
+    IntOrString => |v| *v == IntOrString::default();
+}
+
+impl<T> Unset for Option<T> {
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T> Unset for Vec<T> {
+    fn is_unset(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl<V> Unset for Map<V> {
+    fn is_unset(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// Implements everything of a generated struct but its data.
+///
+/// `required` members are always written, `filled` ones (lists and maps) as `null` when empty,
+/// `optional` ones only when set.
+macro_rules! wire_struct {
+    ($ty:ident { $($how:ident $field:ident $name:literal),* $(,)? }) => {
+        impl $crate::wire::Fields for $ty {
+            fn read_field(
+                &mut self,
+                name: &str,
+                reader: &mut $crate::wire::Reader<'_>,
+            ) -> Result<bool, serde_json::Error> {
+                let _ = &reader;
+                match name {
+                    $($name => self.$field = $crate::wire::Wire::read(reader)?,)*
+                    _ => return Ok(false),
+                }
+                #[allow(unreachable_code, reason = "a struct may have no members")]
+                Ok(true)
+            }
+
+            fn write_fields(&self, writer: &mut $crate::wire::Writer) {
+                $(writer.$how($name, &self.$field);)*
+                let _ = writer;
+            }
+        }
+
+        impl $crate::wire::Wire for $ty {
+            fn read(reader: &mut $crate::wire::Reader<'_>) -> Result<Self, serde_json::Error> {
+                $crate::wire::read_struct(reader)
+            }
+
+            fn write(&self, writer: &mut $crate::wire::Writer) {
+                writer.object(&|writer| $crate::wire::Fields::write_fields(self, writer));
+            }
+        }
+
+        impl serde::Serialize for $ty {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&$crate::wire::to_value(self, None), serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $ty {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = <serde_json::Value as serde::Deserialize>::deserialize(deserializer)?;
+                $crate::wire::from_value(value).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use wire_struct;
+
+#[cfg(test)]
+mod tests;
