@@ -53,7 +53,7 @@ pub(crate) enum Outcome {
     /// Records for the answer and the additional section.
     Records(Vec<Record>, Vec<Record>),
     /// An alias, and where it leads.
-    Alias(Record, Name),
+    Alias(Box<(Record, Name)>),
     /// The name exists, records of this type do not.
     NoData,
     /// No such name.
@@ -310,7 +310,7 @@ impl Question<'_> {
                 if self.kind == RecordType::CNAME {
                     Outcome::Records(vec![record], Vec::new())
                 } else {
-                    Outcome::Alias(record, target)
+                    Outcome::Alias(Box::new((record, target)))
                 }
             }
             _ => Outcome::NoData,

@@ -148,7 +148,8 @@ impl Handler {
                     reply.metadata.authoritative = true;
                     return Immediate::Reply(reply, Plugin::Kubernetes);
                 }
-                Outcome::Alias(record, target) => {
+                Outcome::Alias(alias) => {
+                    let (record, target) = *alias;
                     reply.answers.push(record);
                     reply.metadata.authoritative = true;
                     name = target;
