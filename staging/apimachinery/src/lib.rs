@@ -2,5 +2,10 @@
 
 pub mod apply;
 pub mod codec;
+pub mod field;
+pub mod json;
+pub mod names;
 pub mod normalize;
+pub mod selectors;
+pub mod status;
 pub mod strategic;
