@@ -1,1 +1,11 @@
 //! The generic API server: filters, endpoints, registry store, cacher.
+//!
+//! One pipeline serves built-in kinds, custom resources and whatever comes later; a kind differs
+//! only in its data and its [`registry::Strategy`].
+
+pub mod admission;
+pub mod cacher;
+pub mod endpoints;
+pub mod options;
+pub mod registry;
+pub mod request;

@@ -1,0 +1,198 @@
+//! The task behind a cacher: list, then watch, again and again.
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use apiserver_storage::{
+    Error as StorageError, Event as StorageEvent, EventBatch, KeyRange, RangeOptions, WatchResponse,
+};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{CachedObject, Cacher, Dispatch, Event, Snapshot, Watchers, Window};
+
+/// Objects asked of the store at a time.
+const PAGE: usize = 10_000;
+/// Pause before the store is asked again after an error; doubled up to the maximum.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often watchers that want bookmarks hear of progress.
+const BOOKMARK_PERIOD: Duration = Duration::from_secs(55);
+
+/// Why the watch has to begin anew.
+enum Restart {
+    /// The history is gone: list again.
+    List,
+    /// The stream broke: go on behind the last revision.
+    Resume,
+}
+
+impl Cacher {
+    /// Follows the store until `stop` is cancelled.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut pause = FIRST_PAUSE;
+        let mut resume = false;
+        loop {
+            let round = async {
+                if !resume {
+                    self.list().await?;
+                }
+                self.follow(&mut pause).await
+            };
+            let outcome = tokio::select! {
+                () = stop.cancelled() => break,
+                outcome = round => outcome,
+            };
+            resume = match outcome {
+                Ok(Restart::Resume) => true,
+                Ok(Restart::List) => false,
+                Err(StorageError::Closed) => break,
+                Err(error) => {
+                    tracing::error!(resource = %self.config.resource, %error, "listing or watching storage failed");
+                    resume && !error.is_compacted()
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+        }
+        self.dispatch.lock().watchers.clear();
+    }
+
+    async fn list(&self) -> Result<(), StorageError> {
+        let mut range = KeyRange::prefix(self.config.prefix.clone());
+        let mut snapshot = Snapshot::default();
+        let mut at = None;
+        loop {
+            let options = RangeOptions {
+                limit: Some(PAGE),
+                revision: at,
+                keys_only: false,
+            };
+            let page = self.storage.range(&range, options).await?;
+            at = Some(page.revision);
+            let Some(last) = page.items.last() else { break };
+            let next = KeyRange::key(last.key.clone()).end.unwrap_or_default();
+            for item in &page.items {
+                if let Some(object) = self.decode(&item.key, &item.value, item.mod_revision) {
+                    snapshot.insert(object, &self.config.indexed_fields);
+                }
+            }
+            if !page.more {
+                break;
+            }
+            range = range.starting_at(next);
+        }
+        snapshot.revision = at.expect("at least one page was read");
+        let revision = snapshot.revision;
+        let mut dispatch = self.dispatch.lock();
+        // What happened since the old state is not known event by event: watches have to begin anew.
+        *dispatch = Dispatch {
+            window: Window::new(revision),
+            watchers: Watchers::default(),
+        };
+        *self.state.write() = snapshot;
+        self.ready.store(true, Ordering::Release);
+        self.revision.send_replace(revision);
+        Ok(())
+    }
+
+    async fn follow(&self, pause: &mut Duration) -> Result<Restart, StorageError> {
+        let from = self.state.read().revision + 1;
+        let mut watch = match self
+            .storage
+            .watch(KeyRange::prefix(self.config.prefix.clone()), Some(from))
+            .await
+        {
+            Ok(watch) => watch,
+            Err(error) if error.is_compacted() => return Ok(Restart::List),
+            Err(error) => return Err(error),
+        };
+        *self.progress.lock() = Some(watch.progress_requester());
+        let mut bookmarks = tokio::time::interval(BOOKMARK_PERIOD);
+        bookmarks.reset();
+        loop {
+            let item = tokio::select! {
+                item = watch.next() => item,
+                _ = bookmarks.tick() => {
+                    watch.progress_requester().request();
+                    let revision = self.state.read().revision;
+                    self.dispatch.lock().watchers.progress(revision);
+                    continue;
+                }
+            };
+            match item {
+                None => return Ok(Restart::Resume),
+                Some(Err(error)) if error.is_compacted() => return Ok(Restart::List),
+                Some(Err(StorageError::Closed)) => return Err(StorageError::Closed),
+                Some(Err(error)) => {
+                    tracing::warn!(resource = %self.config.resource, %error, "watch of storage broke");
+                    return Ok(Restart::Resume);
+                }
+                Some(Ok(WatchResponse::Progress { revision })) => self.advance(revision),
+                Some(Ok(WatchResponse::Events(batch))) => self.apply(&batch),
+            }
+            *pause = FIRST_PAUSE;
+        }
+    }
+
+    fn advance(&self, revision: u64) {
+        let _order = self.dispatch.lock();
+        let mut state = self.state.write();
+        if revision > state.revision {
+            state.revision = revision;
+            drop(state);
+            self.revision.send_replace(revision);
+        }
+    }
+
+    fn apply(&self, batch: &EventBatch) {
+        // Decoding is the expensive part and needs no lock: this task alone writes.
+        let decoded: Vec<(&StorageEvent, Option<Arc<CachedObject>>)> = batch
+            .events
+            .iter()
+            .map(|event| match event {
+                StorageEvent::Put { item, .. } => (event, self.decode(&item.key, &item.value, item.mod_revision)),
+                StorageEvent::Delete { .. } => (event, None),
+            })
+            .collect();
+        let mut dispatch = self.dispatch.lock();
+        let mut events = Vec::with_capacity(decoded.len());
+        {
+            let mut state = self.state.write();
+            for (event, object) in decoded {
+                let key = self.relative(event.key());
+                let previous = match &object {
+                    Some(object) => state.insert(object.clone(), &self.config.indexed_fields),
+                    // An undecodable object counts as gone: it cannot be served.
+                    None => state.remove(&key, &self.config.indexed_fields),
+                };
+                if object.is_none() && previous.is_none() {
+                    continue;
+                }
+                events.push(Arc::new(Event::new(batch.revision, object, previous)));
+            }
+            state.revision = state.revision.max(batch.revision);
+        }
+        self.revision.send_replace(batch.revision);
+        for event in events {
+            dispatch.window.push(event.clone());
+            dispatch.watchers.push(&event, &self.config.indexed_fields);
+        }
+    }
+
+    fn relative(&self, key: &[u8]) -> String {
+        String::from_utf8_lossy(&key[self.config.prefix.len().min(key.len())..]).into_owned()
+    }
+
+    fn decode(&self, key: &[u8], value: &[u8], revision: u64) -> Option<Arc<CachedObject>> {
+        let relative = self.relative(key);
+        match self.config.codec.decode(&relative, value, revision) {
+            Ok(object) => Some(Arc::new(object)),
+            Err(error) => {
+                tracing::error!(resource = %self.config.resource, key = %relative, %error, "cannot decode a stored object");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The recent events of a resource, so that watches resume without asking the store.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::{CachedObject, EncodingId, StoredCodec};
+
+/// Events younger than this are kept, within the bounds below.
+const FRESH: Duration = Duration::from_secs(75);
+/// Fewest events kept.
+const LOWER_BOUND: usize = 100;
+/// Most events kept.
+const UPPER_BOUND: usize = 102_400;
+
+/// What happened to an object, as one watcher sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    /// It came into view.
+    Added,
+    /// It changed.
+    Modified,
+    /// It went, or went out of view.
+    Deleted,
+    /// Nothing happened up to this revision.
+    Bookmark,
+    /// The watch cannot go on.
+    Error,
+}
+
+impl EventType {
+    /// The `type` on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "ADDED",
+            Self::Modified => "MODIFIED",
+            Self::Deleted => "DELETED",
+            Self::Bookmark => "BOOKMARK",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// One change of one object, shared by all watchers.
+#[derive(Debug)]
+pub struct Event {
+    /// The revision of the change.
+    pub revision: u64,
+    /// The state after the change; `None` for a deletion.
+    pub object: Option<Arc<CachedObject>>,
+    /// The state before the change; `None` for a creation.
+    pub previous: Option<Arc<CachedObject>>,
+    /// `previous` with the change's resource version: what a deletion shows.
+    gone: OnceLock<Arc<CachedObject>>,
+    received: Instant,
+    json_frames: [OnceLock<Bytes>; 3],
+    frames: Mutex<SmallVec<[(EventType, EncodingId, Bytes); 1]>>,
+}
+
+impl Event {
+    /// A change that was seen now.
+    #[must_use]
+    pub fn new(revision: u64, object: Option<Arc<CachedObject>>, previous: Option<Arc<CachedObject>>) -> Self {
+        Self {
+            revision,
+            object,
+            previous,
+            gone: OnceLock::new(),
+            received: Instant::now(),
+            json_frames: Default::default(),
+            frames: Mutex::default(),
+        }
+    }
+
+    /// The JSON frame of this event as `kind`, built once for all watchers.
+    ///
+    /// # Panics
+    /// If the event has no object for that type; [`super::Predicate::event_type`] never yields such a type.
+    #[must_use]
+    pub fn json_frame(&self, kind: EventType) -> Bytes {
+        let slot = match kind {
+            EventType::Added => 0,
+            EventType::Modified => 1,
+            EventType::Deleted | EventType::Bookmark | EventType::Error => 2,
+        };
+        self.json_frames[slot]
+            .get_or_init(|| json_frame(kind, &self.object_for(kind).json))
+            .clone()
+    }
+
+    /// A frame in another encoding, built once for all watchers that ask for it.
+    ///
+    /// # Errors
+    /// That of `encode`.
+    pub fn frame<E>(
+        &self,
+        kind: EventType,
+        id: EncodingId,
+        encode: impl FnOnce(&CachedObject) -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        if let Some((.., bytes)) = self.frames.lock().iter().find(|(k, i, _)| *k == kind && *i == id) {
+            return Ok(bytes.clone());
+        }
+        let bytes = encode(self.object_for(kind))?;
+        self.frames.lock().push((kind, id, bytes.clone()));
+        Ok(bytes)
+    }
+
+    /// The object that a watcher is shown with this type.
+    ///
+    /// # Panics
+    /// See [`Event::json_frame`].
+    #[must_use]
+    pub fn object_for(&self, kind: EventType) -> &Arc<CachedObject> {
+        const HAS_STATE: &str = "an event type is derived from the states that the event has";
+        if kind != EventType::Deleted {
+            return self.object.as_ref().expect(HAS_STATE);
+        }
+        let previous = self.previous.as_ref().expect(HAS_STATE);
+        self.gone
+            .get_or_init(|| StoredCodec::with_revision(previous, self.revision))
+    }
+}
+
+/// `{"type":…,"object":…}` and a line feed.
+#[must_use]
+pub fn json_frame(kind: EventType, object: &[u8]) -> Bytes {
+    let mut frame = Vec::with_capacity(object.len() + 32);
+    frame.extend_from_slice(b"{\"type\":\"");
+    frame.extend_from_slice(kind.as_str().as_bytes());
+    frame.extend_from_slice(b"\",\"object\":");
+    frame.extend_from_slice(object);
+    frame.extend_from_slice(b"}\n");
+    frame.into()
+}
+
+/// The recent events in order, and the revision behind which they are complete.
+#[derive(Debug)]
+pub(crate) struct Window {
+    events: VecDeque<Arc<Event>>,
+    /// Every event after this revision is in `events`.
+    complete_after: u64,
+}
+
+impl Window {
+    /// A window that begins behind `revision`.
+    pub(crate) fn new(revision: u64) -> Self {
+        Self {
+            events: VecDeque::new(),
+            complete_after: revision,
+        }
+    }
+
+    pub(crate) fn push(&mut self, event: Arc<Event>) {
+        self.events.push_back(event);
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.events.len() > LOWER_BOUND {
+            let old = &self.events[0];
+            if self.events.len() <= UPPER_BOUND && old.received.elapsed() < FRESH {
+                return;
+            }
+            self.complete_after = old.revision;
+            self.events.pop_front();
+        }
+    }
+
+    /// The events after `revision`; `Err` with the oldest revision to resume from if some are gone.
+    pub(crate) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &Arc<Event>>, u64> {
+        if revision < self.complete_after {
+            return Err(self.complete_after);
+        }
+        let first = self.events.partition_point(|event| event.revision <= revision);
+        Ok(self.events.range(first..))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Event, LOWER_BOUND, UPPER_BOUND, Window};
+
+    #[test]
+    fn keeps_fresh_events_up_to_the_upper_bound() {
+        let mut window = Window::new(10);
+        for revision in 0..(UPPER_BOUND as u64 + 5) {
+            window.push(Arc::new(Event::new(11 + revision, None, None)));
+        }
+        assert_eq!(window.events.len(), UPPER_BOUND);
+        assert_eq!(window.since(14).err(), Some(15));
+        assert_eq!(
+            window.since(15).expect("complete").next().expect("an event").revision,
+            16
+        );
+        let newest = 10 + UPPER_BOUND as u64 + 5;
+        assert_eq!(window.since(newest).expect("complete").count(), 0);
+        assert!(LOWER_BOUND < UPPER_BOUND);
+    }
+
+    #[test]
+    fn knows_where_it_begins() {
+        let window = Window::new(10);
+        assert_eq!(window.since(9).err(), Some(10));
+        assert_eq!(window.since(10).expect("complete").count(), 0);
+    }
+}

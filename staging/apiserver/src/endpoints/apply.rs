@@ -1,0 +1,128 @@
+//! Server-side apply.
+
+use apimachinery::{
+    apply::manager::{ApplyError, ApplyOptions},
+    json,
+    normalize::StrictError,
+    status::StatusError,
+};
+use async_trait::async_trait;
+use component_base::serving::Body;
+use http::Response;
+use k8s_api::meta::v1::StatusCause;
+use serde_json::Value;
+
+use super::{
+    Output,
+    create::dedup_owner_references,
+    field_management::{Tracker, set_managed_fields},
+    patch::decode_patched,
+    update::Update,
+};
+use crate::registry::{Existing, ObjectBox, UpdateSource};
+
+/// Applies a configuration; an absent object is created.
+pub(super) async fn apply(update: &Update<'_>, bytes: &[u8], output: &Output) -> Result<Response<Body>, StatusError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| StatusError::bad_request("error decoding YAML: invalid UTF-8"))?;
+    let (applied, duplicate) =
+        json::parse_yaml(text).map_err(|error| StatusError::bad_request(format!("error decoding YAML: {error}")))?;
+    let strict: Vec<StrictError> = duplicate
+        .into_iter()
+        .map(|error| StrictError::Yaml(error.to_string()))
+        .collect();
+    check_identity(update, &applied)?;
+    let source = Applied {
+        update,
+        applied,
+        strict,
+    };
+    update.run(&source, true, output).await
+}
+
+/// The configuration must be of the object that the path names.
+fn check_identity(update: &Update<'_>, applied: &Value) -> Result<(), StatusError> {
+    let info = &update.call.context.info;
+    let metadata = |name: &str| {
+        applied
+            .get("metadata")
+            .and_then(|m| m.get(name))
+            .and_then(Value::as_str)
+            .unwrap_or("")
+    };
+    let (name, namespace) = (metadata("name"), metadata("namespace"));
+    if name != info.name && !name.is_empty() {
+        return Err(StatusError::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            info.name
+        )));
+    }
+    if !namespace.is_empty() && namespace != info.namespace {
+        return Err(StatusError::bad_request(format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the URL ({})",
+            info.namespace
+        )));
+    }
+    Ok(())
+}
+
+struct Applied<'a> {
+    update: &'a Update<'a>,
+    applied: Value,
+    strict: Vec<StrictError>,
+}
+
+#[async_trait]
+impl UpdateSource for Applied<'_> {
+    async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
+        let update = self.update;
+        let (call, endpoint) = (update.call, update.endpoint);
+        let live = existing.map(|existing| endpoint.codec.encode(existing.object.as_ref()));
+        let options = ApplyOptions {
+            manager: &update.options.field_manager,
+            force: update.options.force.unwrap_or(false),
+            now: call.context.received,
+        };
+        let tracker = Tracker::new(endpoint, update.subresource, update.strategy);
+        let merged = tracker
+            .with(|fields| fields.apply(live.as_ref(), &self.applied, options))
+            .map_err(|error| apply_status(&error))?;
+        let managed = merged.clone();
+        let mut object = decode_patched(update, merged, &mut self.strict.clone())?;
+        set_managed_fields(&mut object, &managed);
+        if existing.is_none() {
+            crate::registry::wipe_system_fields(object.metadata_mut());
+            call.context.info.name.clone_into(&mut object.metadata_mut().name);
+            let namespace = if endpoint.namespaced {
+                call.context.info.namespace.as_str()
+            } else {
+                ""
+            };
+            crate::registry::ensure_namespace(namespace, object.metadata_mut())?;
+        }
+        dedup_owner_references(call, object.as_mut(), false);
+        update.admit(&mut object, existing).await?;
+        Ok(object)
+    }
+}
+
+fn apply_status(error: &ApplyError) -> StatusError {
+    match error {
+        ApplyError::BadRequest(message) => StatusError::bad_request(message.clone()),
+        ApplyError::Internal(message) => {
+            let mut status = StatusError::internal_error(message).into_status();
+            status.message.clone_from(message);
+            status.reason.clear();
+            status.details = None;
+            status.into()
+        }
+        ApplyError::Conflict(conflicts) => {
+            let causes = conflicts.causes().map(|(message, field)| StatusCause {
+                reason: "FieldManagerConflict".to_owned(),
+                message,
+                field,
+            });
+            StatusError::apply_conflict(causes.collect(), conflicts.to_string())
+        }
+    }
+}

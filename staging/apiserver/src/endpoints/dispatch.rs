@@ -1,0 +1,137 @@
+//! From a request's verb to its handler.
+
+use std::sync::Arc;
+
+use apimachinery::status::StatusError;
+use component_base::serving::Body;
+use http::{HeaderValue, Method, Response, header};
+
+use super::{
+    Backing, Call, Endpoint, Output, Subresource, body::read_body, create, delete, error_response, get, list, patch,
+    scale, update, watch,
+};
+use crate::{options::write_options, request::RequestContext};
+
+/// Answers a request for a resource.
+pub async fn handle(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    context: Arc<RequestContext>,
+    body: Body,
+) -> Response<Body> {
+    let result = route(call, endpoint, context, body).await;
+    let mut response = result.unwrap_or_else(|error| error_response(call, &error));
+    for warning in call.context.warnings() {
+        let text = format!("299 - {}", quote_warning(&warning));
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    response
+}
+
+/// A warning as an HTTP quoted string, without line breaks.
+fn quote_warning(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' | '\r' | '\t' => quoted.push(' '),
+            c if c.is_control() => {}
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn not_allowed(endpoint: &Endpoint, call: &Call<'_>) -> StatusError {
+    let _ = (endpoint, call);
+    method_not_allowed()
+}
+
+/// What the router says of a method that no route has.
+pub(super) fn method_not_allowed() -> StatusError {
+    let mut status =
+        StatusError::method_not_supported(apimachinery::status::GroupResource::default(), "").into_status();
+    "the server does not allow this method on the requested resource".clone_into(&mut status.message);
+    status.details = Some(Box::default());
+    status.into()
+}
+
+async fn route(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    context: Arc<RequestContext>,
+    body: Body,
+) -> Result<Response<Body>, StatusError> {
+    let info = &call.context.info;
+    let object_path = info.parts.len() > 1;
+    if endpoint.namespaced && info.namespace.is_empty() && (object_path || call.method == Method::POST) {
+        return Err(if object_path {
+            StatusError::resource_not_found()
+        } else {
+            method_not_allowed()
+        });
+    }
+    if !endpoint.namespaced && !info.namespace.is_empty() && endpoint.resource.name != "namespaces" {
+        return Err(StatusError::resource_not_found());
+    }
+    if !info.subresource.is_empty() {
+        return subresource(call, endpoint, body).await;
+    }
+    if info.parts.get(1).is_some_and(|name| name.contains('/')) {
+        return Err(StatusError::resource_not_found());
+    }
+    if let Backing::Create(_) = endpoint.backing {
+        if object_path || call.method != Method::POST {
+            return Err(not_allowed(endpoint, call));
+        }
+        return create::create(call, endpoint, body).await;
+    }
+    let strategy = endpoint.store("update")?.config().strategy.clone();
+    match (info.verb.as_str(), object_path) {
+        ("get", true) => get::get(call, endpoint).await,
+        ("list", false) => list::list(call, endpoint).await,
+        ("watch", _) => watch::watch(call, endpoint, context).await,
+        ("create", false) => create::create(call, endpoint, body).await,
+        ("update", true) => update::update(call, endpoint, strategy.as_ref(), "", body).await,
+        ("patch", true) => patch::patch(call, endpoint, strategy.as_ref(), "", body).await,
+        ("delete", true) => delete::delete(call, endpoint, body).await,
+        ("deletecollection", false) if endpoint.verbs.contains(&"deletecollection") => {
+            delete::delete_collection(call, endpoint, body).await
+        }
+        _ => Err(not_allowed(endpoint, call)),
+    }
+}
+
+async fn subresource(call: &Call<'_>, endpoint: &Arc<Endpoint>, body: Body) -> Result<Response<Body>, StatusError> {
+    let info = &call.context.info;
+    let Some(subresource) = endpoint.subresources.get(&info.subresource) else {
+        return Err(StatusError::resource_not_found());
+    };
+    if info.parts.len() > 3 && !matches!(subresource, Subresource::Connect(_)) {
+        return Err(StatusError::resource_not_found());
+    }
+    match (subresource, &call.method) {
+        (Subresource::Update(_), &Method::GET) => get::get(call, endpoint).await,
+        (Subresource::Update(strategy), &Method::PUT) => {
+            update::update(call, endpoint, strategy.as_ref(), &info.subresource, body).await
+        }
+        (Subresource::Update(strategy), &Method::PATCH) => {
+            patch::patch(call, endpoint, strategy.as_ref(), &info.subresource, body).await
+        }
+        (Subresource::Scale(mapping), &Method::GET) => scale::get(call, endpoint, mapping).await,
+        (Subresource::Create(creater), &Method::POST) => {
+            let output = Output::negotiate(call, endpoint)?;
+            let bytes = read_body(body).await?;
+            let options = write_options(&call.query, "CreateOptions", None)?;
+            create::create_with(call, endpoint, creater.as_ref(), &output, &bytes, &options).await
+        }
+        (Subresource::Connect(connecter), method) if connecter.methods().contains(&method.as_str()) => {
+            connecter.connect(call, &info.name, body).await
+        }
+        _ => Err(not_allowed(endpoint, call)),
+    }
+}

@@ -1,0 +1,211 @@
+//! HTTP endpoints of resources: from bytes to the registry and back.
+//!
+//! An [`Endpoint`] is one resource at one version. The handlers decode, let admission speak, call
+//! the store and answer with bytes that are made once (upstream:
+//! `k8s.io/apiserver/pkg/endpoints/handlers`).
+
+mod apply;
+mod body;
+mod create;
+mod delete;
+mod dispatch;
+mod field_management;
+mod get;
+mod list;
+mod patch;
+mod respond;
+mod scale;
+mod table;
+mod update;
+mod watch;
+
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
+
+use apimachinery::{
+    codec::negotiation::MediaType,
+    status::{GroupResource, StatusError},
+};
+use async_trait::async_trait;
+use component_base::serving::Body;
+use http::Response;
+
+use crate::{
+    admission::{Chain, GroupVersionName},
+    cacher::CacheError,
+    options::Query,
+    registry::{ObjectBox, ResourceStrategy, Store, TableConvertor, ValidateObject, VersionCodec},
+    request::RequestContext,
+};
+
+pub use body::{MAX_BODY, read_body};
+pub use dispatch::handle;
+pub use respond::{error_response, status_response};
+pub use scale::ScaleMapping;
+
+/// What a request brings besides its [`RequestContext`].
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Who asks for what.
+    pub context: &'a RequestContext,
+    /// The decoded query.
+    pub query: Query,
+    /// The request's headers.
+    pub headers: http::HeaderMap,
+    /// The method.
+    pub method: http::Method,
+    /// How the connection and the server stand.
+    pub serving: Option<component_base::serving::RequestContext>,
+}
+
+impl Call<'_> {
+    /// A header's text; empty if absent or not text.
+    #[must_use]
+    pub fn header(&self, name: http::header::HeaderName) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// Creates objects that are not stored (reviews, bindings, tokens, evictions).
+#[async_trait]
+pub trait Creater: Send + Sync + Debug + 'static {
+    /// The codec of what is sent.
+    fn codec(&self) -> Arc<dyn VersionCodec>;
+
+    /// Acts on the object; `name` is that of the parent for subresources. Returns what the client is shown.
+    ///
+    /// # Errors
+    /// What the client is told.
+    async fn create(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        object: ObjectBox,
+        validation: &dyn ValidateObject,
+        dry_run: bool,
+    ) -> Result<Created, StatusError>;
+}
+
+/// What a [`Creater`] answers with.
+#[derive(Debug)]
+pub enum Created {
+    /// An object.
+    Object(ObjectBox),
+    /// A bare success.
+    Success,
+}
+
+/// Answers a subresource in its own way (streams, logs, proxies).
+#[async_trait]
+pub trait Connecter: Send + Sync + Debug + 'static {
+    /// The methods it takes.
+    fn methods(&self) -> &'static [&'static str];
+
+    /// Answers the request.
+    ///
+    /// # Errors
+    /// What the client is told.
+    async fn connect(&self, call: &Call<'_>, name: &str, body: Body) -> Result<Response<Body>, StatusError>;
+}
+
+/// What stands below an object's name.
+#[derive(Clone, Debug)]
+pub enum Subresource {
+    /// The same object under other rules (`status`, `resize`).
+    Update(Arc<dyn ResourceStrategy>),
+    /// The `autoscaling/v1` Scale of the object.
+    Scale(ScaleMapping),
+    /// Something to be created (`binding`, `eviction`, `token`).
+    Create(Arc<dyn Creater>),
+    /// A stream or document.
+    Connect(Arc<dyn Connecter>),
+}
+
+/// How a resource keeps its objects.
+#[derive(Clone, Debug)]
+pub enum Backing {
+    /// In the store.
+    Store(Arc<Store>),
+    /// Not at all: they are answered at once.
+    Create(Arc<dyn Creater>),
+}
+
+/// One resource at one version.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Plural name with group and version.
+    pub resource: GroupVersionName,
+    /// Kind with group and version.
+    pub kind: GroupVersionName,
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+    /// Verbs that discovery shows.
+    pub verbs: &'static [&'static str],
+    /// This version's codec.
+    pub codec: Arc<dyn VersionCodec>,
+    /// Whether this version is the one that is stored.
+    pub is_hub: bool,
+    /// A number unlike that of any other version of the resource; part of cached encodings' names.
+    pub version_number: u32,
+    /// Where the objects are.
+    pub backing: Backing,
+    /// How objects are shown as rows.
+    pub table: Option<Arc<dyn TableConvertor>>,
+    /// What stands below an object's name.
+    pub subresources: BTreeMap<String, Subresource>,
+    /// Admission of the server.
+    pub admission: Chain,
+    /// Names of the selectable fields, in the order of the cacher's field list.
+    pub fields: Vec<String>,
+    /// The numbers of those with an index.
+    pub indexed_fields: Vec<usize>,
+}
+
+impl Endpoint {
+    /// The resource, as errors name it.
+    #[must_use]
+    pub fn group_resource(&self) -> GroupResource<'_> {
+        GroupResource::new(&self.resource.group, &self.resource.name)
+    }
+
+    /// The store, where there is one.
+    ///
+    /// # Errors
+    /// `MethodNotAllowed` where objects are not stored.
+    pub fn store(&self, action: &str) -> Result<&Arc<Store>, StatusError> {
+        match &self.backing {
+            Backing::Store(store) => Ok(store),
+            Backing::Create(_) => Err(StatusError::method_not_supported(self.group_resource(), action)),
+        }
+    }
+}
+
+/// The answer's encoding, and whether it is to be indented.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// What was negotiated.
+    pub media: MediaType,
+    /// Indent JSON.
+    pub pretty: bool,
+}
+
+/// What a client is told when the cache cannot answer.
+pub(crate) fn cache_status(error: &CacheError) -> StatusError {
+    match error {
+        CacheError::TooLarge { .. } => {
+            StatusError::timeout(error, 1).map_details(|details| details.causes.push(too_large_cause(error)))
+        }
+        CacheError::TooOld { .. } => StatusError::resource_expired(error.to_string()),
+        CacheError::Unsure | CacheError::NotReady => StatusError::too_many_requests("storage is (re)initializing", 1),
+    }
+}
+
+fn too_large_cause(_error: &CacheError) -> k8s_api::meta::v1::StatusCause {
+    k8s_api::meta::v1::StatusCause {
+        reason: "ResourceVersionTooLarge".to_owned(),
+        message: "Too large resource version".to_owned(),
+        field: String::new(),
+    }
+}

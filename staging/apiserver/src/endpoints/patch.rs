@@ -1,0 +1,191 @@
+//! PATCH: JSON patch, merge patch, strategic merge patch.
+
+use apimachinery::{
+    field::{Error as FieldError, ErrorList, Path},
+    json::{self, JsonPatch, JsonPatchError},
+    normalize::{Source, StrictError, normalize_builtin, strict_message},
+    status::{GroupResource, StatusError},
+    strategic,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use component_base::serving::Body;
+use http::{Response, header};
+use serde_json::Value;
+
+use super::{
+    Call, Endpoint, Output, apply,
+    body::{MAX_BODY, judge, read_body},
+    create::dedup_owner_references,
+    field_management::{Tracker, given_managers},
+    update::Update,
+};
+use crate::{
+    options::{FieldValidation, PatchType, write_options},
+    registry::{Existing, ObjectBox, ResourceStrategy, UpdateSource},
+};
+
+/// Answers a PATCH of an object, or of a subresource with `strategy`.
+pub(super) async fn patch(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    strategy: &dyn ResourceStrategy,
+    subresource: &str,
+    body: Body,
+) -> Result<Response<Body>, StatusError> {
+    let output = Output::negotiate(call, endpoint)?;
+    let content_type = call.header(header::CONTENT_TYPE);
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let kind = PatchType::of(media_type).ok_or_else(|| {
+        StatusError::unsupported_media_type(&[
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/strategic-merge-patch+json",
+            "application/apply-patch+yaml",
+        ])
+    })?;
+    let bytes = read_body(body).await?;
+    let options = write_options(&call.query, "PatchOptions", Some(kind))?;
+    let update = Update {
+        call,
+        endpoint,
+        strategy,
+        subresource,
+        options: &options,
+    };
+    if kind == PatchType::Apply {
+        return apply::apply(&update, &bytes, &output).await;
+    }
+    let patch = Patch::parse(kind, &bytes)?;
+    let source = Patched { update: &update, patch };
+    update.run(&source, false, &output).await
+}
+
+enum Patch {
+    Json(JsonPatch),
+    Merge { patch: Value, duplicates: Vec<StrictError> },
+    Strategic { patch: Value, duplicates: Vec<StrictError> },
+}
+
+impl Patch {
+    fn parse(kind: PatchType, bytes: &Bytes) -> Result<Self, StatusError> {
+        let decode = |error: &dyn std::fmt::Display| StatusError::bad_request(format!("error decoding patch: {error}"));
+        let parsed = json::parse_strict(bytes).map_err(|error| decode(&error))?;
+        let duplicates: Vec<StrictError> = parsed.duplicates.iter().cloned().map(StrictError::Duplicate).collect();
+        match kind {
+            PatchType::Json => {
+                let patch = JsonPatch::from_value(parsed.value).map_err(|error| match error {
+                    JsonPatchError::TooMany { .. } => StatusError::request_entity_too_large(error),
+                    _ => decode(&error),
+                })?;
+                Ok(Self::Json(patch))
+            }
+            PatchType::Merge if !parsed.value.is_object() => Err(decode(
+                &"json: cannot unmarshal into Go value of type map[string]interface {}",
+            )),
+            PatchType::Merge => Ok(Self::Merge {
+                patch: parsed.value,
+                duplicates,
+            }),
+            _ => Ok(Self::Strategic {
+                patch: parsed.value,
+                duplicates,
+            }),
+        }
+    }
+
+    fn apply(&self, endpoint: &Endpoint, mut live: Value) -> Result<(Value, Vec<StrictError>), StatusError> {
+        match self {
+            Self::Json(patch) => {
+                patch.apply(&mut live, MAX_BODY).map_err(|error| {
+                    let mut details =
+                        StatusError::invalid(GroupResource::default(), "", &ErrorList::default()).into_status();
+                    details.message = error.to_string();
+                    details.details = None;
+                    match error {
+                        JsonPatchError::Shape { .. } => StatusError::bad_request(error.to_string()),
+                        _ => details.into(),
+                    }
+                })?;
+                Ok((live, vec![]))
+            }
+            Self::Merge { patch, duplicates } => {
+                json::merge_patch(&mut live, patch.clone())
+                    .map_err(|error| StatusError::bad_request(error.to_string()))?;
+                Ok((live, duplicates.clone()))
+            }
+            Self::Strategic { patch, duplicates } => {
+                let merged = strategic::apply_patch(live, patch.clone(), endpoint.codec.type_ref())
+                    .map_err(|error| StatusError::bad_request(error.to_string()))?;
+                Ok((merged, duplicates.clone()))
+            }
+        }
+    }
+}
+
+struct Patched<'a> {
+    update: &'a Update<'a>,
+    patch: Patch,
+}
+
+#[async_trait]
+impl UpdateSource for Patched<'_> {
+    async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
+        let update = self.update;
+        let endpoint = update.endpoint;
+        let Some(existing) = existing else {
+            return Err(StatusError::not_found(
+                endpoint.group_resource(),
+                &update.call.context.info.name,
+            ));
+        };
+        let live = endpoint.codec.encode(existing.object.as_ref());
+        let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
+        let given = given_managers(&patched);
+        let mut object = decode_patched(update, patched, &mut strict)?;
+        dedup_owner_references(update.call, object.as_mut(), false);
+        Tracker::new(endpoint, update.subresource, update.strategy).update(
+            update.call,
+            update.options,
+            Some(&live),
+            &mut object,
+            given,
+        );
+        update.admit(&mut object, Some(existing)).await?;
+        Ok(object)
+    }
+}
+
+/// Checks and decodes the result of a patch.
+pub(super) fn decode_patched(
+    update: &Update<'_>,
+    mut patched: Value,
+    strict: &mut Vec<StrictError>,
+) -> Result<ObjectBox, StatusError> {
+    let endpoint = update.endpoint;
+    let invalid = |value: &Value, detail: String| {
+        let mut errors = ErrorList::default();
+        errors.push(FieldError::invalid(
+            &Path::new("patch"),
+            value.to_string().as_str(),
+            detail,
+        ));
+        StatusError::invalid(GroupResource::default(), "", &errors)
+    };
+    if !patched.is_object() {
+        let name = &update.call.context.info.name;
+        return Err(StatusError::bad_request(format!(
+            "the patch of {name} yields no object"
+        )));
+    }
+    let shown = patched.clone();
+    let found = normalize_builtin(&mut patched, endpoint.codec.type_ref().id, Source::Sorted)
+        .map_err(|error| StatusError::bad_request(error.to_string()))?;
+    strict.extend(found);
+    let validation = FieldValidation::of(&update.options.field_validation);
+    judge(update.call, strict, validation).map_err(|_| invalid(&shown, strict_message(strict)))?;
+    endpoint
+        .codec
+        .decode(patched)
+        .map_err(|error| StatusError::bad_request(error.to_string()))
+}

@@ -1,0 +1,105 @@
+//! Objects as rows of a `Table`.
+
+use std::sync::Arc;
+
+use apimachinery::{
+    field::{Error, ErrorList, Path},
+    status::{GroupResource, StatusError},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Call, Endpoint,
+    respond::{partial_metadata, version_value},
+};
+use crate::{
+    cacher::CachedObject,
+    registry::{Stored, metadata_columns},
+};
+
+/// How much of each object a row carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IncludeObject {
+    None,
+    Metadata,
+    Object,
+}
+
+fn include_object(call: &Call<'_>) -> Result<IncludeObject, StatusError> {
+    match call.query.get("includeObject").unwrap_or_default() {
+        "" | "Metadata" => Ok(IncludeObject::Metadata),
+        "None" => Ok(IncludeObject::None),
+        "Object" => Ok(IncludeObject::Object),
+        other => {
+            let mut errors = ErrorList::default();
+            let detail = "must be 'Metadata', 'Object', 'None', or empty";
+            errors.push(Error::invalid(&Path::new("includeObject"), other, detail));
+            Err(StatusError::invalid(
+                GroupResource::new("meta.k8s.io", "TableOptions"),
+                "",
+                &errors,
+            ))
+        }
+    }
+}
+
+/// The column definitions of an endpoint's table.
+pub(super) fn column_definitions(endpoint: &Endpoint) -> Value {
+    let columns = endpoint
+        .table
+        .as_ref()
+        .map_or_else(metadata_columns, |table| table.columns());
+    let definition = |column: &crate::registry::Column| {
+        json!({
+            "name": column.name,
+            "type": column.ty,
+            "format": column.format,
+            "description": column.description,
+            "priority": column.priority,
+        })
+    };
+    columns.iter().map(definition).collect()
+}
+
+/// One row.
+pub(super) fn row(call: &Call<'_>, endpoint: &Endpoint, cached: &Arc<CachedObject>) -> Result<Value, StatusError> {
+    let include = include_object(call)?;
+    let object = endpoint.store("list")?.typed(&Stored { cached: cached.clone() })?;
+    let cells: Vec<Value> = match &endpoint.table {
+        Some(table) => table.row(object.as_ref(), call.context.received),
+        None => {
+            let metadata = object.metadata();
+            let created = metadata.creation_timestamp.map(|time| time.to_string());
+            vec![metadata.name.clone().into(), created.unwrap_or_default().into()]
+        }
+    };
+    let shown = match include {
+        IncludeObject::None => Value::Null,
+        IncludeObject::Metadata => partial_metadata(&version_value(endpoint, cached)?),
+        IncludeObject::Object => version_value(endpoint, cached)?,
+    };
+    Ok(json!({"cells": cells, "object": shown}))
+}
+
+/// A table of some rows.
+pub(super) fn of_rows(endpoint: &Endpoint, metadata: &Value, rows: Vec<Value>, with_columns: bool) -> Value {
+    let columns = if with_columns {
+        column_definitions(endpoint)
+    } else {
+        Value::Null
+    };
+    json!({
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": metadata,
+        "columnDefinitions": columns,
+        "rows": rows,
+    })
+}
+
+/// The table of one object.
+pub(super) fn of_object(call: &Call<'_>, endpoint: &Endpoint, stored: &Stored) -> Result<Value, StatusError> {
+    let row = row(call, endpoint, &stored.cached)?;
+    let metadata = json!({"resourceVersion": stored.cached.resource_version.to_string()});
+    Ok(of_rows(endpoint, &metadata, vec![row], true))
+}

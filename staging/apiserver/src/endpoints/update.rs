@@ -1,0 +1,210 @@
+//! PUT: replacing objects.
+
+use apimachinery::status::StatusError;
+use async_trait::async_trait;
+use component_base::serving::Body;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::{
+    Call, Endpoint, Output,
+    body::{decode_object, read_body},
+    create::{CreateValidation, dedup_owner_references},
+    field_management::{Tracker, given_managers},
+    respond::stored_response,
+};
+use crate::{
+    admission::{Attributes, Operation, WriteOptions},
+    options::{FieldValidation, write_options},
+    registry::{
+        AnyObject, Existing, ObjectBox, Preconditions, ResourceStrategy, UpdateFlags, UpdateSource, ValidateUpdate,
+        ensure_namespace,
+    },
+};
+
+/// What every kind of update shares: admission and field management around the new object.
+pub(super) struct Update<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) strategy: &'a dyn ResourceStrategy,
+    pub(super) subresource: &'a str,
+    pub(super) options: &'a WriteOptions,
+}
+
+impl Update<'_> {
+    fn attributes<'s>(&'s self, operation: Operation, old: Option<&'s dyn AnyObject>) -> Attributes<'s> {
+        let info = &self.call.context.info;
+        Attributes {
+            request: self.call.context,
+            kind: &self.endpoint.kind,
+            resource: &self.endpoint.resource,
+            subresource: self.subresource,
+            namespace: &info.namespace,
+            name: &info.name,
+            operation,
+            options: self.options,
+            old,
+        }
+    }
+
+    /// Lets mutating admission have its say.
+    pub(super) async fn admit(&self, object: &mut ObjectBox, existing: Option<&Existing>) -> Result<(), StatusError> {
+        let operation = if existing.is_some() {
+            Operation::Update
+        } else {
+            Operation::Create
+        };
+        let attributes = self.attributes(operation, existing.map(|existing| existing.object.as_ref()));
+        self.endpoint.admission.admit(&attributes, Some(object)).await?;
+        dedup_owner_references(self.call, object.as_mut(), true);
+        Ok(())
+    }
+
+    pub(super) fn create_validation(&self) -> CreateValidation<'_> {
+        CreateValidation {
+            chain: &self.endpoint.admission,
+            call: self.call,
+            kind: &self.endpoint.kind,
+            resource: &self.endpoint.resource,
+            subresource: self.subresource,
+            namespace: &self.call.context.info.namespace,
+            options: self.options,
+        }
+    }
+
+    /// Runs the update and answers.
+    pub(super) async fn run(
+        &self,
+        source: &dyn UpdateSource,
+        force_allow_create: bool,
+        output: &Output,
+    ) -> Result<Response<Body>, StatusError> {
+        let store = self.endpoint.store("update")?;
+        let info = &self.call.context.info;
+        let flags = UpdateFlags {
+            dry_run: self.options.dry_run,
+            force_allow_create,
+        };
+        let outcome = store
+            .update_with(
+                self.strategy,
+                self.call.context,
+                &info.namespace,
+                &info.name,
+                source,
+                &self.create_validation(),
+                self,
+                flags,
+            )
+            .await?;
+        let status = if outcome.created {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        stored_response(self.call, self.endpoint, output, status, &outcome.stored)
+    }
+}
+
+#[async_trait]
+impl ValidateUpdate for Update<'_> {
+    async fn validate(&self, new: &dyn AnyObject, old: &dyn AnyObject) -> Result<(), StatusError> {
+        self.endpoint
+            .admission
+            .validate(&self.attributes(Operation::Update, Some(old)), Some(new))
+            .await
+    }
+}
+
+/// The body of a PUT as the source of an update.
+struct Replacement<'a> {
+    update: &'a Update<'a>,
+    object: ObjectBox,
+    given: Option<Value>,
+}
+
+#[async_trait]
+impl UpdateSource for Replacement<'_> {
+    fn preconditions(&self) -> Preconditions {
+        let uid = &self.object.metadata().uid;
+        Preconditions {
+            uid: (!uid.is_empty()).then(|| uid.clone()),
+            resource_version: None,
+        }
+    }
+
+    async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
+        let mut object = self.object.clone_boxed();
+        let endpoint = self.update.endpoint;
+        let live = existing.map(|existing| endpoint.codec.encode(existing.object.as_ref()));
+        Tracker::new(endpoint, self.update.subresource, self.update.strategy).update(
+            self.update.call,
+            self.update.options,
+            live.as_ref(),
+            &mut object,
+            self.given.clone(),
+        );
+        self.update.admit(&mut object, existing).await?;
+        Ok(object)
+    }
+}
+
+/// Answers a PUT to an object, or to a subresource with `strategy`.
+pub(super) async fn update(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    strategy: &dyn ResourceStrategy,
+    subresource: &str,
+    body: Body,
+) -> Result<Response<Body>, StatusError> {
+    let output = Output::negotiate(call, endpoint)?;
+    let bytes = read_body(body).await?;
+    let options = write_options(&call.query, "UpdateOptions", None)?;
+    let value = decode_object(
+        call,
+        &bytes,
+        endpoint.codec.as_ref(),
+        FieldValidation::of(&options.field_validation),
+    )?;
+    let given = given_managers(&value);
+    let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
+    check_name(call, endpoint, object.as_mut())?;
+    dedup_owner_references(call, object.as_mut(), false);
+    let update = Update {
+        call,
+        endpoint,
+        strategy,
+        subresource,
+        options: &options,
+    };
+    let source = Replacement {
+        update: &update,
+        object,
+        given,
+    };
+    update.run(&source, false, &output).await
+}
+
+/// The object must be the one that the path names.
+pub(super) fn check_name(call: &Call<'_>, endpoint: &Endpoint, object: &mut dyn AnyObject) -> Result<(), StatusError> {
+    let info = &call.context.info;
+    let namespace = if endpoint.namespaced {
+        info.namespace.as_str()
+    } else {
+        ""
+    };
+    ensure_namespace(namespace, object.metadata_mut())?;
+    let name = &object.metadata().name;
+    if name.is_empty() {
+        return Err(StatusError::bad_request(
+            "the name of the object (based on URL) was undetermined: name must be provided",
+        ));
+    }
+    if *name != info.name {
+        return Err(StatusError::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            info.name
+        )));
+    }
+    Ok(())
+}

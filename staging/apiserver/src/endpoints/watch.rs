@@ -1,0 +1,269 @@
+//! WATCH: shared frames, one stream a watcher.
+
+use std::{sync::Arc, time::Duration};
+
+use apimachinery::{
+    codec::{json, negotiation::Encoding, protobuf},
+    status::StatusError,
+};
+use bytes::Bytes;
+use component_base::serving::Body;
+use futures::Stream;
+use http::{HeaderValue, Response, header};
+use k8s_api::Kind as _;
+use rand::Rng as _;
+use serde_json::json;
+
+use super::{
+    Call, Endpoint, Output, cache_status, list,
+    respond::{Form, encoding_id, object_bytes, partial_metadata},
+    table,
+};
+use crate::{
+    cacher::{CachedObject, EventType, WatchItem, WatchStart, WatchStream, json_frame},
+    options::ListOptions,
+    request::RequestContext,
+};
+
+/// Shortest time that a watch without `timeoutSeconds` lasts; the longest is twice that (`--min-request-timeout`).
+const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Marks the bookmark behind the initial objects.
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
+
+/// Answers a WATCH.
+pub(super) async fn watch(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    context: Arc<RequestContext>,
+) -> Result<Response<Body>, StatusError> {
+    let store = endpoint.store("watch")?;
+    let output = Output::negotiate_watch(call)?;
+    let options = ListOptions::decode(&call.query)?;
+    let predicate = list::predicate(call, endpoint, &options)?;
+    let announce = options.send_initial_events == Some(true) && options.bookmarks;
+    let start = start(&options)?;
+    let stream = store
+        .cacher()
+        .watch(predicate, start, announce, options.bookmarks)
+        .await;
+    let stream = stream.map_err(|error| cache_status(&error));
+    let frames = Frames {
+        stream: match stream {
+            Ok(stream) => Some(stream),
+            // The stream begins and ends with the error: that is how clients expect a 410.
+            Err(status) if status.is_expired() => None,
+            Err(status) => return Err(status),
+        },
+        endpoint: endpoint.clone(),
+        output,
+        context,
+        include_object: call.query.text("includeObject"),
+        columns_sent: false,
+    };
+    let first = match &frames.stream {
+        Some(_) => None,
+        None => {
+            let revision = options.revision().unwrap_or(0);
+            let oldest = store.cacher().snapshot().revision;
+            let status = StatusError::resource_expired(format!("too old resource version: {revision} ({oldest})"));
+            Some(frames.error(&status))
+        }
+    };
+    let timeout = options
+        .timeout_seconds
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .filter(|seconds| *seconds > 0);
+    let timeout = timeout.map_or_else(
+        || MIN_REQUEST_TIMEOUT.mul_f64(rand::rng().random_range(1.0..2.0)),
+        Duration::from_secs,
+    );
+    if let Some(serving) = &call.serving {
+        serving.mark_long_running();
+    }
+    let end = call
+        .serving
+        .as_ref()
+        .map(|serving| serving.end_of_long_running().clone());
+    let content_type = frames
+        .output
+        .media
+        .encoding
+        .watch_content_type()
+        .unwrap_or("application/json");
+    let body = Body::boxed(http_body_util::StreamBody::new(stream_of(frames, first, timeout, end)));
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    Ok(response)
+}
+
+fn start(options: &ListOptions) -> Result<WatchStart, StatusError> {
+    let revision = options.revision()?;
+    let initial = options.send_initial_events == Some(true);
+    Ok(match options.resource_version.as_str() {
+        "" => WatchStart::Current,
+        "0" => WatchStart::Any,
+        _ if initial => WatchStart::InitialNotOlderThan(revision),
+        _ => WatchStart::Behind(revision),
+    })
+}
+
+struct Frames {
+    stream: Option<WatchStream>,
+    endpoint: Arc<Endpoint>,
+    output: Output,
+    context: Arc<RequestContext>,
+    include_object: String,
+    columns_sent: bool,
+}
+
+type FrameResult = Result<http_body::Frame<Bytes>, std::convert::Infallible>;
+
+fn stream_of(
+    frames: Frames,
+    first: Option<Bytes>,
+    timeout: Duration,
+    end: Option<tokio_util::sync::CancellationToken>,
+) -> impl Stream<Item = FrameResult> + Send {
+    let deadline = tokio::time::Instant::now() + timeout;
+    futures::stream::unfold((frames, first, end), move |(mut frames, first, end)| async move {
+        if let Some(bytes) = first {
+            return Some((Ok(http_body::Frame::data(bytes)), (frames, None, end)));
+        }
+        let stream = frames.stream.as_mut()?;
+        let stopped = async {
+            match &end {
+                Some(token) => token.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        let item = tokio::select! {
+            biased;
+            item = stream.next() => item,
+            () = tokio::time::sleep_until(deadline) => None,
+            () = stopped => None,
+        }?;
+        let bytes = match frames.encode(&item) {
+            Ok(bytes) => bytes,
+            Err(status) => {
+                frames.stream = None;
+                frames.error(&status)
+            }
+        };
+        Some((Ok(http_body::Frame::data(bytes)), (frames, None, end)))
+    })
+}
+
+impl Frames {
+    fn encode(&mut self, item: &WatchItem) -> Result<Bytes, StatusError> {
+        match item {
+            WatchItem::Initial(object) => self.object(EventType::Added, object),
+            WatchItem::Event(kind, event) => {
+                if self.output.converts_to() == Some("Table") || self.output.pretty {
+                    return self.object(*kind, event.object_for(*kind));
+                }
+                let metadata = self.output.converts_to().is_some();
+                match (self.output.media.encoding, metadata) {
+                    (Encoding::Json, false) if self.endpoint.is_hub => Ok(event.json_frame(*kind)),
+                    (encoding, metadata) => {
+                        let form = match (encoding, metadata) {
+                            (Encoding::Protobuf, false) => Form::Protobuf,
+                            (Encoding::Protobuf, true) => Form::MetadataProtobuf,
+                            (_, true) => Form::MetadataJson,
+                            (_, false) => Form::Json,
+                        };
+                        let id = encoding_id(&self.endpoint, form);
+                        let object = event.object_for(*kind).clone();
+                        event.frame(*kind, id, |_| {
+                            self.frame(*kind, &object_bytes(&self.endpoint, &object, &self.output)?)
+                        })
+                    }
+                }
+            }
+            WatchItem::Bookmark(revision) => self.bookmark(*revision, false),
+            WatchItem::InitialEnd(revision) => self.bookmark(*revision, true),
+        }
+    }
+
+    fn object(&mut self, kind: EventType, object: &Arc<CachedObject>) -> Result<Bytes, StatusError> {
+        if self.output.converts_to() != Some("Table") {
+            let bytes = object_bytes(&self.endpoint, object, &self.output)?;
+            return self.frame(kind, &bytes);
+        }
+        let call = Call {
+            context: &self.context,
+            query: crate::options::Query::parse(&format!("includeObject={}", self.include_object)),
+            headers: http::HeaderMap::new(),
+            method: http::Method::GET,
+            serving: None,
+        };
+        let row = table::row(&call, &self.endpoint, object)?;
+        let metadata = json!({"resourceVersion": object.resource_version.to_string()});
+        let with_columns = !std::mem::replace(&mut self.columns_sent, true);
+        let value = table::of_rows(&self.endpoint, &metadata, vec![row], with_columns);
+        self.frame(kind, value.to_string().as_bytes())
+    }
+
+    fn frame(&self, kind: EventType, object: &[u8]) -> Result<Bytes, StatusError> {
+        Ok(match self.output.media.encoding {
+            Encoding::Protobuf => protobuf::watch_frame(kind.as_str(), object).into(),
+            _ => {
+                let trimmed = object.strip_suffix(b"\n").unwrap_or(object);
+                json_frame(kind, trimmed)
+            }
+        })
+    }
+
+    fn bookmark(&self, revision: u64, initial_end: bool) -> Result<Bytes, StatusError> {
+        let codec = &self.endpoint.codec;
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if initial_end {
+            metadata["annotations"] = json!({INITIAL_EVENTS_END: "true"});
+        }
+        let mut value = json!({"metadata": metadata});
+        match self.output.converts_to() {
+            Some("Table") => {
+                let table = table::of_rows(&self.endpoint, &metadata, vec![], false);
+                return self.frame(EventType::Bookmark, table.to_string().as_bytes());
+            }
+            Some(_) => value = partial_metadata(&value),
+            None => {
+                // An otherwise empty object, with the members that its kind always shows.
+                let empty = codec
+                    .decode_stored(value.to_string().as_bytes())
+                    .map_err(StatusError::internal_error)?;
+                value = codec.encode(empty.as_ref());
+            }
+        }
+        if self.output.media.encoding != Encoding::Protobuf {
+            return self.frame(EventType::Bookmark, value.to_string().as_bytes());
+        }
+        let (ty, api_version, kind) = match self.output.converts_to() {
+            Some(kind) => {
+                let definition = format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}");
+                let ty = k8s_api::definition(&definition).expect("the tables hold the meta kinds");
+                (ty, "meta.k8s.io/v1", kind)
+            }
+            None => (codec.type_ref().id, codec.api_version(), codec.kind()),
+        };
+        let bytes = protobuf::ProtobufCodec::builtin().encode(ty, api_version, kind, &value);
+        self.frame(EventType::Bookmark, &bytes.map_err(StatusError::internal_error)?)
+    }
+
+    fn error(&self, status: &StatusError) -> Bytes {
+        let value = status.status().to_value();
+        if self.output.media.encoding == Encoding::Protobuf {
+            let ty = k8s_api::meta::v1::Status::type_id();
+            let bytes = protobuf::ProtobufCodec::builtin()
+                .encode(ty, "v1", "Status", &value)
+                .unwrap_or_default();
+            return protobuf::watch_frame("ERROR", &bytes).into();
+        }
+        json::watch_event("ERROR", value.to_string().as_bytes()).into()
+    }
+}

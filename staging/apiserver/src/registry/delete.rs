@@ -1,0 +1,304 @@
+//! Deleting: grace periods, finalizers, and the garbage collector's propagation policies.
+
+use apimachinery::status::StatusError;
+use apiserver_storage::{Error as StorageError, Precondition};
+use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
+
+use super::{AnyObject, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written};
+use crate::request::RequestContext;
+
+const ORPHAN: &str = "orphan";
+const FOREGROUND: &str = "foregroundDeletion";
+
+/// What came of a deletion.
+#[derive(Debug)]
+pub struct DeleteOutcome {
+    /// The object: as it was when it went, or as it stays until its grace period and finalizers are over.
+    pub stored: Stored,
+    /// Whether it is gone.
+    pub deleted: bool,
+}
+
+/// How a deletion goes on after the grace period was looked at.
+enum Grace {
+    /// No grace period: at once.
+    None,
+    /// The object was given a grace period.
+    Graceful,
+    /// A graceful deletion is under way and is not cut short.
+    Pending,
+}
+
+impl Store {
+    /// Deletes an object, or begins to.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` with a precondition, the refusal of `validation`, or what the store says.
+    pub async fn delete(
+        &self,
+        request: &RequestContext,
+        namespace: &str,
+        name: &str,
+        validation: &dyn ValidateObject,
+        options: &DeleteOptions,
+    ) -> Result<DeleteOutcome, StatusError> {
+        let key = self.key(namespace, name)?;
+        let dry_run = !options.dry_run.is_empty();
+        loop {
+            let stored = self.read(&key).await?.ok_or_else(|| self.not_found(name))?;
+            let existing = Existing {
+                object: self.typed(&stored)?,
+                stored,
+            };
+            // Strategies complete the options; each attempt begins with what the client sent.
+            let mut options = options.clone();
+            match self
+                .try_delete(request, &key, &existing, validation, &mut options, dry_run)
+                .await?
+            {
+                Some(outcome) => return Ok(outcome),
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    /// One attempt; `None` if another write came between.
+    async fn try_delete(
+        &self,
+        request: &RequestContext,
+        key: &str,
+        existing: &Existing,
+        validation: &dyn ValidateObject,
+        options: &mut DeleteOptions,
+        dry_run: bool,
+    ) -> Result<Option<DeleteOutcome>, StatusError> {
+        let mut object = existing.object.clone_boxed();
+        let revision = existing.stored.cached.resource_version;
+        let grace = self.before_delete(request, object.as_mut(), options)?;
+        if matches!(grace, Grace::Pending) {
+            return Ok(Some(DeleteOutcome {
+                stored: existing.stored.clone(),
+                deleted: false,
+            }));
+        }
+        validation.validate(existing.object.as_ref()).await?;
+        let finalizers = self.finalizers_for(request, object.as_ref(), options);
+        let graceful = matches!(grace, Grace::Graceful);
+        let pending = !finalizers.is_empty();
+        object.metadata_mut().finalizers = finalizers;
+        if pending && !graceful {
+            mark_as_deleting(object.as_mut(), request.received);
+        }
+        let stays = pending || (graceful && options.grace_period_seconds.is_some_and(|seconds| seconds > 0));
+        if !stays {
+            return self.remove(request, key, existing, revision, dry_run).await;
+        }
+        let value = self.encode(object.as_mut());
+        let unchanged = self.decode(key, &value, revision)?;
+        if dry_run || unchanged.cached.json == existing.stored.cached.json {
+            return Ok(Some(DeleteOutcome {
+                stored: unchanged,
+                deleted: false,
+            }));
+        }
+        match self.swap(key, value, revision).await? {
+            Written::Stored(stored) => Ok(Some(DeleteOutcome { stored, deleted: false })),
+            Written::Raced | Written::EmptiedFinalizers => Ok(None),
+        }
+    }
+
+    async fn remove(
+        &self,
+        _request: &RequestContext,
+        key: &str,
+        existing: &Existing,
+        revision: u64,
+        dry_run: bool,
+    ) -> Result<Option<DeleteOutcome>, StatusError> {
+        if dry_run {
+            self.config.hooks.after_delete(existing.object.as_ref(), true).await;
+            return Ok(Some(DeleteOutcome {
+                stored: existing.stored.clone(),
+                deleted: true,
+            }));
+        }
+        let full = self.cacher.storage_key(key);
+        match self.storage.delete(full, Precondition::ModRevision(revision)).await {
+            Ok(response) => {
+                self.config.hooks.after_delete(existing.object.as_ref(), false).await;
+                let cached = crate::cacher::StoredCodec::with_revision(&existing.stored.cached, response.revision);
+                Ok(Some(DeleteOutcome {
+                    stored: Stored { cached },
+                    deleted: true,
+                }))
+            }
+            Err(StorageError::Conflict(_)) => Ok(None),
+            Err(error) => Err(self.storage_status(&error, key)),
+        }
+    }
+
+    /// An update took the last finalizer of an object that is being deleted: it goes.
+    pub(super) async fn delete_during_update(
+        &self,
+        request: &RequestContext,
+        key: &str,
+        existing: &Existing,
+        mut object: ObjectBox,
+        dry_run: bool,
+    ) -> Result<Stored, StatusError> {
+        let name = existing.object.metadata().name.clone();
+        let revision = existing.stored.cached.resource_version;
+        match self.remove(request, key, existing, revision, dry_run).await? {
+            Some(outcome) => {
+                let value = self.encode(object.as_mut());
+                self.decode(key, &value, outcome.stored.cached.resource_version)
+            }
+            None => Err(StatusError::conflict(
+                self.group_resource(),
+                &name,
+                super::store::OPTIMISTIC_LOCK,
+            )),
+        }
+    }
+
+    /// Checks preconditions and gives the object its grace period.
+    fn before_delete(
+        &self,
+        request: &RequestContext,
+        object: &mut dyn AnyObject,
+        options: &mut DeleteOptions,
+    ) -> Result<Grace, StatusError> {
+        self.check_delete_preconditions(object, options)?;
+        // Upstream treats a negative grace period as one second.
+        if options.grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+            options.grace_period_seconds = Some(1);
+        }
+        let metadata = object.metadata_mut();
+        if metadata
+            .deletion_grace_period_seconds
+            .is_some_and(|seconds| seconds < 0)
+        {
+            metadata.deletion_grace_period_seconds = Some(1);
+        }
+        let context = self.strategy_context(request);
+        if object.metadata().deletion_timestamp.is_some() {
+            return Ok(shorten_grace(object, options, request.received));
+        }
+        let Some(seconds) = self.config.strategy.check_graceful_delete(&context, object, options) else {
+            return Ok(Grace::None);
+        };
+        options.grace_period_seconds = Some(seconds);
+        let metadata = object.metadata_mut();
+        metadata.deletion_timestamp = Some(later(request.received, seconds));
+        metadata.deletion_grace_period_seconds = Some(seconds);
+        if metadata.generation > 0 {
+            metadata.generation += 1;
+        }
+        Ok(Grace::Graceful)
+    }
+
+    fn check_delete_preconditions(&self, object: &dyn AnyObject, options: &DeleteOptions) -> Result<(), StatusError> {
+        let Some(preconditions) = &options.preconditions else {
+            return Ok(());
+        };
+        let metadata = object.metadata();
+        let message = match (&preconditions.uid, &preconditions.resource_version) {
+            (Some(uid), _) if *uid != metadata.uid => format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been \
+                 deleted and then recreated",
+                metadata.uid
+            ),
+            (_, Some(version)) if *version != metadata.resource_version => format!(
+                "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). \
+                 The object might have been modified",
+                metadata.resource_version
+            ),
+            _ => return Ok(()),
+        };
+        // Upstream names the kind where the resource belongs.
+        Err(StatusError::conflict(self.group_kind(), &metadata.name, &message))
+    }
+
+    /// The object's finalizers with those of the garbage collector as the propagation policy wants them.
+    fn finalizers_for(&self, request: &RequestContext, object: &dyn AnyObject, options: &DeleteOptions) -> Vec<String> {
+        let current = &object.metadata().finalizers;
+        if !self.config.garbage_collection {
+            return current.clone();
+        }
+        let policy = self
+            .config
+            .strategy
+            .default_garbage_collection_policy(&self.strategy_context(request));
+        let has = |finalizer: &str| current.iter().any(|f| f == finalizer);
+        let explicit = options.propagation_policy.as_deref();
+        let (orphan, foreground) = match (policy, options.orphan_dependents, explicit) {
+            (GarbageCollectionPolicy::Unsupported, ..) => (false, false),
+            (_, Some(orphan), _) => (orphan, false),
+            (_, None, Some("Orphan")) => (true, false),
+            (_, None, Some("Foreground")) => (false, true),
+            (_, None, Some(_)) => (false, false),
+            (_, None, None) if has(ORPHAN) => (true, false),
+            (_, None, None) if has(FOREGROUND) => (false, true),
+            (policy, None, None) => (policy == GarbageCollectionPolicy::OrphanDependents, false),
+        };
+        if has(ORPHAN) == orphan && has(FOREGROUND) == foreground {
+            return current.clone();
+        }
+        let others = current.iter().filter(|f| *f != ORPHAN && *f != FOREGROUND).cloned();
+        others
+            .chain(orphan.then(|| ORPHAN.to_owned()))
+            .chain(foreground.then(|| FOREGROUND.to_owned()))
+            .collect()
+    }
+}
+
+fn later(now: jiff::Timestamp, seconds: i64) -> Time {
+    Time::from(
+        now.saturating_add(jiff::SignedDuration::from_secs(seconds))
+            .unwrap_or(now),
+    )
+}
+
+/// A deletion under way may only be made shorter.
+fn shorten_grace(object: &mut dyn AnyObject, options: &mut DeleteOptions, now: jiff::Timestamp) -> Grace {
+    let metadata = object.metadata_mut();
+    let Some(current) = metadata.deletion_grace_period_seconds.filter(|seconds| *seconds != 0) else {
+        // An earlier deletion set the timestamp but did not come to its end.
+        return Grace::None;
+    };
+    let Some(wanted) = options.grace_period_seconds else {
+        options.grace_period_seconds = Some(current);
+        return Grace::Pending;
+    };
+    if wanted >= current {
+        return Grace::Pending;
+    }
+    let deadline = metadata.deletion_timestamp.map_or(now, jiff::Timestamp::from);
+    let moved = deadline
+        .saturating_add(jiff::SignedDuration::from_secs(wanted - current))
+        .unwrap_or(now);
+    // The past is no deadline; a period that has run out is still a graceful one.
+    let (moved, period) = if moved < now {
+        (now, if wanted == 0 { 0 } else { 1 })
+    } else {
+        (moved, wanted)
+    };
+    metadata.deletion_timestamp = Some(Time::from(moved));
+    metadata.deletion_grace_period_seconds = Some(period);
+    Grace::Graceful
+}
+
+/// Finalizers are pending: the object is marked, and stays until they are gone.
+fn mark_as_deleting(object: &mut dyn AnyObject, now: jiff::Timestamp) {
+    let metadata = object.metadata_mut();
+    if metadata.deletion_timestamp.is_none() && metadata.generation > 0 {
+        metadata.generation += 1;
+    }
+    if metadata
+        .deletion_timestamp
+        .is_none_or(|deadline| jiff::Timestamp::from(deadline) > now)
+    {
+        metadata.deletion_timestamp = Some(Time::from(now));
+    }
+    metadata.deletion_grace_period_seconds = Some(0);
+}

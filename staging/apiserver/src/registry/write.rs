@@ -1,0 +1,601 @@
+//! Creating and updating: prepare, validate, admit, encode once, compare and swap.
+
+use std::sync::Arc;
+
+use apimachinery::{
+    field::{Error as FieldError, ErrorList, Path},
+    status::StatusError,
+};
+use apiserver_storage::{Error as StorageError, Precondition};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{AnyObject, ObjectBox, Store, Stored, ensure_namespace, fill_system_fields, store::OPTIMISTIC_LOCK};
+use crate::request::RequestContext;
+
+/// How often a creation with a generated name is tried.
+const GENERATE_NAME_ATTEMPTS: usize = 8;
+
+/// The judgement of validating admission on a new object.
+#[async_trait]
+pub trait ValidateObject: Send + Sync {
+    /// Judges the final object.
+    ///
+    /// # Errors
+    /// The refusal.
+    async fn validate(&self, object: &dyn AnyObject) -> Result<(), StatusError>;
+}
+
+/// The judgement of validating admission on an update.
+#[async_trait]
+pub trait ValidateUpdate: Send + Sync {
+    /// Judges the final object.
+    ///
+    /// # Errors
+    /// The refusal.
+    async fn validate(&self, new: &dyn AnyObject, old: &dyn AnyObject) -> Result<(), StatusError>;
+}
+
+/// An object as an update finds it.
+#[derive(Debug)]
+pub struct Existing {
+    /// Its bytes.
+    pub stored: Stored,
+    /// Its typed form, resource version included.
+    pub object: ObjectBox,
+}
+
+/// What must hold of the object that is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    /// The object has this UID.
+    pub uid: Option<String>,
+    /// The object has this resource version.
+    pub resource_version: Option<String>,
+}
+
+/// Where the new state of an updated object comes from.
+#[async_trait]
+pub trait UpdateSource: Send + Sync {
+    /// What must hold of the existing object.
+    fn preconditions(&self) -> Preconditions {
+        Preconditions::default()
+    }
+
+    /// The new state, made from the existing one (`None`: there is none). Called again when another write came between.
+    ///
+    /// # Errors
+    /// Ends the update with this answer.
+    async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError>;
+}
+
+/// What came of an update.
+#[derive(Debug)]
+pub struct UpdateOutcome {
+    /// The object afterwards.
+    pub stored: Stored,
+    /// Whether it was created.
+    pub created: bool,
+}
+
+/// The knobs of an update.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpdateFlags {
+    /// Nothing is stored.
+    pub dry_run: bool,
+    /// An absent object is created whatever the strategy says (server-side apply).
+    pub force_allow_create: bool,
+}
+
+impl Store {
+    /// Stores a new object. `object` is decoded, defaulted and admitted.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `Invalid`, the refusal of `validation`, or what the store says.
+    pub async fn create(
+        &self,
+        request: &RequestContext,
+        namespace: &str,
+        object: ObjectBox,
+        validation: &dyn ValidateObject,
+        dry_run: bool,
+    ) -> Result<Stored, StatusError> {
+        let generated = object.metadata().name.is_empty() && !object.metadata().generate_name.is_empty();
+        if !generated {
+            return self.create_once(request, namespace, object, validation, dry_run).await;
+        }
+        let mut attempt = 1;
+        loop {
+            let copy = object.clone_boxed();
+            match self.create_once(request, namespace, copy, validation, dry_run).await {
+                Err(status) if status.is_already_exists() && attempt < GENERATE_NAME_ATTEMPTS => attempt += 1,
+                other => return other,
+            }
+        }
+    }
+
+    async fn create_once(
+        &self,
+        request: &RequestContext,
+        namespace: &str,
+        mut object: ObjectBox,
+        validation: &dyn ValidateObject,
+        dry_run: bool,
+    ) -> Result<Stored, StatusError> {
+        let generated = self.init_new(request, namespace, object.as_mut())?;
+        self.config
+            .hooks
+            .begin_create(request, object.as_mut(), dry_run)
+            .await?;
+        let result = self
+            .finish_creation(request, object.as_mut(), validation, dry_run)
+            .await;
+        self.config
+            .hooks
+            .finish_create(object.as_ref(), result.is_ok(), dry_run)
+            .await;
+        result.map_err(|status| {
+            if generated && status.is_already_exists() {
+                StatusError::generate_name_conflict(self.group_resource(), &object.metadata().name, 1)
+            } else {
+                status
+            }
+        })
+    }
+
+    /// Gives a new object its identity and, if it asks for one, a name. Returns whether the name was generated.
+    fn init_new(
+        &self,
+        request: &RequestContext,
+        namespace: &str,
+        object: &mut dyn AnyObject,
+    ) -> Result<bool, StatusError> {
+        let namespace = if self.config.strategy.namespaced() {
+            namespace
+        } else {
+            ""
+        };
+        let metadata = object.metadata_mut();
+        ensure_namespace(namespace, metadata)?;
+        fill_system_fields(metadata, request.received);
+        let generated = metadata.name.is_empty() && !metadata.generate_name.is_empty();
+        if generated {
+            metadata.name = apimachinery::names::generate_name(&metadata.generate_name);
+        }
+        Ok(generated)
+    }
+
+    async fn finish_creation(
+        &self,
+        request: &RequestContext,
+        object: &mut dyn AnyObject,
+        validation: &dyn ValidateObject,
+        dry_run: bool,
+    ) -> Result<Stored, StatusError> {
+        self.before_create(request, object)?;
+        validation.validate(object).await?;
+        let key = self.key(&object.metadata().namespace.clone(), &object.metadata().name.clone())?;
+        let value = self.encode(object);
+        if dry_run {
+            if self.read(&key).await?.is_some() {
+                return Err(self.already_exists(&object.metadata().name));
+            }
+            return self.decode(&key, &value, 0).map(without_revision);
+        }
+        let put = self.storage.put(
+            self.cacher.storage_key(&key),
+            value.clone(),
+            Precondition::Absent,
+            self.config.ttl,
+        );
+        match put.await {
+            Ok(revision) => self.decode(&key, &value, revision),
+            Err(StorageError::Conflict(_)) => Err(self.already_exists(&object.metadata().name)),
+            Err(error) => Err(self.storage_status(&error, &key)),
+        }
+    }
+
+    fn already_exists(&self, name: &str) -> StatusError {
+        StatusError::already_exists(self.group_resource(), name)
+    }
+
+    /// Prepares and validates a new object.
+    fn before_create(&self, request: &RequestContext, object: &mut dyn AnyObject) -> Result<(), StatusError> {
+        let context = self.strategy_context(request);
+        let strategy = &self.config.strategy;
+        object.metadata_mut().deletion_timestamp = None;
+        object.metadata_mut().deletion_grace_period_seconds = None;
+        strategy.prepare_for_create(&context, object);
+        let mut errors = strategy.validate(&context, object);
+        let metadata = Path::new("metadata");
+        errors.invalid_each(
+            &metadata.child("name"),
+            &object.metadata().name,
+            apimachinery::names::path_segment_name(&object.metadata().name),
+        );
+        if !errors.is_empty() {
+            return Err(self.invalid(&object.metadata().name, errors));
+        }
+        for warning in strategy.warnings_on_create(&context, object) {
+            request.warn(warning);
+        }
+        strategy.canonicalize(object);
+        Ok(())
+    }
+
+    pub(super) fn invalid(&self, name: &str, errors: ErrorList) -> StatusError {
+        StatusError::invalid(self.group_kind(), name, &errors)
+    }
+
+    /// Replaces an object by what `source` makes of it, again and again until no other write comes between.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Invalid`, the refusal of admission, or what the store says.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the request, and all differ from call to call"
+    )]
+    pub async fn update(
+        &self,
+        request: &RequestContext,
+        namespace: &str,
+        name: &str,
+        source: &dyn UpdateSource,
+        create_validation: &dyn ValidateObject,
+        update_validation: &dyn ValidateUpdate,
+        flags: UpdateFlags,
+    ) -> Result<UpdateOutcome, StatusError> {
+        self.update_with(
+            &*self.config.strategy.clone(),
+            request,
+            namespace,
+            name,
+            source,
+            create_validation,
+            update_validation,
+            flags,
+        )
+        .await
+    }
+
+    /// [`Store::update`] under another strategy: that of a subresource.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the request, and all differ from call to call"
+    )]
+    pub async fn update_with(
+        &self,
+        strategy: &dyn super::ResourceStrategy,
+        request: &RequestContext,
+        namespace: &str,
+        name: &str,
+        source: &dyn UpdateSource,
+        create_validation: &dyn ValidateObject,
+        update_validation: &dyn ValidateUpdate,
+        flags: UpdateFlags,
+    ) -> Result<UpdateOutcome, StatusError> {
+        let key = self.key(namespace, name)?;
+        let may_create = strategy.allow_create_on_update() || flags.force_allow_create;
+        // The cached state is right most of the time; the write's own precondition finds out.
+        let mut current = self.cacher.get(&key).map(|cached| Stored { cached });
+        let mut fresh = false;
+        loop {
+            let Some(stored) = current else {
+                if !fresh {
+                    (current, fresh) = (self.read(&key).await?, true);
+                    continue;
+                }
+                if !may_create {
+                    return Err(self.not_found(name));
+                }
+                self.check_preconditions(&source.preconditions(), None, name)?;
+                let object = source.updated(None).await?;
+                match self
+                    .create_once(request, namespace, object, create_validation, flags.dry_run)
+                    .await
+                {
+                    Err(status) if status.is_already_exists() => {
+                        (current, fresh) = (self.read(&key).await?, true);
+                        continue;
+                    }
+                    created => return created.map(|stored| UpdateOutcome { stored, created: true }),
+                }
+            };
+            let existing = Existing {
+                object: self.typed(&stored)?,
+                stored,
+            };
+            let attempt = self
+                .try_update(
+                    strategy,
+                    request,
+                    namespace,
+                    &key,
+                    &existing,
+                    source,
+                    update_validation,
+                    flags,
+                )
+                .await;
+            match attempt {
+                Ok(Attempt::Done(stored)) => return Ok(UpdateOutcome { stored, created: false }),
+                Ok(Attempt::Delete(object)) => {
+                    let stored = self
+                        .delete_during_update(request, &key, &existing, object, flags.dry_run)
+                        .await?;
+                    return Ok(UpdateOutcome { stored, created: false });
+                }
+                Ok(Attempt::Raced) => (current, fresh) = (self.read(&key).await?, true),
+                // What looks wrong against a stale cache may be right against the store.
+                Err(status) if fresh => return Err(status),
+                Err(status) => {
+                    let latest = self.read(&key).await?;
+                    let revision = latest.as_ref().map(|stored| stored.cached.resource_version);
+                    if revision == Some(existing.stored.cached.resource_version) {
+                        return Err(status);
+                    }
+                    (current, fresh) = (latest, true);
+                }
+            }
+        }
+    }
+
+    fn check_preconditions(
+        &self,
+        preconditions: &Preconditions,
+        existing: Option<&Existing>,
+        name: &str,
+    ) -> Result<(), StatusError> {
+        let metadata = existing.map(|existing| existing.object.metadata());
+        let uid = metadata.map_or("", |m| &m.uid);
+        if let Some(wanted) = preconditions.uid.as_deref().filter(|wanted| *wanted != uid) {
+            let message = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
+            return Err(StatusError::conflict(self.group_resource(), name, &message));
+        }
+        let version = metadata.map_or("", |m| &m.resource_version);
+        if let Some(wanted) = preconditions
+            .resource_version
+            .as_deref()
+            .filter(|wanted| *wanted != version)
+        {
+            let message = format!(
+                "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {version}"
+            );
+            return Err(StatusError::conflict(self.group_resource(), name, &message));
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the request, and all differ from call to call"
+    )]
+    async fn try_update(
+        &self,
+        strategy: &dyn super::ResourceStrategy,
+        request: &RequestContext,
+        namespace: &str,
+        key: &str,
+        existing: &Existing,
+        source: &dyn UpdateSource,
+        validation: &dyn ValidateUpdate,
+        flags: UpdateFlags,
+    ) -> Result<Attempt, StatusError> {
+        let old = existing.object.as_ref();
+        let name = &old.metadata().name;
+        self.check_preconditions(&source.preconditions(), Some(existing), name)?;
+        let mut object = source.updated(Some(existing)).await?;
+        self.check_version(strategy, object.as_mut(), old)?;
+        self.config
+            .hooks
+            .begin_update(request, object.as_mut(), old, flags.dry_run)
+            .await?;
+        let result = self
+            .finish_update(
+                strategy,
+                request,
+                namespace,
+                key,
+                existing,
+                &mut object,
+                validation,
+                flags,
+            )
+            .await;
+        let succeeded = matches!(result, Ok(Written::Stored(_)));
+        self.config
+            .hooks
+            .finish_update(object.as_ref(), old, succeeded, flags.dry_run)
+            .await;
+        Ok(match result? {
+            Written::Stored(stored) => Attempt::Done(stored),
+            Written::EmptiedFinalizers => Attempt::Delete(object),
+            Written::Raced => Attempt::Raced,
+        })
+    }
+
+    /// Optimistic concurrency: an update names the version it was made from, or none where that is allowed.
+    fn check_version(
+        &self,
+        strategy: &dyn super::ResourceStrategy,
+        object: &mut dyn AnyObject,
+        old: &dyn AnyObject,
+    ) -> Result<(), StatusError> {
+        let current = &old.metadata().resource_version;
+        let metadata = object.metadata_mut();
+        let unset = matches!(metadata.resource_version.as_str(), "" | "0");
+        if unset && strategy.allow_unconditional_update() {
+            metadata.resource_version.clone_from(current);
+            return Ok(());
+        }
+        if unset {
+            let metadata_path = Path::new("metadata");
+            let path = metadata_path.child("resourceVersion");
+            let mut errors = ErrorList::default();
+            errors.push(FieldError::invalid(&path, 0, "must be specified for an update"));
+            // Upstream names the resource where the kind belongs.
+            return Err(StatusError::invalid(self.group_resource(), &metadata.name, &errors));
+        }
+        if metadata.resource_version != *current {
+            let name = &old.metadata().name;
+            return Err(StatusError::conflict(self.group_resource(), name, OPTIMISTIC_LOCK));
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the request, and all differ from call to call"
+    )]
+    async fn finish_update(
+        &self,
+        strategy: &dyn super::ResourceStrategy,
+        request: &RequestContext,
+        namespace: &str,
+        key: &str,
+        existing: &Existing,
+        object: &mut ObjectBox,
+        validation: &dyn ValidateUpdate,
+        flags: UpdateFlags,
+    ) -> Result<Written, StatusError> {
+        let old = existing.object.as_ref();
+        self.before_update(strategy, request, namespace, object.as_mut(), old)?;
+        keep_timestamps_of_equal_managers(object.as_mut(), old);
+        validation.validate(object.as_ref(), old).await?;
+        if should_delete_during_update(object.as_ref(), old)
+            && self.config.hooks.deletes_during_update(object.as_ref(), old)
+        {
+            return Ok(Written::EmptiedFinalizers);
+        }
+        let revision = existing.stored.cached.resource_version;
+        let version = object.metadata().resource_version.clone();
+        let value = self.encode(object.as_mut());
+        object.metadata_mut().resource_version = version;
+        let unchanged = self.decode(key, &value, revision)?;
+        if unchanged.cached.json == existing.stored.cached.json && self.config.ttl.is_none() {
+            // Nothing changes: no write, no event, the same resource version. But was it still the latest?
+            return Ok(Written::Stored(unchanged));
+        }
+        if flags.dry_run {
+            return Ok(Written::Stored(unchanged));
+        }
+        self.swap(key, value, revision).await
+    }
+
+    pub(super) async fn swap(&self, key: &str, value: Bytes, revision: u64) -> Result<Written, StatusError> {
+        let full = self.cacher.storage_key(key);
+        let put = self.storage.put(
+            full,
+            value.clone(),
+            Precondition::ModRevision(revision),
+            self.config.ttl,
+        );
+        match put.await {
+            Ok(revision) => self.decode(key, &value, revision).map(Written::Stored),
+            Err(StorageError::Conflict(_)) => Ok(Written::Raced),
+            Err(error) => Err(self.storage_status(&error, key)),
+        }
+    }
+
+    /// Prepares and validates an update.
+    fn before_update(
+        &self,
+        strategy: &dyn super::ResourceStrategy,
+        request: &RequestContext,
+        namespace: &str,
+        object: &mut dyn AnyObject,
+        old: &dyn AnyObject,
+    ) -> Result<(), StatusError> {
+        let context = self.strategy_context(request);
+        let namespace = if strategy.namespaced() { namespace } else { "" };
+        ensure_namespace(namespace, object.metadata_mut())?;
+        object.metadata_mut().generation = old.metadata().generation;
+        strategy.prepare_for_update(&context, object, old);
+        let (metadata, before) = (object.metadata_mut(), old.metadata());
+        if metadata.uid.is_empty() {
+            metadata.uid.clone_from(&before.uid);
+        }
+        if before.creation_timestamp.is_some() {
+            metadata.creation_timestamp = before.creation_timestamp;
+        }
+        if before.deletion_timestamp.is_some() {
+            metadata.deletion_timestamp = before.deletion_timestamp;
+        }
+        if before.deletion_grace_period_seconds.is_some() && metadata.deletion_grace_period_seconds.is_none() {
+            metadata.deletion_grace_period_seconds = before.deletion_grace_period_seconds;
+        }
+        let errors = strategy.validate_update(&context, object, old);
+        if !errors.is_empty() {
+            return Err(self.invalid(&old.metadata().name, errors));
+        }
+        for warning in strategy.warnings_on_update(&context, object, old) {
+            request.warn(warning);
+        }
+        strategy.canonicalize(object);
+        Ok(())
+    }
+}
+
+enum Attempt {
+    Done(Stored),
+    Delete(ObjectBox),
+    Raced,
+}
+
+/// What came of a conditional write.
+pub(super) enum Written {
+    Stored(Stored),
+    EmptiedFinalizers,
+    Raced,
+}
+
+/// An object being deleted goes with its last finalizer, if its grace period is over or it has none.
+fn should_delete_during_update(new: &dyn AnyObject, old: &dyn AnyObject) -> bool {
+    let (new, old) = (new.metadata(), old.metadata());
+    // A namespace's spec finalizers are judged by its hooks.
+    let grace_is_over = |seconds: Option<i64>| seconds.is_none_or(|seconds| seconds == 0);
+    new.finalizers.is_empty()
+        && new.deletion_timestamp.is_some()
+        && grace_is_over(new.deletion_grace_period_seconds)
+        && grace_is_over(old.deletion_grace_period_seconds)
+}
+
+/// If the field managers own what they owned before, a mere new timestamp is no change.
+fn keep_timestamps_of_equal_managers(new: &mut dyn AnyObject, old: &dyn AnyObject) {
+    let before = &old.metadata().managed_fields;
+    let same = {
+        let after = &new.metadata().managed_fields;
+        after.len() == before.len()
+            && after.iter().zip(before).all(|(a, b)| {
+                a.manager == b.manager
+                    && a.operation == b.operation
+                    && a.api_version == b.api_version
+                    && a.subresource == b.subresource
+                    && a.fields_v1 == b.fields_v1
+            })
+    };
+    if !same || new.metadata().managed_fields == *before {
+        return;
+    }
+    let changed = std::mem::replace(&mut new.metadata_mut().managed_fields, before.clone());
+    if !new.equals(old) {
+        new.metadata_mut().managed_fields = changed;
+    }
+}
+
+/// A dry run has no revision to show.
+fn without_revision(stored: Stored) -> Stored {
+    let cached = &stored.cached;
+    let json = String::from_utf8_lossy(&cached.json).replacen("\"resourceVersion\":\"0\",", "", 1);
+    let copy = crate::cacher::CachedObject::new(
+        cached.key.clone(),
+        0,
+        Bytes::from(json.into_bytes()),
+        cached.labels.clone(),
+        cached.fields.clone(),
+    );
+    Stored { cached: Arc::new(copy) }
+}

@@ -1,0 +1,66 @@
+//! What accompanies a request on its way through the server.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{RequestInfo, UserInfo};
+
+/// One request: who asks for what, and what the client is to be told besides the answer.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// Who asks.
+    pub user: Arc<UserInfo>,
+    /// What is asked for.
+    pub info: RequestInfo,
+    /// When the request came in; the one clock reading that the request's changes are stamped with.
+    pub received: jiff::Timestamp,
+    /// The `User-Agent` header; empty if absent.
+    pub user_agent: String,
+    warnings: Mutex<Vec<String>>,
+    annotations: Mutex<BTreeMap<String, String>>,
+}
+
+impl RequestContext {
+    /// A request that has nothing to tell yet.
+    #[must_use]
+    pub fn new(user: Arc<UserInfo>, info: RequestInfo, received: jiff::Timestamp, user_agent: String) -> Self {
+        Self {
+            user,
+            info,
+            received,
+            user_agent,
+            warnings: Mutex::default(),
+            annotations: Mutex::default(),
+        }
+    }
+
+    /// Adds a `Warning` header to the answer, once for each text.
+    pub fn warn(&self, text: impl Into<String>) {
+        let text = text.into();
+        let mut warnings = self.warnings.lock();
+        if !text.is_empty() && !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+
+    /// Adds an annotation to the request's audit event; the first value of a key stays.
+    pub fn annotate(&self, key: impl Into<String>, value: impl Into<String>) {
+        self.annotations
+            .lock()
+            .entry(key.into())
+            .or_insert_with(|| value.into());
+    }
+
+    /// The warnings so far.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().clone()
+    }
+
+    /// The audit annotations so far.
+    #[must_use]
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        self.annotations.lock().clone()
+    }
+}
