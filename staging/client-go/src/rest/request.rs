@@ -1,0 +1,352 @@
+//! One request, from its path to its response.
+
+use std::time::Duration;
+
+use apimachinery::status::{GroupResource, ResponseError, StatusError, from_response_body, generic_server_response};
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, WARNING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body_util::Full;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{ByteStream, Client, Error, body, retry};
+use crate::transport::{ResponseBody, TransportError};
+
+/// How much of a body that is no `Status` stands in the error.
+const MAX_MESSAGE: usize = 2048;
+
+/// A response that was read whole.
+#[derive(Clone, Debug)]
+pub struct RawResponse {
+    /// The HTTP status, 2xx.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A request that is being put together.
+#[derive(Debug)]
+pub struct Request {
+    client: Client,
+    method: Method,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+    timeout: Option<Duration>,
+    max_retries: u32,
+    group: String,
+    resource: String,
+    name: String,
+    limited: bool,
+}
+
+impl Request {
+    pub(super) fn new(client: Client, method: Method, path: String) -> Self {
+        let timeout = client.inner.timeout;
+        Self {
+            client,
+            method,
+            path,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout,
+            max_retries: retry::MAX_RETRIES,
+            group: String::new(),
+            resource: String::new(),
+            name: String::new(),
+            limited: true,
+        }
+    }
+
+    /// Adds a query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        if !self.query.is_empty() {
+            self.query.push('&');
+        }
+        self.query.extend(form_urlencoded::byte_serialize(name.as_bytes()));
+        self.query.push('=');
+        self.query.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        self
+    }
+
+    /// Adds a query parameter if there is a value.
+    #[must_use]
+    pub fn query_some(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets `Accept`; JSON without it.
+    #[must_use]
+    pub fn accept(self, media_type: &'static str) -> Self {
+        self.header(ACCEPT, HeaderValue::from_static(media_type))
+    }
+
+    /// Sets the body and its type.
+    #[must_use]
+    pub fn body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.body = body.into();
+        self
+    }
+
+    /// Another timeout than the client's; `None` is for ever.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How often the request is sent again when the server asks for it; 10 by default.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Goes past the client's rate limit.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.limited = false;
+        self
+    }
+
+    /// What the request is about, for errors that the server does not word.
+    #[must_use]
+    pub fn about(mut self, group: &str, resource: &str, name: &str) -> Self {
+        group.clone_into(&mut self.group);
+        resource.clone_into(&mut self.resource);
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// The full URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let mut url = format!("{}{}", self.client.inner.base, self.path);
+        if !self.query.is_empty() {
+            url.push('?');
+            url.push_str(&self.query);
+        }
+        url
+    }
+
+    /// Sends the request and reads the response.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn send(mut self) -> Result<RawResponse, Error> {
+        if self.client.inner.compression {
+            self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(timeout) = self.timeout {
+            self = self.query("timeout", &component_base::GoDuration::from(timeout).to_string());
+        }
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let url = self.url();
+        let whole = async {
+            let response = self.exchange(&url).await?;
+            let (parts, stream) = response.into_parts();
+            let gzip = parts
+                .headers
+                .get(CONTENT_ENCODING)
+                .is_some_and(|encoding| encoding == "gzip");
+            let body = body::read(stream, gzip).await?;
+            if let Some(metrics) = &self.client.inner.metrics {
+                let labels = [self.method.as_str(), &self.client.inner.host];
+                metrics.response_size.with(&labels).observe(body.len() as f64);
+            }
+            if parts.status.is_success() {
+                return Ok(RawResponse {
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                });
+            }
+            Err(self.failure(parts.status, &parts.headers, &body).into())
+        };
+        match deadline {
+            None => whole.await,
+            Some(deadline) => timeout_at(deadline, whole).await.unwrap_or_else(|_| {
+                Err(Error::Timeout {
+                    verb: go_verb(&self.method),
+                    url: url.clone(),
+                })
+            }),
+        }
+    }
+
+    /// Sends the request and gives the response's body as it comes. The timeout is for its beginning.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn stream(self) -> Result<ByteStream, Error> {
+        let url = self.url();
+        let begin = async {
+            let response = self.exchange(&url).await?;
+            let (parts, stream) = response.into_parts();
+            if parts.status.is_success() {
+                return Ok(ByteStream::new(stream));
+            }
+            let body = body::read(stream, false).await?;
+            Err(self.failure(parts.status, &parts.headers, &body).into())
+        };
+        match self.timeout.map(|timeout| Instant::now() + timeout) {
+            None => begin.await,
+            Some(deadline) => timeout_at(deadline, begin).await.unwrap_or_else(|_| {
+                Err(Error::Timeout {
+                    verb: go_verb(&self.method),
+                    url: url.clone(),
+                })
+            }),
+        }
+    }
+
+    /// Sends, and sends again as often as it may.
+    async fn exchange(&self, url: &str) -> Result<Response<ResponseBody>, Error> {
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| Error::Invalid(format!("invalid URL {url}: {error}")))?;
+        let mut retries = 0;
+        loop {
+            if self.limited || retries > 0 {
+                self.wait_for_turn().await;
+            }
+            let outcome = self.attempt(&uri).await;
+            let pause = match &outcome {
+                Ok(response) => retry::after_response(response.status(), response.headers()),
+                Err(error) => retry::after_failure(&self.method, error),
+            };
+            let Some(pause) = pause.filter(|_| retries < self.max_retries) else {
+                return outcome.map_err(|source| Error::Request {
+                    verb: go_verb(&self.method),
+                    url: url.to_owned(),
+                    source,
+                });
+            };
+            retries += 1;
+            tracing::debug!(attempt = retries, ?pause, method = %self.method, url, "the request is sent again");
+            if let Some(metrics) = &self.client.inner.metrics {
+                let code = code(&outcome);
+                metrics
+                    .retries
+                    .with(&[&code, self.method.as_str(), &self.client.inner.host])
+                    .inc();
+            }
+            if let Ok(response) = outcome {
+                // Read to its end, so that the connection can be used again; what it says was in the headers.
+                let _ = body::read(response.into_body(), false).await;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn wait_for_turn(&self) {
+        let inner = &self.client.inner;
+        let Some(limiter) = &inner.limiter else { return };
+        let waited = limiter.accept().await;
+        if let Some(metrics) = &inner.metrics {
+            metrics
+                .rate_limiter_latency
+                .with(&[self.method.as_str(), &inner.host])
+                .observe(waited.as_secs_f64());
+        }
+        if waited > Duration::from_secs(1) {
+            tracing::info!(?waited, method = %self.method, path = self.path, "waited before sending request: client-side throttling");
+        }
+    }
+
+    async fn attempt(&self, uri: &Uri) -> Result<Response<ResponseBody>, TransportError> {
+        let inner = &self.client.inner;
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        headers.entry(USER_AGENT).or_insert_with(|| inner.user_agent.clone());
+        let started = Instant::now();
+        let outcome = inner.transport.send(request).await;
+        if let Some(metrics) = &inner.metrics {
+            let labels = [self.method.as_str(), &inner.host];
+            metrics.latency.with(&labels).observe(started.elapsed().as_secs_f64());
+            metrics
+                .requests
+                .with(&[&code(&outcome), self.method.as_str(), &inner.host])
+                .inc();
+            if !self.body.is_empty() {
+                metrics.request_size.with(&labels).observe(self.body.len() as f64);
+            }
+        }
+        if let Ok(response) = &outcome {
+            for warning in response.headers().get_all(WARNING) {
+                log_warning(warning);
+            }
+        }
+        outcome
+    }
+
+    /// The error that a response stands for.
+    fn failure(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> StatusError {
+        if let Some(error) = from_response_body(body) {
+            return error;
+        }
+        let text = String::from_utf8_lossy(&body[..body.len().min(MAX_MESSAGE)]);
+        let text = text.trim();
+        generic_server_response(ResponseError {
+            code: i32::from(status.as_u16()),
+            verb: self.method.as_str(),
+            resource: GroupResource {
+                group: &self.group,
+                resource: &self.resource,
+            },
+            name: &self.name,
+            server_message: if text.is_empty() { "unknown" } else { text },
+            retry_after_seconds: retry::retry_after(headers)
+                .and_then(|s| i32::try_from(s).ok())
+                .unwrap_or(0),
+            unexpected: true,
+        })
+    }
+}
+
+fn code(outcome: &Result<Response<ResponseBody>, TransportError>) -> String {
+    outcome.as_ref().map_or_else(
+        |_| "<error>".to_owned(),
+        |response| response.status().as_u16().to_string(),
+    )
+}
+
+/// `GET` as Go's errors have it: `Get`.
+fn go_verb(method: &Method) -> String {
+    let text = method.as_str();
+    let (first, rest) = text.split_at(text.len().min(1));
+    format!("{first}{}", rest.to_lowercase())
+}
+
+/// `299 - "text"` is a warning of the API's.
+fn log_warning(header: &HeaderValue) {
+    let Ok(text) = header.to_str() else { return };
+    if let Some(rest) = text.strip_prefix("299 ")
+        && let Some((_, message)) = rest.split_once('"')
+    {
+        tracing::warn!("{}", message.trim_end_matches('"').replace("\\\"", "\""));
+    }
+}

@@ -1,0 +1,184 @@
+//! Why a request got no response, worded as Go's clients word it, because people search for those words.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::{AlertDescription, CertificateError};
+
+use crate::config::exec::ExecError;
+use crate::config::go_io_error;
+
+/// Why a request got no response.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The configuration makes no sense.
+    #[error("{0}")]
+    Config(String),
+    /// There is no name for the client to go by.
+    #[error("getting credentials: {0}")]
+    Exec(#[from] ExecError),
+    /// A file of certificates or tokens cannot be read.
+    #[error("open {path}: {}", go_io_error(source))]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// No connection could be made.
+    #[error("dial tcp {address}: {}", dial_error(source))]
+    Dial {
+        /// Where to.
+        address: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The two sides did not agree on TLS.
+    #[error("{}", tls_error(.0))]
+    Tls(Arc<io::Error>),
+    /// A proxy refused.
+    #[error("proxy: {0}")]
+    Proxy(String),
+    /// The connection took too long to be made.
+    #[error("net/http: TLS handshake timeout")]
+    HandshakeTimeout,
+    /// The exchange of request and response failed.
+    #[error("{}", exchange_error(.0))]
+    Exchange(Arc<hyper::Error>),
+    /// The connection was closed on our side, because credentials changed.
+    #[error("use of closed network connection")]
+    Closed,
+}
+
+impl TransportError {
+    /// Nobody listens there.
+    #[must_use]
+    pub fn is_connection_refused(&self) -> bool {
+        matches!(self, Self::Dial { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// The connection broke while a request was under way, which may or may not have been carried out.
+    #[must_use]
+    pub fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::Exchange(error) => {
+                error.is_incomplete_message() || error.is_closed() || error.is_canceled() || source_is_loss(&**error)
+            }
+            Self::Closed => true,
+            Self::Tls(error) => is_loss(error.kind()),
+            _ => false,
+        }
+    }
+
+    /// The request can never succeed as the client is configured.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::File { .. })
+    }
+}
+
+fn is_loss(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof
+    )
+}
+
+fn source_is_loss(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| is_loss(error.kind()))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    // HTTP/2 has no types for it here: GOAWAY, REFUSED_STREAM and a lost ping all end the connection.
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    [
+        "go away",
+        "GOAWAY",
+        "connection error",
+        "keep-alive timed out",
+        "refused",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
+}
+
+fn dial_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => format!("connect: {}", go_io_error(error)),
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable".to_owned(),
+        io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn exchange_error(error: &hyper::Error) -> String {
+    if error.is_incomplete_message() || error.is_closed() {
+        return "EOF".to_owned();
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) => go_io_error(error),
+        None if std::ptr::addr_eq(std::ptr::from_ref(cause), std::ptr::from_ref(error)) => error.to_string(),
+        None => format!("{error}: {cause}"),
+    }
+}
+
+fn tls_error(error: &io::Error) -> String {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return if error.kind() == io::ErrorKind::UnexpectedEof {
+            "EOF".to_owned()
+        } else {
+            go_io_error(error)
+        };
+    };
+    let unverified = |why: &str| format!("tls: failed to verify certificate: x509: {why}");
+    match tls {
+        rustls::Error::InvalidCertificate(why) => match why {
+            CertificateError::UnknownIssuer => unverified("certificate signed by unknown authority"),
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => unverified("certificate has expired or is not yet valid"),
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                let names: Vec<_> = presented
+                    .iter()
+                    .map(|name| name.trim_start_matches("DnsName(\"").trim_end_matches("\")").to_owned())
+                    .collect();
+                unverified(&format!(
+                    "certificate is valid for {}, not {}",
+                    names.join(", "),
+                    expected.to_str()
+                ))
+            }
+            other => unverified(&other.to_string()),
+        },
+        rustls::Error::AlertReceived(alert) => format!("remote error: tls: {}", alert_text(*alert)),
+        rustls::Error::InvalidMessage(_) => "tls: first record does not look like a TLS handshake".to_owned(),
+        other => format!("tls: {other}"),
+    }
+}
+
+fn alert_text(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::BadCertificate => "bad certificate".to_owned(),
+        AlertDescription::CertificateExpired => "expired certificate".to_owned(),
+        AlertDescription::CertificateRequired => "certificate required".to_owned(),
+        AlertDescription::CertificateUnknown => "unknown certificate".to_owned(),
+        AlertDescription::HandshakeFailure => "handshake failure".to_owned(),
+        AlertDescription::UnknownCA => "unknown certificate authority".to_owned(),
+        AlertDescription::ProtocolVersion => "protocol version not supported".to_owned(),
+        AlertDescription::UnrecognisedName => "unrecognized name".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
