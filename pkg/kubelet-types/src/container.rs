@@ -1,0 +1,168 @@
+//! The three lists of containers of a pod seen as one.
+
+use std::borrow::Cow;
+
+use k8s_api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
+
+/// Which list a container stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ContainerKind {
+    /// `spec.initContainers`, sidecars included.
+    Init,
+    /// `spec.containers`.
+    Regular,
+    /// `spec.ephemeralContainers`.
+    Ephemeral,
+}
+
+/// Whether an init container keeps running beside the regular ones.
+#[must_use]
+pub fn is_sidecar(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
+/// An ephemeral container with the members it shares with the others.
+#[must_use]
+pub fn from_ephemeral(container: &EphemeralContainer) -> Container {
+    let it = container.clone();
+    Container {
+        args: it.args,
+        command: it.command,
+        env: it.env,
+        env_from: it.env_from,
+        image: it.image,
+        image_pull_policy: it.image_pull_policy,
+        lifecycle: it.lifecycle,
+        liveness_probe: it.liveness_probe,
+        name: it.name,
+        ports: it.ports,
+        readiness_probe: it.readiness_probe,
+        resize_policy: it.resize_policy,
+        resources: it.resources,
+        restart_policy: it.restart_policy,
+        restart_policy_rules: it.restart_policy_rules,
+        security_context: it.security_context,
+        startup_probe: it.startup_probe,
+        stdin: it.stdin,
+        stdin_once: it.stdin_once,
+        termination_message_path: it.termination_message_path,
+        termination_message_policy: it.termination_message_policy,
+        tty: it.tty,
+        volume_devices: it.volume_devices,
+        volume_mounts: it.volume_mounts,
+        working_dir: it.working_dir,
+    }
+}
+
+/// The container with this name and the list it stands in.
+#[must_use]
+pub fn find<'a>(spec: &'a PodSpec, name: &str) -> Option<(ContainerKind, Cow<'a, Container>)> {
+    let named = |containers: &'a [Container]| containers.iter().find(|container| container.name == name);
+    if let Some(container) = named(&spec.containers) {
+        return Some((ContainerKind::Regular, Cow::Borrowed(container)));
+    }
+    if let Some(container) = named(&spec.init_containers) {
+        return Some((ContainerKind::Init, Cow::Borrowed(container)));
+    }
+    let container = spec
+        .ephemeral_containers
+        .iter()
+        .find(|container| container.name == name)?;
+    Some((ContainerKind::Ephemeral, Cow::Owned(from_ephemeral(container))))
+}
+
+/// Every container of a pod, in the order init, regular, ephemeral.
+pub fn all(pod: &Pod) -> impl Iterator<Item = (ContainerKind, Cow<'_, Container>)> {
+    let spec = &pod.spec;
+    let init = spec
+        .init_containers
+        .iter()
+        .map(|c| (ContainerKind::Init, Cow::Borrowed(c)));
+    let regular = spec
+        .containers
+        .iter()
+        .map(|c| (ContainerKind::Regular, Cow::Borrowed(c)));
+    let ephemeral = spec.ephemeral_containers.iter();
+    let ephemeral = ephemeral.map(|c| (ContainerKind::Ephemeral, Cow::Owned(from_ephemeral(c))));
+    init.chain(regular).chain(ephemeral)
+}
+
+/// The path of a container within its pod, as events name it.
+#[must_use]
+pub fn field_path(spec: &PodSpec, name: &str) -> Option<String> {
+    match find(spec, name)?.0 {
+        ContainerKind::Regular => Some(format!("spec.containers{{{name}}}")),
+        ContainerKind::Init => Some(format!("spec.initContainers{{{name}}}")),
+        ContainerKind::Ephemeral => Some(format!("spec.ephemeralContainers{{{name}}}")),
+    }
+}
+
+/// Whether a container that ended with this code is started again, by its own rules and policy or else the pod's.
+#[must_use]
+pub fn restarts_after(container: &Container, spec: &PodSpec, exit_code: i32) -> bool {
+    let Some(policy) = container.restart_policy.as_deref() else {
+        return match spec.restart_policy.as_str() {
+            "Never" => false,
+            "OnFailure" => exit_code != 0,
+            _ => true,
+        };
+    };
+    for rule in &container.restart_policy_rules {
+        let Some(codes) = &rule.exit_codes else { continue };
+        let listed = codes.values.contains(&exit_code);
+        let matches = if codes.operator == "NotIn" { !listed } else { listed };
+        if matches && rule.action == "Restart" {
+            return true;
+        }
+    }
+    match policy {
+        "Never" => false,
+        "OnFailure" => exit_code != 0,
+        _ => true,
+    }
+}
+
+/// Whether a container that was killed by the kubelet is started again: the policies alone decide.
+#[must_use]
+pub fn restarts_after_kill(container: &Container, spec: &PodSpec) -> bool {
+    container.restart_policy.as_deref().unwrap_or(&spec.restart_policy) != "Never"
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_api::core::v1::{ContainerRestartRule, ContainerRestartRuleOnExitCodes};
+
+    use super::*;
+
+    #[test]
+    fn restart_rules_stand_above_policies() {
+        let spec = |policy: &str| PodSpec {
+            restart_policy: policy.to_owned(),
+            ..Default::default()
+        };
+        let plain = Container::default();
+        for (policy, code, expected) in [
+            ("Always", 0, true),
+            ("Always", 1, true),
+            ("OnFailure", 0, false),
+            ("OnFailure", 3, true),
+            ("Never", 3, false),
+        ] {
+            assert_eq!(restarts_after(&plain, &spec(policy), code), expected, "{policy} {code}");
+        }
+        let ruled = Container {
+            restart_policy: Some("Never".to_owned()),
+            restart_policy_rules: vec![ContainerRestartRule {
+                action: "Restart".to_owned(),
+                exit_codes: Some(Box::new(ContainerRestartRuleOnExitCodes {
+                    operator: "In".to_owned(),
+                    values: vec![42],
+                })),
+            }],
+            ..Default::default()
+        };
+        assert!(restarts_after(&ruled, &spec("Always"), 42));
+        assert!(!restarts_after(&ruled, &spec("Always"), 1));
+        assert!(!restarts_after_kill(&ruled, &spec("Always")));
+    }
+}
