@@ -9,3 +9,4 @@ pub mod endpoints;
 pub mod options;
 pub mod registry;
 pub mod request;
+pub mod server;

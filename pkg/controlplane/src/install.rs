@@ -1,0 +1,197 @@
+//! Turns the description of a resource into its store, cache and endpoints.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use apimachinery::codec::protobuf::{Envelope, MAGIC, ProtobufCodec};
+use apiserver::{
+    admission::{Chain, GroupVersionName},
+    cacher::{Cacher, CacherConfig, StoredCodec},
+    endpoints::{Backing, Endpoint, Subresource},
+    registry::{Hooks, NoHooks, ResourceStrategy, Store, StoreConfig, TableConvertor, VersionCodec},
+    server::Routes,
+};
+use apiserver_storage::Storage;
+use component_base::feature_gates::FeatureGates;
+use k8s_api::scheme::{self, ResourceInfo};
+use tokio_util::sync::CancellationToken;
+
+/// One stored resource and the versions that serve it.
+pub(crate) struct Resource {
+    /// Where the resource lies below the prefix, if not under its plural name.
+    pub(crate) key: &'static str,
+    /// The rules.
+    pub(crate) strategy: Arc<dyn ResourceStrategy>,
+    /// The served versions, the stored one first.
+    pub(crate) versions: Vec<(&'static ResourceInfo, Arc<dyn VersionCodec>)>,
+    /// How it is shown.
+    pub(crate) table: Option<Arc<dyn TableConvertor>>,
+    /// What stands below its objects.
+    pub(crate) subresources: BTreeMap<String, Subresource>,
+    /// Names of the selectable fields that have an index.
+    pub(crate) indexed: &'static [&'static str],
+    /// How long objects live after each write.
+    pub(crate) ttl: Option<Duration>,
+    /// Whether a completed deletion answers with the object.
+    pub(crate) returns_deleted_object: bool,
+    /// What happens around writes.
+    pub(crate) hooks: Arc<dyn Hooks>,
+}
+
+impl Resource {
+    /// A resource with nothing special about it.
+    pub(crate) fn new(
+        key: &'static str,
+        strategy: Arc<dyn ResourceStrategy>,
+        versions: Vec<(&'static ResourceInfo, Arc<dyn VersionCodec>)>,
+    ) -> Self {
+        Self {
+            key,
+            strategy,
+            versions,
+            table: None,
+            subresources: BTreeMap::new(),
+            indexed: &[],
+            ttl: None,
+            returns_deleted_object: false,
+            hooks: Arc::new(NoHooks),
+        }
+    }
+}
+
+/// Installs resources one after the other.
+pub(crate) struct Installer {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) prefix: String,
+    pub(crate) gates: Arc<FeatureGates>,
+    pub(crate) admission: Chain,
+    pub(crate) routes: Routes,
+    pub(crate) cachers: Vec<Arc<Cacher>>,
+}
+
+impl Installer {
+    /// Adds one resource at all its versions.
+    pub(crate) fn install(&mut self, resource: Resource) -> Arc<Store> {
+        let (info, hub) = resource
+            .versions
+            .first()
+            .expect("a resource has a stored version")
+            .clone();
+        let fields = resource.strategy.selectable_fields();
+        let field_names: Vec<String> = fields.iter().map(|field| field.name.to_owned()).collect();
+        let indexed: Vec<usize> = resource
+            .indexed
+            .iter()
+            .filter_map(|name| field_names.iter().position(|field| field == name))
+            .collect();
+        let paths: Vec<(Vec<String>, String)> = fields
+            .iter()
+            .map(|field| {
+                (
+                    field.path.iter().map(|&member| member.to_owned()).collect(),
+                    field.default.to_owned(),
+                )
+            })
+            .collect();
+        let codecs: Vec<Arc<dyn VersionCodec>> = resource.versions.iter().map(|(_, codec)| codec.clone()).collect();
+        let stored = StoredCodec::new(
+            hub.api_version(),
+            hub.kind(),
+            &paths,
+            Box::new(move |bytes| read_foreign(&codecs, bytes)),
+        );
+        let cacher = Cacher::new(
+            self.storage.clone(),
+            CacherConfig {
+                prefix: format!("{}/{}/", self.prefix, resource.key),
+                resource: if info.group.is_empty() {
+                    info.plural.to_owned()
+                } else {
+                    format!("{}.{}", info.plural, info.group)
+                },
+                codec: Arc::new(stored),
+                indexed_fields: indexed.clone(),
+            },
+        );
+        self.cachers.push(cacher.clone());
+        let config = StoreConfig {
+            group: info.group.to_owned(),
+            resource: info.plural.to_owned(),
+            kind: info.kind.to_owned(),
+            strategy: resource.strategy,
+            hub: hub.clone(),
+            ttl: resource.ttl,
+            garbage_collection: true,
+            returns_deleted_object: resource.returns_deleted_object,
+            hooks: resource.hooks,
+        };
+        let store = Store::new(config, self.storage.clone(), cacher, self.gates.clone());
+        for (number, (info, codec)) in (0_u32..).zip(resource.versions) {
+            let endpoint = Endpoint {
+                resource: name(info.group, info.version, info.plural),
+                kind: name(info.group, info.version, info.kind),
+                namespaced: info.namespaced,
+                verbs: info.verbs,
+                codec,
+                is_hub: number == 0,
+                version_number: number,
+                backing: Backing::Store(store.clone()),
+                table: resource.table.clone(),
+                subresources: resource.subresources.clone(),
+                admission: self.admission.clone(),
+                fields: field_names.clone(),
+                indexed_fields: indexed.clone(),
+            };
+            let key = (info.group.to_owned(), info.version.to_owned(), info.plural.to_owned());
+            self.routes.insert(key, Arc::new(endpoint));
+        }
+        store
+    }
+
+    /// Starts the caches.
+    pub(crate) fn start(&self, stop: &CancellationToken) {
+        for cacher in &self.cachers {
+            tokio::spawn(cacher.clone().run(stop.clone()));
+        }
+    }
+}
+
+fn name(group: &str, version: &str, name: &str) -> GroupVersionName {
+    GroupVersionName {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// Reads what another server, or an older version of this one, wrote: protobuf or JSON of any served version.
+fn read_foreign(codecs: &[Arc<dyn VersionCodec>], bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let hub = codecs.first().ok_or("the resource has no versions")?;
+    let (api_version, json) = if bytes.starts_with(&MAGIC) {
+        let envelope = Envelope::decode(bytes).map_err(|error| error.to_string())?;
+        let (group, version) = scheme::split_api_version(&envelope.api_version);
+        let info = scheme::resource_of_kind(group, version, &envelope.kind).ok_or_else(|| {
+            format!(
+                "no kind {:?} is registered for version {:?}",
+                envelope.kind, envelope.api_version
+            )
+        })?;
+        let value = ProtobufCodec::builtin()
+            .decode(info.type_id(), &envelope)
+            .map_err(|error| error.to_string())?;
+        (envelope.api_version.clone(), value.to_string().into_bytes())
+    } else {
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let api_version = value
+            .get("apiVersion")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default();
+        (api_version.to_owned(), bytes.to_vec())
+    };
+    let codec = codecs
+        .iter()
+        .find(|codec| codec.api_version() == api_version)
+        .ok_or_else(|| format!("version {api_version:?} is not served"))?;
+    let mut object = codec.decode_stored(&json).map_err(|error| error.to_string())?;
+    object.metadata_mut().resource_version.clear();
+    Ok(hub.encode_json(object.as_ref()))
+}

@@ -1,0 +1,12 @@
+//! Puts the API server together: storage, resources, documents, and what the server itself keeps.
+
+mod authentication;
+mod documents;
+mod install;
+mod options;
+mod resources;
+mod server;
+mod storage;
+
+pub use options::ServerOptions;
+pub use server::{RunError, run};

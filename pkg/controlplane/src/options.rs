@@ -1,0 +1,192 @@
+//! The flags of kube-apiserver.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use component_base::{
+    GoDuration,
+    feature_gates::FeatureGates,
+    flags::{FlagSet, Flags},
+    logs::LoggingConfiguration,
+    options::SecureServingOptions,
+};
+
+/// Where objects are stored.
+#[derive(Clone, Debug)]
+pub struct StorageOptions {
+    /// `--storage-backend`: `etcd3` or `embedded`; empty chooses by `--etcd-servers`.
+    pub backend: String,
+    /// `--data-dir`: the embedded store's directory.
+    pub data_dir: PathBuf,
+    /// `--etcd-servers`
+    pub etcd_servers: Vec<String>,
+    /// `--etcd-cafile`
+    pub etcd_ca_file: String,
+    /// `--etcd-certfile`
+    pub etcd_cert_file: String,
+    /// `--etcd-keyfile`
+    pub etcd_key_file: String,
+    /// `--etcd-prefix`
+    pub etcd_prefix: String,
+    /// `--etcd-compaction-interval`; 0 leaves compaction to others.
+    pub compaction_interval: GoDuration,
+    /// `--storage-media-type`
+    pub media_type: String,
+    /// `--encryption-provider-config`
+    pub encryption_config: String,
+    /// `--event-ttl`
+    pub event_ttl: GoDuration,
+}
+
+/// All flags of kube-apiserver that this server knows.
+#[derive(Debug)]
+pub struct ServerOptions {
+    /// Address, port and certificates.
+    pub secure_serving: SecureServingOptions,
+    /// Where objects are stored.
+    pub storage: StorageOptions,
+    /// `-v`, `--logging-format`, …
+    pub logging: LoggingConfiguration,
+    /// `--feature-gates`
+    pub gates: FeatureGates,
+    /// `--advertise-address`
+    pub advertise_address: Option<IpAddr>,
+    /// `--external-hostname`
+    pub external_hostname: String,
+    /// `--anonymous-auth`
+    pub anonymous_auth: bool,
+    /// `--client-ca-file`
+    pub client_ca_file: String,
+    /// `--token-auth-file`
+    pub token_auth_file: String,
+    /// `--authorization-mode`
+    pub authorization_mode: Vec<String>,
+    /// `--max-requests-inflight`
+    pub max_requests_inflight: u32,
+    /// `--max-mutating-requests-inflight`
+    pub max_mutating_requests_inflight: u32,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            secure_serving: SecureServingOptions::new(6443, "apiserver", "/var/run/kubernetes"),
+            storage: StorageOptions {
+                backend: String::new(),
+                data_dir: PathBuf::from("/var/lib/kubernox/apiserver"),
+                etcd_servers: Vec::new(),
+                etcd_ca_file: String::new(),
+                etcd_cert_file: String::new(),
+                etcd_key_file: String::new(),
+                etcd_prefix: "/registry".to_owned(),
+                compaction_interval: GoDuration::from_secs(300),
+                media_type: "application/json".to_owned(),
+                encryption_config: String::new(),
+                event_ttl: GoDuration::from_secs(3600),
+            },
+            logging: LoggingConfiguration::default(),
+            gates: FeatureGates::default(),
+            advertise_address: None,
+            external_hostname: String::new(),
+            anonymous_auth: true,
+            client_ca_file: String::new(),
+            token_auth_file: String::new(),
+            authorization_mode: vec!["AlwaysAllow".to_owned()],
+            max_requests_inflight: 400,
+            max_mutating_requests_inflight: 200,
+        }
+    }
+}
+
+impl Flags for StorageOptions {
+    fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
+        flags
+            .section("storage")
+            .add(
+                "storage-backend",
+                &mut self.backend,
+                "etcd3 or embedded; by default etcd3 if --etcd-servers is given",
+            )
+            .add("data-dir", &mut self.data_dir, "directory of the embedded store")
+            .add(
+                "etcd-servers",
+                &mut self.etcd_servers,
+                "etcd members (scheme://host:port), comma separated",
+            )
+            .add(
+                "etcd-cafile",
+                &mut self.etcd_ca_file,
+                "certificate authorities of the etcd members",
+            )
+            .add("etcd-certfile", &mut self.etcd_cert_file, "client certificate for etcd")
+            .add(
+                "etcd-keyfile",
+                &mut self.etcd_key_file,
+                "key of the client certificate for etcd",
+            )
+            .add("etcd-prefix", &mut self.etcd_prefix, "what every key begins with")
+            .add(
+                "etcd-compaction-interval",
+                &mut self.compaction_interval,
+                "how often history is compacted; 0 for never",
+            )
+            .add(
+                "storage-media-type",
+                &mut self.media_type,
+                "how objects are written: application/json or application/vnd.kubernetes.protobuf",
+            )
+            .add(
+                "encryption-provider-config",
+                &mut self.encryption_config,
+                "file that says how which resources are encrypted",
+            )
+            .add("event-ttl", &mut self.event_ttl, "how long events are kept");
+    }
+}
+
+impl Flags for ServerOptions {
+    fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
+        self.secure_serving.add_flags(flags);
+        self.storage.add_flags(flags);
+        self.logging.add_flags(flags);
+        self.gates.add_flags(flags);
+        flags
+            .section("generic")
+            .add(
+                "external-hostname",
+                &mut self.external_hostname,
+                "name under which clients outside reach this server",
+            )
+            .add(
+                "max-requests-inflight",
+                &mut self.max_requests_inflight,
+                "reading requests under way at once; 0 for no limit",
+            )
+            .add(
+                "max-mutating-requests-inflight",
+                &mut self.max_mutating_requests_inflight,
+                "mutating requests under way at once; 0 for no limit",
+            );
+        flags
+            .section("authentication")
+            .add(
+                "anonymous-auth",
+                &mut self.anonymous_auth,
+                "let requests without credentials through to authorization",
+            )
+            .add(
+                "client-ca-file",
+                &mut self.client_ca_file,
+                "authorities whose client certificates name users",
+            )
+            .add(
+                "token-auth-file",
+                &mut self.token_auth_file,
+                "file of tokens: token,user,uid[,groups]",
+            );
+        flags.section("authorization").add(
+            "authorization-mode",
+            &mut self.authorization_mode,
+            "authorizers in order: AlwaysAllow",
+        );
+    }
+}

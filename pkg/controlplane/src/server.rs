@@ -1,0 +1,149 @@
+//! Runs the API server from start to orderly end.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use apimachinery::status::StatusError;
+use apiserver::{
+    admission::Chain,
+    server::{AlwaysAllow, ApiServer, InFlightLimits, Routes, ServerConfig, ServerHandler},
+};
+use apiserver_storage::etcd3::normalize_prefix;
+use component_base::{
+    health::{CheckFn, HealthEndpoints, HealthError},
+    metrics::{MetricsOptions, MetricsRegistry},
+    options::SecureServingError,
+    serving::{Body, Server},
+    version::VersionInfo,
+};
+use k8s_api::Kind as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    authentication::TokenFile, documents::BuiltinDocuments, install::Installer, options::ServerOptions, resources,
+    storage,
+};
+
+/// How long the first list of every cache may take.
+const CACHE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A flag's value.
+    #[error("{0}")]
+    Option(String),
+    /// Address, port or certificates.
+    #[error(transparent)]
+    Serving(#[from] SecureServingError),
+    /// The store.
+    #[error("{0}")]
+    Storage(String),
+}
+
+/// Serves until `stop` is cancelled and everything has come to its end.
+///
+/// # Errors
+/// What keeps the server from starting.
+pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
+    if options.authorization_mode != ["AlwaysAllow"] {
+        let modes = options.authorization_mode.join(",");
+        return Err(RunError::Option(format!(
+            "--authorization-mode: {modes:?} is not a mode that this server has (AlwaysAllow)"
+        )));
+    }
+    let authenticator = match options.token_auth_file.as_str() {
+        "" => TokenFile::default(),
+        path => TokenFile::load(Path::new(path)).map_err(RunError::Option)?,
+    };
+    let store = storage::open(&options.storage)
+        .await
+        .map_err(|error| RunError::Storage(error.to_string()))?;
+    let gates = Arc::new(options.gates.clone());
+    let mut installer = Installer {
+        storage: store.clone(),
+        prefix: normalize_prefix(&options.storage.etcd_prefix),
+        gates: gates.clone(),
+        admission: Chain::default(),
+        routes: Routes::new(),
+        cachers: Vec::new(),
+    };
+    resources::install_all(&mut installer, options.storage.event_ttl.to_std());
+    let background = CancellationToken::new();
+    installer.start(&background);
+    for cacher in &installer.cachers {
+        cacher
+            .wait_ready(CACHE_TIMEOUT)
+            .await
+            .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
+    }
+    let interval = options.storage.compaction_interval.to_std();
+    if !interval.is_zero() {
+        tokio::spawn(apiserver_storage::run_compaction(
+            store.clone(),
+            interval,
+            background.clone(),
+        ));
+    }
+
+    let metrics = MetricsRegistry::new(&MetricsOptions::default());
+    metrics.register_process(&version);
+    let mut health = HealthEndpoints::new();
+    let checked = store.clone();
+    health.add(Arc::new(CheckFn::asynchronous("etcd", move || {
+        let store = checked.clone();
+        Box::pin(async move { store.health().await.map_err(|error| HealthError(error.to_string())) })
+    })));
+    health.add_shutdown(stop.clone());
+    let config = ServerConfig {
+        authenticator: Arc::new(authenticator),
+        authorizer: Arc::new(AlwaysAllow),
+        anonymous: options.anonymous_auth,
+        limits: InFlightLimits::new(
+            options.max_requests_inflight as usize,
+            options.max_mutating_requests_inflight as usize,
+        ),
+        documents: Arc::new(BuiltinDocuments),
+        version: version.to_json(),
+    };
+    let server = ApiServer::new(config, installer.routes, health, metrics);
+
+    let host = if options.external_hostname.is_empty() {
+        "localhost"
+    } else {
+        &options.external_hostname
+    };
+    let alternate = [
+        "kubernetes.default.svc",
+        "kubernetes.default",
+        "kubernetes",
+        "localhost",
+    ]
+    .map(str::to_owned);
+    let tls = options.secure_serving.tls(host, &[], &alternate, vec![])?;
+    let listener = options
+        .secure_serving
+        .listen()?
+        .ok_or_else(|| RunError::Option("--secure-port 0 leaves nothing to serve on".to_owned()))?;
+    tokio::spawn({
+        let (tls, background) = (tls.clone(), background.clone());
+        async move { tls.run(background).await }
+    });
+    let serving = Server::of(Arc::new(ServerHandler(server)))
+        .with_tls(tls)
+        .with_settings(options.secure_serving.server_settings()?)
+        .with_panic_response(|_| panic_response());
+    serving.serve(listener, stop).await;
+    background.cancel();
+    store.close().await;
+    Ok(())
+}
+
+/// A request that panicked is told so, in a Status.
+fn panic_response() -> http::Response<Body> {
+    let status = StatusError::internal_error("This request caused apiserver to panic. Look in the logs for details.");
+    let mut response = http::Response::new(Body::from(status.into_status().to_json()));
+    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+}

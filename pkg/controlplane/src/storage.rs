@@ -1,0 +1,52 @@
+//! Opens the store that the flags name.
+
+use std::{path::PathBuf, sync::Arc};
+
+use apiserver_storage::{
+    Error, Storage,
+    embedded::{Embedded, EmbeddedOptions},
+    etcd3::{Etcd3, Etcd3Options},
+};
+
+use crate::options::StorageOptions;
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StorageError {
+    /// `--storage-backend` names none that there is.
+    #[error(
+        "--storage-backend invalid, allowed values: etcd3, embedded. If not specified, it is etcd3 with --etcd-servers and embedded without"
+    )]
+    Backend,
+    /// etcd without its addresses.
+    #[error("--etcd-servers must be specified")]
+    NoServers,
+    /// The store itself.
+    #[error("cannot open the store: {0}")]
+    Open(#[from] Error),
+}
+
+/// Opens the store.
+pub(crate) async fn open(options: &StorageOptions) -> Result<Arc<dyn Storage>, StorageError> {
+    let etcd = match options.backend.as_str() {
+        "" => !options.etcd_servers.is_empty(),
+        "etcd3" => true,
+        "embedded" => false,
+        _ => return Err(StorageError::Backend),
+    };
+    if !etcd {
+        return Ok(Arc::new(Embedded::open(&options.data_dir, EmbeddedOptions::default())?));
+    }
+    if options.etcd_servers.is_empty() {
+        return Err(StorageError::NoServers);
+    }
+    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    let etcd = Etcd3Options {
+        prefix: options.etcd_prefix.clone(),
+        ca_file: path(&options.etcd_ca_file),
+        cert_file: path(&options.etcd_cert_file),
+        key_file: path(&options.etcd_key_file),
+        ..Etcd3Options::new(options.etcd_servers.iter().cloned())
+    };
+    Ok(Arc::new(Etcd3::connect(etcd).await?))
+}

@@ -1,0 +1,200 @@
+//! The server: filters around the endpoints, in one fixed order.
+//!
+//! request info → authentication → limits → authorization → endpoint or document. What the client
+//! gets when one of them refuses is a Status in upstream's words.
+//!
+//! **Invariant:** nothing is dispatched that was not authorized under the very [`RequestInfo`] that
+//! dispatch uses.
+
+mod auth;
+mod limits;
+
+use std::{collections::HashMap, sync::Arc};
+
+use apimachinery::status::StatusError;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use component_base::{
+    health::HealthEndpoints,
+    metrics::MetricsRegistry,
+    serving::{Body, Handler, RequestContext as ServingContext},
+};
+use futures::future::{BoxFuture, FutureExt as _};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+
+pub use auth::{AlwaysAllow, Authenticator, Authorizer, BadCredentials, Decision, forbidden};
+pub use limits::InFlightLimits;
+
+use crate::{
+    endpoints::{self, Call, Endpoint, error_response},
+    options::Query,
+    request::{RequestContext, RequestInfo, UserInfo, names},
+};
+
+/// The resources that are served, by group, version and plural name.
+pub type Routes = HashMap<(String, String, String), Arc<Endpoint>>;
+
+/// Documents about the API: discovery and OpenAPI.
+#[async_trait]
+pub trait Documents: Send + Sync + std::fmt::Debug + 'static {
+    /// Answers a request whose path is that of a document; `None` otherwise.
+    async fn respond(&self, path: &str, headers: &http::HeaderMap) -> Option<Response<Body>>;
+}
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Who asks.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Who may.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Whether requests without credentials are let through to authorization.
+    pub anonymous: bool,
+    /// Requests under way at once.
+    pub limits: InFlightLimits,
+    /// Discovery and OpenAPI.
+    pub documents: Arc<dyn Documents>,
+    /// `/version`.
+    pub version: Vec<u8>,
+}
+
+/// The request handler of an API server.
+pub struct ApiServer {
+    config: ServerConfig,
+    routes: ArcSwap<Routes>,
+    health: HealthEndpoints,
+    metrics: MetricsRegistry,
+}
+
+impl std::fmt::Debug for ApiServer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ApiServer")
+            .field("routes", &self.routes.load().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ApiServer {
+    /// A server of these resources.
+    #[must_use]
+    pub fn new(config: ServerConfig, routes: Routes, health: HealthEndpoints, metrics: MetricsRegistry) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            routes: ArcSwap::from_pointee(routes),
+            health,
+            metrics,
+        })
+    }
+
+    /// The resources that are served.
+    #[must_use]
+    pub fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
+    }
+
+    async fn serve(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let serving = ServingContext::of(request.extensions()).cloned();
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        let info = RequestInfo::parse(&parts.method, parts.uri.path(), query);
+        let received = jiff::Timestamp::now();
+        let text = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|v: &HeaderValue| v.to_str().ok())
+                .unwrap_or_default()
+        };
+        let user_agent = text(header::USER_AGENT).to_owned();
+        let authenticated = self.config.authenticator.authenticate(&parts).await;
+        let (user, refused) = match authenticated {
+            Ok(Some(mut user)) => {
+                if !user.in_group(names::ALL_AUTHENTICATED) && !user.in_group(names::ALL_UNAUTHENTICATED) {
+                    user.groups.push(names::ALL_AUTHENTICATED.to_owned());
+                }
+                (user, false)
+            }
+            Ok(None) => (UserInfo::anonymous(), !self.config.anonymous),
+            Err(error) => {
+                tracing::debug!(%error, "unable to authenticate the request");
+                (UserInfo::anonymous(), true)
+            }
+        };
+        let context = Arc::new(RequestContext::new(Arc::new(user), info, received, user_agent));
+        let call = Call {
+            context: &context,
+            query: Query::parse(query),
+            headers: parts.headers.clone(),
+            method: parts.method.clone(),
+            serving,
+        };
+        if refused {
+            return error_response(&call, &StatusError::unauthorized(""));
+        }
+        let Some(_place) = self.config.limits.enter(&context.info, &context.user) else {
+            let mut response = error_response(
+                &call,
+                &StatusError::too_many_requests_error("Too many requests, please try again later."),
+            );
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            return response;
+        };
+        if let Decision::Deny(reason) = self.config.authorizer.authorize(&context.user, &context.info).await {
+            return error_response(&call, &forbidden(&context.user, &context.info, &reason));
+        }
+        self.dispatch(&call, &context, &parts, body).await
+    }
+
+    async fn dispatch(
+        &self,
+        call: &Call<'_>,
+        context: &Arc<RequestContext>,
+        parts: &http::request::Parts,
+        body: Body,
+    ) -> Response<Body> {
+        let info = &context.info;
+        let path = parts.uri.path();
+        if info.is_resource_request {
+            let key = (info.api_group.clone(), info.api_version.clone(), info.resource.clone());
+            let endpoint = self.routes.load().get(&key).cloned();
+            return match endpoint {
+                Some(endpoint) => endpoints::handle(call, &endpoint, context.clone(), body).await,
+                None => error_response(call, &StatusError::resource_not_found()),
+            };
+        }
+        if let Some(response) = self.health.respond(path, parts.uri.query()).await {
+            return response;
+        }
+        match path {
+            "/metrics" => return self.metrics.respond(&parts.headers),
+            "/version" | "/version/" => return json_document(self.config.version.clone()),
+            _ => {}
+        }
+        if let Some(response) = self.config.documents.respond(path, &parts.headers).await {
+            return response;
+        }
+        error_response(call, &StatusError::resource_not_found())
+    }
+}
+
+fn json_document(bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = StatusCode::OK;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The handler that a [`component_base::serving::Server`] runs.
+#[derive(Clone, Debug)]
+pub struct ServerHandler(pub Arc<ApiServer>);
+
+impl Handler for ServerHandler {
+    fn handle(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        self.0.clone().serve(request).boxed()
+    }
+}
