@@ -51,6 +51,12 @@ fn check_identity(update: &Update<'_>, applied: &Value) -> Result<(), StatusErro
             .unwrap_or("")
     };
     let (name, namespace) = (metadata("name"), metadata("namespace"));
+    if name.is_empty() && applied.get("metadata").and_then(|m| m.get("generateName")).is_some() {
+        return Err(StatusError::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            info.name
+        )));
+    }
     if name != info.name && !name.is_empty() {
         return Err(StatusError::bad_request(format!(
             "the name of the object ({name}) does not match the name on the URL ({})",
@@ -58,10 +64,9 @@ fn check_identity(update: &Update<'_>, applied: &Value) -> Result<(), StatusErro
         )));
     }
     if !namespace.is_empty() && namespace != info.namespace {
-        return Err(StatusError::bad_request(format!(
-            "the namespace of the object ({namespace}) does not match the namespace on the URL ({})",
-            info.namespace
-        )));
+        return Err(StatusError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     Ok(())
 }

@@ -43,6 +43,21 @@ pub async fn read_body(mut body: Body) -> Result<Bytes, StatusError> {
     Ok(whole.freeze())
 }
 
+/// Most of an unwanted body that is read to keep the connection in order; more closes it.
+const DISCARDED: usize = 256 * 1024;
+
+/// Reads what a client sends although its answer does not depend on it: an HTTP/1.1 connection with an
+/// unread body would be cut off before the client has read the answer.
+pub(crate) async fn discard_body(mut body: Body) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > DISCARDED {
+            return;
+        }
+    }
+}
+
 /// The encoding of the request's body.
 ///
 /// # Errors
@@ -74,7 +89,10 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Result<Parsed, String> 
     match encoding {
         Encoding::Yaml => {
             let text = std::str::from_utf8(bytes).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
-            let (value, duplicate) = json::parse_yaml(text).map_err(|error| error.to_string())?;
+            let (value, duplicate) = json::parse_yaml(text).map_err(|error| {
+                let text = error.to_string();
+                text.strip_prefix("error converting YAML to JSON: ").unwrap_or(&text).to_owned()
+            })?;
             let strict = duplicate
                 .into_iter()
                 .map(|error| StrictError::Yaml(error.to_string()))

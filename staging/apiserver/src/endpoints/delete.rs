@@ -71,7 +71,8 @@ async fn delete_options(call: &Call<'_>, body: Body) -> Result<DeleteOptions, St
                 let text = std::str::from_utf8(&bytes).map_err(|error| bad(&error))?;
                 json::yaml_to_json(text).map_err(|error| bad(&error))?
             }
-            _ => json::parse(&bytes).map_err(|error| bad(&error))?,
+            _ => json::parse(&bytes)
+                .map_err(|error| bad(&format_args!("couldn't get version/kind; json parse error: {error}")))?,
         };
         let kind = value
             .get("kind")

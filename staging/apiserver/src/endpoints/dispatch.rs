@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use apimachinery::status::StatusError;
+use apimachinery::{
+    codec::negotiation::{self, Encoding},
+    status::StatusError,
+};
 use component_base::serving::Body;
 use http::{HeaderValue, Method, Response, header};
 
@@ -11,6 +14,14 @@ use super::{
     scale, update, watch,
 };
 use crate::{options::write_options, request::RequestContext};
+
+/// The media types of patches.
+const PATCH_TYPES: [&str; 4] = [
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+];
 
 /// Answers a request for a resource.
 pub async fn handle(
@@ -60,6 +71,32 @@ pub(super) fn method_not_allowed() -> StatusError {
     status.into()
 }
 
+/// The router's own look at media types, before any handler's.
+fn route_media_types(call: &Call<'_>) -> Result<(), StatusError> {
+    let info = &call.context.info;
+    if matches!(info.subresource.as_str(), "exec" | "attach" | "portforward" | "proxy" | "log") {
+        return Ok(());
+    }
+    let mut produces = negotiation::media_types(Encoding::DEFAULT);
+    if matches!(info.verb.as_str(), "list" | "watch") {
+        produces.extend(negotiation::stream_media_types(Encoding::DEFAULT));
+    }
+    if !negotiation::route::accepts(call.header(header::ACCEPT), &produces) {
+        let mut status = StatusError::not_acceptable(&produces).into_status();
+        status.message = negotiation::route::not_acceptable(&produces);
+        status.details = Some(Box::default());
+        return Err(status.into());
+    }
+    let content_type = call.header(header::CONTENT_TYPE);
+    if call.method == Method::PATCH && !negotiation::route::consumes("PATCH", content_type, &PATCH_TYPES) {
+        let mut status = StatusError::unsupported_media_type(&PATCH_TYPES).into_status();
+        negotiation::route::UNSUPPORTED_MEDIA_TYPE.clone_into(&mut status.message);
+        status.details = Some(Box::default());
+        return Err(status.into());
+    }
+    Ok(())
+}
+
 async fn route(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
@@ -68,6 +105,7 @@ async fn route(
 ) -> Result<Response<Body>, StatusError> {
     let info = &call.context.info;
     let object_path = info.parts.len() > 1;
+    route_media_types(call)?;
     if endpoint.namespaced && info.namespace.is_empty() && (object_path || call.method == Method::POST) {
         return Err(if object_path {
             StatusError::resource_not_found()

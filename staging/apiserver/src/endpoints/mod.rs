@@ -37,6 +37,7 @@ use crate::{
     request::RequestContext,
 };
 
+pub(crate) use body::discard_body;
 pub use body::{MAX_BODY, read_body};
 pub use dispatch::handle;
 pub use respond::{error_response, status_response};

@@ -18,7 +18,7 @@ use super::{
     body::{MAX_BODY, judge, read_body},
     create::dedup_owner_references,
     field_management::{Tracker, given_managers},
-    update::Update,
+    update::{Update, check_name},
 };
 use crate::{
     options::{FieldValidation, PatchType, write_options},
@@ -97,15 +97,9 @@ impl Patch {
     fn apply(&self, endpoint: &Endpoint, mut live: Value) -> Result<(Value, Vec<StrictError>), StatusError> {
         match self {
             Self::Json(patch) => {
-                patch.apply(&mut live, MAX_BODY).map_err(|error| {
-                    let mut details =
-                        StatusError::invalid(GroupResource::default(), "", &ErrorList::default()).into_status();
-                    details.message = error.to_string();
-                    details.details = None;
-                    match error {
-                        JsonPatchError::Shape { .. } => StatusError::bad_request(error.to_string()),
-                        _ => details.into(),
-                    }
+                patch.apply(&mut live, MAX_BODY).map_err(|error| match error {
+                    JsonPatchError::Shape { .. } => StatusError::bad_request(error.to_string()),
+                    _ => unprocessable(),
                 })?;
                 Ok((live, vec![]))
             }
@@ -121,6 +115,14 @@ impl Patch {
             }
         }
     }
+}
+
+/// A patch that does not fit the object; upstream tells nothing more.
+fn unprocessable() -> StatusError {
+    let mut status = StatusError::invalid(GroupResource::default(), "", &ErrorList::default()).into_status();
+    "the server rejected our request due to an error in our request".clone_into(&mut status.message);
+    status.details = Some(Box::default());
+    status.into()
 }
 
 struct Patched<'a> {
@@ -143,6 +145,7 @@ impl UpdateSource for Patched<'_> {
         let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
         let given = given_managers(&patched);
         let mut object = decode_patched(update, patched, &mut strict)?;
+        check_name(update.call, endpoint, object.as_mut())?;
         dedup_owner_references(update.call, object.as_mut(), false);
         Tracker::new(endpoint, update.subresource, update.strategy).update(
             update.call,
@@ -179,8 +182,13 @@ pub(super) fn decode_patched(
         )));
     }
     let shown = patched.clone();
+    let text = |name: &str| patched.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if (text("apiVersion").as_str(), text("kind").as_str()) != (endpoint.codec.api_version(), endpoint.codec.kind()) {
+        let (got, wanted) = (text("kind"), endpoint.codec.kind());
+        return Err(invalid(&shown, format!("unable to decode a {got} as a {wanted}")));
+    }
     let found = normalize_builtin(&mut patched, endpoint.codec.type_ref().id, Source::Sorted)
-        .map_err(|error| StatusError::bad_request(error.to_string()))?;
+        .map_err(|error| invalid(&shown, error.to_string()))?;
     strict.extend(found);
     let validation = FieldValidation::of(&update.options.field_validation);
     judge(update.call, strict, validation).map_err(|_| invalid(&shown, strict_message(strict)))?;

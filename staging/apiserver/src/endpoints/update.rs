@@ -197,7 +197,10 @@ pub(super) fn check_name(call: &Call<'_>, endpoint: &Endpoint, object: &mut dyn 
     let name = &object.metadata().name;
     if name.is_empty() {
         return Err(StatusError::bad_request(
-            "the name of the object (based on URL) was undetermined: name must be provided",
+            format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            info.name
+        ),
         ));
     }
     if *name != info.name {

@@ -26,6 +26,11 @@ pub fn ensure_namespace(request_namespace: &str, metadata: &mut ObjectMeta) -> R
     if metadata.namespace == request_namespace {
         return Ok(());
     }
+    if request_namespace.is_empty() {
+        // A cluster-scoped object has no namespace, whatever it says.
+        metadata.namespace.clear();
+        return Ok(());
+    }
     if metadata.namespace.is_empty() {
         request_namespace.clone_into(&mut metadata.namespace);
         return Ok(());

@@ -190,7 +190,15 @@ impl Store {
         );
         match put.await {
             Ok(revision) => self.decode(&key, &value, revision),
-            Err(StorageError::Conflict(_)) => Err(self.already_exists(&object.metadata().name)),
+            Err(StorageError::Conflict(conflict)) => {
+                let status = self.already_exists(&object.metadata().name);
+                let current = conflict.current.map(|item| self.decode(&key, &item.value, item.mod_revision));
+                let leaving = match current {
+                    Some(stored) => self.typed(&stored?)?.metadata().deletion_timestamp.is_some(),
+                    None => false,
+                };
+                Err(if leaving { being_deleted(&status) } else { status })
+            }
             Err(error) => Err(self.storage_status(&error, &key)),
         }
     }
@@ -343,6 +351,13 @@ impl Store {
         }
     }
 
+    /// Upstream shows clients its storage error, key and all.
+    fn precondition_message(&self, name: &str, reason: &str, existing: Option<&Existing>) -> String {
+        let relative = existing.map_or(name, |existing| existing.stored.cached.key.as_ref());
+        let key = format!("{}{relative}", self.cacher.prefix());
+        format!("StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {reason}")
+    }
+
     fn check_preconditions(
         &self,
         preconditions: &Preconditions,
@@ -352,7 +367,8 @@ impl Store {
         let metadata = existing.map(|existing| existing.object.metadata());
         let uid = metadata.map_or("", |m| &m.uid);
         if let Some(wanted) = preconditions.uid.as_deref().filter(|wanted| *wanted != uid) {
-            let message = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
+            let reason = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
+            let message = self.precondition_message(name, &reason, existing);
             return Err(StatusError::conflict(self.group_resource(), name, &message));
         }
         let version = metadata.map_or("", |m| &m.resource_version);
@@ -537,6 +553,13 @@ impl Store {
         strategy.canonicalize(object);
         Ok(())
     }
+}
+
+/// The name is taken by an object that is on its way out.
+fn being_deleted(status: &StatusError) -> StatusError {
+    let mut status = status.clone().into_status();
+    status.message = format!("object is being deleted: {}", status.message);
+    status.into()
 }
 
 enum Attempt {

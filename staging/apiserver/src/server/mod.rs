@@ -130,7 +130,8 @@ impl ApiServer {
             serving,
         };
         if refused {
-            return error_response(&call, &StatusError::unauthorized(""));
+            endpoints::discard_body(body).await;
+            return error_response(&call, &StatusError::unauthorized("Unauthorized"));
         }
         let Some(_place) = self.config.limits.enter(&context.info, &context.user) else {
             let mut response = error_response(
@@ -143,6 +144,7 @@ impl ApiServer {
             return response;
         };
         if let Decision::Deny(reason) = self.config.authorizer.authorize(&context.user, &context.info).await {
+            endpoints::discard_body(body).await;
             return error_response(&call, &forbidden(&context.user, &context.info, &reason));
         }
         self.dispatch(&call, &context, &parts, body).await
@@ -162,7 +164,10 @@ impl ApiServer {
             let endpoint = self.routes.load().get(&key).cloned();
             return match endpoint {
                 Some(endpoint) => endpoints::handle(call, &endpoint, context.clone(), body).await,
-                None => error_response(call, &StatusError::resource_not_found()),
+                None => {
+                    endpoints::discard_body(body).await;
+                    error_response(call, &StatusError::resource_not_found())
+                }
             };
         }
         if let Some(response) = self.health.respond(path, parts.uri.query()).await {
