@@ -3,6 +3,7 @@
 mod authentication;
 mod documents;
 mod install;
+mod namespaces;
 mod options;
 mod resources;
 mod server;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration}
 use apimachinery::field::{Error as FieldError, ErrorList, Path};
 use apiserver::{
     endpoints::Subresource,
-    registry::{HubCodec, Strategy, StrategyContext, Typed, VersionCodec},
+    registry::{HubCodec, Store, Strategy, StrategyContext, Typed, VersionCodec},
 };
 use k8s_api::{Object, scheme};
 
@@ -59,8 +59,8 @@ macro_rules! plain_resources {
     };
 }
 
-/// Installs every built-in resource.
-pub(crate) fn install_all(installer: &mut Installer, event_ttl: Duration) {
+/// Installs every built-in resource; returns the store of namespaces, which admission looks into.
+pub(crate) fn install_all(installer: &mut Installer, event_ttl: Duration) -> Arc<Store> {
     use k8s_api::{
         admissionregistration::v1 as admission, apiextensions::v1 as apiextensions,
         apiregistration::v1 as apiregistration, apps::v1 as apps, batch::v1 as batch, certificates::v1 as certificates,
@@ -73,7 +73,6 @@ pub(crate) fn install_all(installer: &mut Installer, event_ttl: Duration) {
         core::ConfigMap => "configmaps",
         core::Endpoints => "services/endpoints",
         core::LimitRange => "limitranges",
-        core::Namespace => "namespaces",
         core::Node => "minions",
         core::PersistentVolumeClaim => "persistentvolumeclaims",
         core::PersistentVolume => "persistentvolumes",
@@ -131,4 +130,5 @@ pub(crate) fn install_all(installer: &mut Installer, event_ttl: Duration) {
     let mut events = plain::<core::Event>("events");
     events.ttl = (!event_ttl.is_zero()).then_some(event_ttl);
     installer.install(events);
+    installer.install(plain::<core::Namespace>("namespaces"))
 }

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use admission_namespace::NamespaceLifecycle;
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::Chain,
@@ -19,8 +20,12 @@ use k8s_api::Kind as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authentication::TokenFile, documents::BuiltinDocuments, install::Installer, options::ServerOptions, resources,
-    storage,
+    authentication::TokenFile,
+    documents::BuiltinDocuments,
+    install::Installer,
+    namespaces::{StoredNamespaces, ensure_system_namespaces},
+    options::ServerOptions,
+    resources, storage,
 };
 
 /// How long the first list of every cache may take.
@@ -59,15 +64,18 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
         .await
         .map_err(|error| RunError::Storage(error.to_string()))?;
     let gates = Arc::new(options.gates.clone());
+    let namespaces = Arc::new(StoredNamespaces::default());
+    let admission = Chain::new(vec![Arc::new(NamespaceLifecycle::new(namespaces.clone()))]);
     let mut installer = Installer {
         storage: store.clone(),
         prefix: normalize_prefix(&options.storage.etcd_prefix),
         gates: gates.clone(),
-        admission: Chain::default(),
+        admission,
         routes: Routes::new(),
         cachers: Vec::new(),
     };
-    resources::install_all(&mut installer, options.storage.event_ttl.to_std());
+    let namespace_store = resources::install_all(&mut installer, options.storage.event_ttl.to_std());
+    namespaces.set(namespace_store.clone());
     let background = CancellationToken::new();
     installer.start(&background);
     for cacher in &installer.cachers {
@@ -76,6 +84,9 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
             .await
             .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
     }
+    ensure_system_namespaces(&namespace_store)
+        .await
+        .map_err(|status| RunError::Storage(format!("the system's namespaces cannot be made: {status}")))?;
     let interval = options.storage.compaction_interval.to_std();
     if !interval.is_zero() {
         tokio::spawn(apiserver_storage::run_compaction(
