@@ -9,5 +9,5 @@ mod resources;
 mod server;
 mod storage;
 
-pub use options::ServerOptions;
-pub use server::{RunError, run};
+pub use options::{ServerOptions, StorageOptions};
+pub use server::{ControlPlane, RunError, run};

@@ -28,7 +28,9 @@ impl StoredNamespaces {
 #[async_trait]
 impl NamespaceLookup for StoredNamespaces {
     async fn state(&self, name: &str) -> NamespaceState {
-        let Some(store) = self.0.read().clone() else { return NamespaceState::Absent };
+        let Some(store) = self.0.read().clone() else {
+            return NamespaceState::Absent;
+        };
         let stored = match store.cacher().get(name) {
             Some(cached) => Stored { cached },
             // The cache may not have seen a namespace that was made just now.
@@ -57,12 +59,22 @@ impl ValidateObject for Unjudged {
 /// Makes the system's namespaces that are not there yet.
 pub(crate) async fn ensure_system_namespaces(store: &Store) -> Result<(), StatusError> {
     let user = Arc::new(UserInfo::api_server());
-    let info = RequestInfo { api_version: "v1".to_owned(), ..RequestInfo::default() };
+    let info = RequestInfo {
+        api_version: "v1".to_owned(),
+        ..RequestInfo::default()
+    };
     let request = RequestContext::new(user, info, jiff::Timestamp::now(), "kube-apiserver".to_owned());
     for name in SYSTEM {
         let labels = Map::from([("kubernetes.io/metadata.name", name.to_owned())]);
-        let metadata = ObjectMeta { name: name.to_owned(), labels, ..ObjectMeta::default() };
-        let namespace = Namespace { metadata, ..Namespace::default() };
+        let metadata = ObjectMeta {
+            name: name.to_owned(),
+            labels,
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
         match store.create(&request, "", Box::new(namespace), &Unjudged, false).await {
             Ok(_) => tracing::info!(namespace = name, "created a system namespace"),
             Err(status) if status.is_already_exists() => {}

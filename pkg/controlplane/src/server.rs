@@ -8,7 +8,7 @@ use apiserver::{
     admission::Chain,
     server::{AlwaysAllow, ApiServer, InFlightLimits, Routes, ServerConfig, ServerHandler},
 };
-use apiserver_storage::etcd3::normalize_prefix;
+use apiserver_storage::{Storage, etcd3::normalize_prefix};
 use component_base::{
     health::{CheckFn, HealthEndpoints, HealthError},
     metrics::{MetricsOptions, MetricsRegistry},
@@ -45,39 +45,92 @@ pub enum RunError {
     Storage(String),
 }
 
-/// Serves until `stop` is cancelled and everything has come to its end.
-///
-/// # Errors
-/// What keeps the server from starting.
-pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
-    if options.authorization_mode != ["AlwaysAllow"] {
-        let modes = options.authorization_mode.join(",");
-        return Err(RunError::Option(format!(
-            "--authorization-mode: {modes:?} is not a mode that this server has (AlwaysAllow)"
-        )));
+/// A control plane that answers requests; [`run`] puts a network in front of it.
+#[derive(Debug)]
+pub struct ControlPlane {
+    /// What answers requests.
+    pub server: Arc<ApiServer>,
+    store: Arc<dyn Storage>,
+    background: CancellationToken,
+}
+
+impl ControlPlane {
+    /// Opens the store, fills the caches, makes what the server itself keeps. `stop` is the one whose cancellation
+    /// begins the shutdown: from then on `/readyz` fails.
+    ///
+    /// # Errors
+    /// What keeps the server from starting.
+    pub async fn start(
+        options: &ServerOptions,
+        version: &VersionInfo,
+        stop: CancellationToken,
+    ) -> Result<Self, RunError> {
+        if options.authorization_mode != ["AlwaysAllow"] {
+            let modes = options.authorization_mode.join(",");
+            let message = format!("--authorization-mode: {modes:?} is not a mode that this server has (AlwaysAllow)");
+            return Err(RunError::Option(message));
+        }
+        let authenticator = match options.token_auth_file.as_str() {
+            "" => TokenFile::default(),
+            path => TokenFile::load(Path::new(path)).map_err(RunError::Option)?,
+        };
+        let store = storage::open(&options.storage)
+            .await
+            .map_err(|error| RunError::Storage(error.to_string()))?;
+        let background = CancellationToken::new();
+        let routes = install(options, &store, &background).await?;
+        let metrics = MetricsRegistry::new(&MetricsOptions::default());
+        metrics.register_process(version);
+        let mut health = HealthEndpoints::new();
+        let checked = store.clone();
+        health.add(Arc::new(CheckFn::asynchronous("etcd", move || {
+            let store = checked.clone();
+            Box::pin(async move { store.health().await.map_err(|error| HealthError(error.to_string())) })
+        })));
+        health.add_shutdown(stop);
+        let config = ServerConfig {
+            authenticator: Arc::new(authenticator),
+            authorizer: Arc::new(AlwaysAllow),
+            anonymous: options.anonymous_auth,
+            limits: InFlightLimits::new(
+                options.max_requests_inflight as usize,
+                options.max_mutating_requests_inflight as usize,
+            ),
+            documents: Arc::new(BuiltinDocuments),
+            version: version.to_json(),
+        };
+        Ok(Self {
+            server: ApiServer::new(config, routes, health, metrics),
+            store,
+            background,
+        })
     }
-    let authenticator = match options.token_auth_file.as_str() {
-        "" => TokenFile::default(),
-        path => TokenFile::load(Path::new(path)).map_err(RunError::Option)?,
-    };
-    let store = storage::open(&options.storage)
-        .await
-        .map_err(|error| RunError::Storage(error.to_string()))?;
-    let gates = Arc::new(options.gates.clone());
+
+    /// Ends background work and closes the store.
+    pub async fn close(self) {
+        self.background.cancel();
+        self.store.close().await;
+    }
+}
+
+/// Installs every resource and waits until each cache has listed the store.
+async fn install(
+    options: &ServerOptions,
+    store: &Arc<dyn Storage>,
+    background: &CancellationToken,
+) -> Result<Routes, RunError> {
     let namespaces = Arc::new(StoredNamespaces::default());
-    let admission = Chain::new(vec![Arc::new(NamespaceLifecycle::new(namespaces.clone()))]);
     let mut installer = Installer {
         storage: store.clone(),
         prefix: normalize_prefix(&options.storage.etcd_prefix),
-        gates: gates.clone(),
-        admission,
+        gates: Arc::new(options.gates.clone()),
+        admission: Chain::new(vec![Arc::new(NamespaceLifecycle::new(namespaces.clone()))]),
         routes: Routes::new(),
         cachers: Vec::new(),
     };
     let namespace_store = resources::install_all(&mut installer, options.storage.event_ttl.to_std());
     namespaces.set(namespace_store.clone());
-    let background = CancellationToken::new();
-    installer.start(&background);
+    installer.start(background);
     for cacher in &installer.cachers {
         cacher
             .wait_ready(CACHE_TIMEOUT)
@@ -95,29 +148,15 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
             background.clone(),
         ));
     }
+    Ok(installer.routes)
+}
 
-    let metrics = MetricsRegistry::new(&MetricsOptions::default());
-    metrics.register_process(&version);
-    let mut health = HealthEndpoints::new();
-    let checked = store.clone();
-    health.add(Arc::new(CheckFn::asynchronous("etcd", move || {
-        let store = checked.clone();
-        Box::pin(async move { store.health().await.map_err(|error| HealthError(error.to_string())) })
-    })));
-    health.add_shutdown(stop.clone());
-    let config = ServerConfig {
-        authenticator: Arc::new(authenticator),
-        authorizer: Arc::new(AlwaysAllow),
-        anonymous: options.anonymous_auth,
-        limits: InFlightLimits::new(
-            options.max_requests_inflight as usize,
-            options.max_mutating_requests_inflight as usize,
-        ),
-        documents: Arc::new(BuiltinDocuments),
-        version: version.to_json(),
-    };
-    let server = ApiServer::new(config, installer.routes, health, metrics);
-
+/// Serves until `stop` is cancelled and everything has come to its end.
+///
+/// # Errors
+/// What keeps the server from starting.
+pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
+    let plane = ControlPlane::start(&options, &version, stop.clone()).await?;
     let host = if options.external_hostname.is_empty() {
         "localhost"
     } else {
@@ -136,16 +175,15 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
         .listen()?
         .ok_or_else(|| RunError::Option("--secure-port 0 leaves nothing to serve on".to_owned()))?;
     tokio::spawn({
-        let (tls, background) = (tls.clone(), background.clone());
+        let (tls, background) = (tls.clone(), plane.background.clone());
         async move { tls.run(background).await }
     });
-    let serving = Server::of(Arc::new(ServerHandler(server)))
+    let serving = Server::of(Arc::new(ServerHandler(plane.server.clone())))
         .with_tls(tls)
         .with_settings(options.secure_serving.server_settings()?)
         .with_panic_response(|_| panic_response());
     serving.serve(listener, stop).await;
-    background.cancel();
-    store.close().await;
+    plane.close().await;
     Ok(())
 }
 
