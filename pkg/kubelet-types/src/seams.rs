@@ -53,6 +53,8 @@ pub trait ObjectSource: Send + Sync {
     ) -> Result<Arc<PersistentVolumeClaim>, ApiError>;
     /// A volume, read from the server itself.
     async fn persistent_volume(&self, name: &str) -> Result<Arc<PersistentVolume>, ApiError>;
+    /// The handler that a runtime class names.
+    async fn runtime_handler(&self, runtime_class: &str) -> Result<String, ApiError>;
     /// All services, once they have been read; `None` before.
     fn services(&self) -> Option<Vec<Arc<Service>>>;
     /// The node's own object, as far as it is known.

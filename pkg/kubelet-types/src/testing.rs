@@ -70,6 +70,7 @@ pub struct MemoryApi {
     claims: Named<PersistentVolumeClaim>,
     volumes: Named<PersistentVolume>,
     services: Mutex<Vec<Arc<Service>>>,
+    handlers: Mutex<BTreeMap<String, String>>,
     node: Mutex<Option<Arc<Node>>>,
     pods: Named<Pod>,
     patches: Mutex<Vec<PodStatus>>,
@@ -118,6 +119,11 @@ impl MemoryApi {
     /// Sets the services.
     pub fn set_services(&self, services: Vec<Service>) {
         *self.services.lock() = services.into_iter().map(Arc::new).collect();
+    }
+
+    /// Sets the handler of a runtime class.
+    pub fn set_runtime_class(&self, name: &str, handler: &str) {
+        self.handlers.lock().insert(name.to_owned(), handler.to_owned());
     }
 
     /// Sets the node.
@@ -182,6 +188,11 @@ impl ObjectSource for MemoryApi {
 
     async fn persistent_volume(&self, name: &str) -> Result<Arc<PersistentVolume>, ApiError> {
         lookup(&self.volumes, "persistentvolumes", "", name)
+    }
+
+    async fn runtime_handler(&self, runtime_class: &str) -> Result<String, ApiError> {
+        let found = self.handlers.lock().get(runtime_class).cloned();
+        found.ok_or_else(|| ApiError::not_found("runtimeclasses.node.k8s.io", runtime_class))
     }
 
     fn services(&self) -> Option<Vec<Arc<Service>>> {
