@@ -56,6 +56,11 @@ impl Resource {
             hooks: Arc::new(NoHooks),
         }
     }
+
+    /// The same, answering a completed deletion with the object.
+    pub(crate) fn returning_deleted(self) -> Self {
+        Self { returns_deleted_object: true, ..self }
+    }
 }
 
 /// Installs resources one after the other.

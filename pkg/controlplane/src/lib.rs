@@ -6,6 +6,7 @@ mod install;
 mod namespaces;
 mod options;
 mod resources;
+mod rules;
 mod server;
 mod storage;
 

@@ -5,7 +5,7 @@
 //! `apis/meta/v1/validation` of apimachinery.
 
 mod conditions;
-mod core;
+mod core_group;
 mod labels;
 mod name;
 mod object;
@@ -14,7 +14,7 @@ mod owners;
 mod tests;
 
 pub use conditions::{validate_condition, validate_conditions};
-pub use core::{validate_core_object_meta, validate_core_object_meta_update, validate_standard_finalizer};
+pub use core_group::{validate_core_object_meta, validate_core_object_meta_update, validate_standard_finalizer};
 pub use labels::{
     LabelSelectorOptions, label_selector_has_invalid_value, validate_label_name, validate_label_selector,
     validate_label_selector_requirement, validate_labels,

@@ -1,0 +1,4 @@
+//! `certificates.k8s.io`: requests for certificates.
+
+pub mod certificate_signing_request;
+pub mod pem;

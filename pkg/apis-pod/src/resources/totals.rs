@@ -1,0 +1,77 @@
+//! What all containers of a pod ask for together.
+//!
+//! Containers run at the same time, init containers one after another; a sidecar runs beside all
+//! that come after it. The total is the larger of what is needed while the pod starts and after.
+//! Upstream counterpart: `component-helpers/resource`.
+
+use k8s_api::{
+    Map,
+    core::v1::{Container, PodSpec, ResourceRequirements},
+    primitives::Quantity,
+};
+
+use crate::pod::is_sidecar;
+
+/// Requests or limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What is set aside.
+    Requests,
+    /// What is not exceeded.
+    Limits,
+}
+
+impl Side {
+    /// The list of this side.
+    #[must_use]
+    pub fn of(self, requirements: &ResourceRequirements) -> &Map<Quantity> {
+        match self {
+            Self::Requests => &requirements.requests,
+            Self::Limits => &requirements.limits,
+        }
+    }
+}
+
+fn add(total: &mut Map<Quantity>, list: &Map<Quantity>) {
+    for (name, quantity) in list {
+        match total.get_mut(name) {
+            Some(sum) => sum.add(quantity),
+            None => {
+                total.insert(name.clone(), quantity.clone());
+            }
+        }
+    }
+}
+
+fn raise(total: &mut Map<Quantity>, list: &Map<Quantity>) {
+    for (name, quantity) in list {
+        if total.get(name).is_none_or(|most| quantity > most) {
+            total.insert(name.clone(), quantity.clone());
+        }
+    }
+}
+
+/// The total over all containers, without overhead and what is set for the pod as a whole.
+#[must_use]
+pub fn aggregate(spec: &PodSpec, side: Side) -> Map<Quantity> {
+    let of = |container: &'_ Container| side.of(&container.resources).clone();
+    let mut total = Map::new();
+    for container in &spec.containers {
+        add(&mut total, side.of(&container.resources));
+    }
+    let mut sidecars = Map::new();
+    let mut starting = Map::new();
+    for container in &spec.init_containers {
+        if is_sidecar(container) {
+            add(&mut total, side.of(&container.resources));
+            add(&mut sidecars, side.of(&container.resources));
+            raise(&mut starting, &sidecars);
+        } else {
+            let mut now = of(container);
+            add(&mut now, &sidecars);
+            raise(&mut starting, &now);
+        }
+    }
+    raise(&mut total, &starting);
+    total
+}
