@@ -107,6 +107,9 @@ mod tests {
 
     #[test]
     fn pretty_printing() {
-        assert_eq!(pretty(r#"[{"a":"x,\"{","b":1}]"#), "[\n {\n  \"a\": \"x,\\\"{\",\n  \"b\": 1\n }\n]");
+        assert_eq!(
+            pretty(r#"[{"a":"x,\"{","b":1}]"#),
+            "[\n {\n  \"a\": \"x,\\\"{\",\n  \"b\": 1\n }\n]"
+        );
     }
 }

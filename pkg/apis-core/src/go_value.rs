@@ -11,7 +11,6 @@ use apis_pod::go_view::unified_diff;
 use k8s_api::{Map, primitives::Quantity};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-
 /// A JSON value that keeps the order of its members.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GoValue {
@@ -173,7 +172,11 @@ where
         if map.is_empty() {
             return Self::Null;
         }
-        Self::Object(map.iter().map(|(key, value)| (key.clone().into(), value.into())).collect())
+        Self::Object(
+            map.iter()
+                .map(|(key, value)| (key.clone().into(), value.into()))
+                .collect(),
+        )
     }
 }
 

@@ -59,7 +59,10 @@ impl Resource {
 
     /// The same, answering a completed deletion with the object.
     pub(crate) fn returning_deleted(self) -> Self {
-        Self { returns_deleted_object: true, ..self }
+        Self {
+            returns_deleted_object: true,
+            ..self
+        }
     }
 }
 

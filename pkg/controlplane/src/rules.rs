@@ -63,7 +63,10 @@ impl<T: Object> Rules<T> {
 
 impl<T: Object> std::fmt::Debug for Rules<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Rules").field("kind", &T::KIND).finish_non_exhaustive()
+        formatter
+            .debug_struct("Rules")
+            .field("kind", &T::KIND)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,7 +120,10 @@ pub(crate) struct StatusRules<T> {
 
 impl<T: Object> std::fmt::Debug for StatusRules<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("StatusRules").field("kind", &T::KIND).finish_non_exhaustive()
+        formatter
+            .debug_struct("StatusRules")
+            .field("kind", &T::KIND)
+            .finish_non_exhaustive()
     }
 }
 

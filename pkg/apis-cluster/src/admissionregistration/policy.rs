@@ -16,8 +16,27 @@ use crate::common;
 const MUTATING_OPERATIONS: [&str; 4] = ["*", "CONNECT", "CREATE", "UPDATE"];
 
 const RESERVED: [&str; 21] = [
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
-    "let", "loop", "package", "namespace", "return", "var", "void", "while",
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 pub(super) fn set_match_defaults(resources: &mut MatchResources) {
@@ -137,7 +156,10 @@ pub(super) fn validate_variables(variables: &[Variable], path: &Path<'_>) -> Err
             errors.push(Error::invalid(&name, &variable.name, "must be a valid CEL identifier"));
         }
         if variable.expression.trim().is_empty() {
-            errors.push(Error::required(&path.child("expression"), "expression is not specified"));
+            errors.push(Error::required(
+                &path.child("expression"),
+                "expression is not specified",
+            ));
         }
     }
     errors

@@ -77,7 +77,11 @@ pub(super) fn validate<'a>(rule: impl Into<Rule<'a>>, path: &Path<'_>) -> ErrorL
     }
     errors.append(validate_resources(rule.resources, &path.child("resources")));
     if let Some(scope) = rule.scope {
-        errors.extend(common::one_of(&path.child("scope"), scope, &["*", "Cluster", "Namespaced"]));
+        errors.extend(common::one_of(
+            &path.child("scope"),
+            scope,
+            &["*", "Cluster", "Namespaced"],
+        ));
     }
     errors
 }

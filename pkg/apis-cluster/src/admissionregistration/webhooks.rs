@@ -84,7 +84,10 @@ pub(super) use set_webhook_defaults;
 
 /// What is asked of webhooks; an update asks only what the stored object fulfils.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own that is off or on")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a rule of its own that is off or on"
+)]
 pub(super) struct Options {
     ignore_match_conditions: bool,
     no_side_effects: bool,
@@ -108,9 +111,10 @@ impl Options {
         Self {
             ignore_match_conditions: new.len() == old.len()
                 && pairs().all(|(new, old)| new.match_conditions == old.match_conditions),
-            no_side_effects: old
-                .iter()
-                .all(|hook| hook.side_effects.is_some_and(|effects| NO_SIDE_EFFECTS.contains(&effects))),
+            no_side_effects: old.iter().all(|hook| {
+                hook.side_effects
+                    .is_some_and(|effects| NO_SIDE_EFFECTS.contains(&effects))
+            }),
             recognized_version: old
                 .iter()
                 .all(|hook| hook.review_versions.is_empty() || hook.review_versions.iter().any(|v| is_recognized(v))),
@@ -139,7 +143,11 @@ pub(super) fn validate(metadata: &ObjectMeta, hooks: &[Webhook<'_>], options: Op
         let path = list.index(at);
         errors.append(validate_hook(hook, options, &path));
         let versions = path.child("admissionReviewVersions");
-        errors.append(validate_versions(hook.review_versions, options.recognized_version, &versions));
+        errors.append(validate_versions(
+            hook.review_versions,
+            options.recognized_version,
+            &versions,
+        ));
         if options.unique_names && !hook.name.is_empty() && !seen.insert(hook.name) {
             errors.push(Error::duplicate(&path.child("name"), hook.name));
         }
@@ -183,7 +191,11 @@ fn validate_hook(hook: &Webhook<'_>, options: Options, path: &Path<'_>) -> Error
     ] {
         errors.extend(value.and_then(|value| common::one_of(&path.child(name), value, supported)));
     }
-    let effects: &[&str] = if options.no_side_effects { &NO_SIDE_EFFECTS } else { &SIDE_EFFECTS };
+    let effects: &[&str] = if options.no_side_effects {
+        &NO_SIDE_EFFECTS
+    } else {
+        &SIDE_EFFECTS
+    };
     let side_effects = path.child("sideEffects");
     match hook.side_effects {
         None => {
@@ -202,11 +214,19 @@ fn validate_hook(hook: &Webhook<'_>, options: Options, path: &Path<'_>) -> Error
     ] {
         if let Some(selector) = selector {
             let path = path.child(name);
-            errors.append(common::label_selector(selector, options.allow_invalid_label_values, &path));
+            errors.append(common::label_selector(
+                selector,
+                options.allow_invalid_label_values,
+                &path,
+            ));
         }
     }
     if let Some(policy) = hook.reinvocation_policy {
-        errors.extend(common::one_of(&path.child("reinvocationPolicy"), policy, &REINVOCATION_POLICIES));
+        errors.extend(common::one_of(
+            &path.child("reinvocationPolicy"),
+            policy,
+            &REINVOCATION_POLICIES,
+        ));
     }
     let config = hook.client_config;
     let service = config.service.as_deref().map(|service| webhook::Service {
@@ -218,7 +238,10 @@ fn validate_hook(hook: &Webhook<'_>, options: Options, path: &Path<'_>) -> Error
     let client = path.child("clientConfig");
     errors.append(webhook::validate_client_config(&client, config.url.as_deref(), service));
     if !options.ignore_match_conditions {
-        errors.append(rules::validate_match_conditions(hook.match_conditions, &path.child("matchConditions")));
+        errors.append(rules::validate_match_conditions(
+            hook.match_conditions,
+            &path.child("matchConditions"),
+        ));
     }
     errors
 }

@@ -45,11 +45,19 @@ pub fn validate_local_subject_access_review(review: &LocalSubjectAccessReview) -
         && attributes.namespace != review.metadata.namespace
     {
         let path = Path::new("spec.resourceAttributes.namespace");
-        errors.push(Error::invalid(&path, &attributes.namespace, "must match metadata.namespace"));
+        errors.push(Error::invalid(
+            &path,
+            &attributes.namespace,
+            "must match metadata.namespace",
+        ));
     }
     if let Some(attributes) = &review.spec.non_resource_attributes {
         let detail = "disallowed on this kind of request";
-        errors.push(Error::invalid(&Path::new("spec.nonResourceAttributes"), show(Some(attributes)), detail));
+        errors.push(Error::invalid(
+            &Path::new("spec.nonResourceAttributes"),
+            show(Some(attributes)),
+            detail,
+        ));
     }
     errors
 }
@@ -98,8 +106,16 @@ fn validate_metadata(metadata: &ObjectMeta, namespace: bool) -> Option<Error> {
     if rest == ObjectMeta::default() {
         return None;
     }
-    let detail = if namespace { "must be empty except for namespace" } else { "must be empty" };
-    Some(Error::invalid(&Path::new("metadata"), common::metadata_value(metadata), detail))
+    let detail = if namespace {
+        "must be empty except for namespace"
+    } else {
+        "must be empty"
+    };
+    Some(Error::invalid(
+        &Path::new("metadata"),
+        common::metadata_value(metadata),
+        detail,
+    ))
 }
 
 fn validate_attributes(attributes: Option<&ResourceAttributes>) -> ErrorList {
@@ -149,7 +165,10 @@ fn validate_field_requirement(requirement: &FieldSelectorRequirement, path: &Pat
     let values = path.child("values");
     match requirement.operator.as_str() {
         "In" | "NotIn" if requirement.values.is_empty() => {
-            errors.push(Error::required(&values, "must be specified when `operator` is 'In' or 'NotIn'"));
+            errors.push(Error::required(
+                &values,
+                "must be specified when `operator` is 'In' or 'NotIn'",
+            ));
         }
         "Exists" | "DoesNotExist" if !requirement.values.is_empty() => {
             let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
@@ -163,9 +182,16 @@ fn validate_field_requirement(requirement: &FieldSelectorRequirement, path: &Pat
 fn validate_label_selector(selector: &LabelSelectorAttributes, path: &Path<'_>) -> ErrorList {
     let mut errors = validate_selector(&selector.raw_selector, selector.requirements.len(), path);
     let list = path.child("requirements");
-    let options = LabelSelectorOptions { allow_unknown_operators: true, ..LabelSelectorOptions::default() };
+    let options = LabelSelectorOptions {
+        allow_unknown_operators: true,
+        ..LabelSelectorOptions::default()
+    };
     for (at, requirement) in selector.requirements.iter().enumerate() {
-        errors.append(validate_label_selector_requirement(requirement, options, &list.index(at)));
+        errors.append(validate_label_selector_requirement(
+            requirement,
+            options,
+            &list.index(at),
+        ));
     }
     errors
 }

@@ -36,7 +36,10 @@ pub fn decode(text: &[u8]) -> Option<(Block, &[u8])> {
         let begin = find_line(rest, BEGIN)?;
         rest = &rest[begin + BEGIN.len()..];
         let (line, body) = split_line(rest);
-        let Some(label) = line.strip_suffix(DASHES.as_bytes()).and_then(|label| std::str::from_utf8(label).ok()) else {
+        let Some(label) = line
+            .strip_suffix(DASHES.as_bytes())
+            .and_then(|label| std::str::from_utf8(label).ok())
+        else {
             continue;
         };
         let ending = format!("-----END {label}-----");
@@ -49,10 +52,21 @@ pub fn decode(text: &[u8]) -> Option<(Block, &[u8])> {
             continue;
         }
         let (has_headers, data) = skip_headers(&body[..end]);
-        let data: Vec<u8> = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let data: Vec<u8> = data
+            .iter()
+            .copied()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect();
         if let Ok(data) = ENGINE.decode(data) {
             let label = label.to_owned();
-            return Some((Block { label, has_headers, data }, following));
+            return Some((
+                Block {
+                    label,
+                    has_headers,
+                    data,
+                },
+                following,
+            ));
         }
     }
 }
@@ -99,16 +113,34 @@ mod tests {
     fn blocks_in_between_other_text() {
         let text = b"noise\n-----BEGIN A-----\nk: v\n\nAQI=\n-----END A-----\nmore\n-----BEGIN B-----\nAw==\n-----END B-----\n";
         let (first, rest) = decode(text).expect("there is a block");
-        assert_eq!(first, Block { label: "A".into(), has_headers: true, data: vec![1, 2] });
+        assert_eq!(
+            first,
+            Block {
+                label: "A".into(),
+                has_headers: true,
+                data: vec![1, 2]
+            }
+        );
         let (second, rest) = decode(rest).expect("there is another");
-        assert_eq!(second, Block { label: "B".into(), has_headers: false, data: vec![3] });
+        assert_eq!(
+            second,
+            Block {
+                label: "B".into(),
+                has_headers: false,
+                data: vec![3]
+            }
+        );
         assert_eq!(decode(rest), None);
     }
 
     #[test]
     fn broken_blocks_are_passed_over() {
         let good = "-----BEGIN B-----\nAw==\n-----END B-----";
-        for bad in ["-----BEGIN A-----\n!\n-----END A-----\n", "-----BEGIN A----\nAw==\n-----END A-----\n", "x-----BEGIN A-----\nAw==\n-----END A-----\n"] {
+        for bad in [
+            "-----BEGIN A-----\n!\n-----END A-----\n",
+            "-----BEGIN A----\nAw==\n-----END A-----\n",
+            "x-----BEGIN A-----\nAw==\n-----END A-----\n",
+        ] {
             let text = format!("{bad}{good}");
             let (block, _) = decode(text.as_bytes()).expect("the second block is good");
             assert_eq!(block.label, "B", "{bad}");

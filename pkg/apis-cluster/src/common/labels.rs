@@ -14,7 +14,10 @@ use crate::go;
 
 /// Every fault of a selector.
 pub(crate) fn label_selector(selector: &LabelSelector, allow_invalid_label_values: bool, path: &Path<'_>) -> ErrorList {
-    let options = LabelSelectorOptions { allow_invalid_label_values, ..LabelSelectorOptions::default() };
+    let options = LabelSelectorOptions {
+        allow_invalid_label_values,
+        ..LabelSelectorOptions::default()
+    };
     meta::validate_label_selector(Some(selector), options, path)
 }
 
@@ -65,17 +68,27 @@ fn validate_expression(requirement: &NodeSelectorRequirement, path: &Path<'_>) -
     let values = path.child("values");
     match requirement.operator.as_str() {
         "In" | "NotIn" if requirement.values.is_empty() => {
-            errors.push(Error::required(&values, "must be specified when `operator` is 'In' or 'NotIn'"));
+            errors.push(Error::required(
+                &values,
+                "must be specified when `operator` is 'In' or 'NotIn'",
+            ));
         }
         "Exists" | "DoesNotExist" if !requirement.values.is_empty() => {
             let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
             errors.push(Error::forbidden(&values, detail));
         }
         "Gt" | "Lt" if requirement.values.len() != 1 => {
-            errors.push(Error::required(&values, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+            errors.push(Error::required(
+                &values,
+                "must be specified single value when `operator` is 'Lt' or 'Gt'",
+            ));
         }
         "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt" => {}
-        other => errors.push(Error::invalid(&path.child("operator"), other, "not a valid selector operator")),
+        other => errors.push(Error::invalid(
+            &path.child("operator"),
+            other,
+            "not a valid selector operator",
+        )),
     }
     errors.append(meta::validate_label_name(&requirement.key, &path.child("key")));
     for (at, value) in requirement.values.iter().enumerate() {
@@ -94,7 +107,11 @@ fn validate_field(requirement: &NodeSelectorRequirement, path: &Path<'_>) -> Err
                 errors.push(Error::required(&values, detail));
             }
         }
-        other => errors.push(Error::invalid(&path.child("operator"), other, "not a valid selector operator")),
+        other => errors.push(Error::invalid(
+            &path.child("operator"),
+            other,
+            "not a valid selector operator",
+        )),
     }
     if requirement.key == "metadata.name" {
         for (at, value) in requirement.values.iter().enumerate() {

@@ -148,6 +148,8 @@ fn first_bad_label(path: &Path<'_>, text: &str, rule: fn(&str) -> Vec<String>) -
         return ErrorList::new();
     };
     let shown = quote(label);
-    let messages = messages.into_iter().map(|message| format!("validating label {shown}: {message}"));
+    let messages = messages
+        .into_iter()
+        .map(|message| format!("validating label {shown}: {message}"));
     invalid_each(path, text, messages.collect())
 }

@@ -33,7 +33,12 @@ fn parse(text: &str) -> Result<Url<'_>, String> {
     }
     let (scheme, rest) = split_scheme(rest).map_err(fault)?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let mut url = Url { scheme, query, fragment, ..Url::default() };
+    let mut url = Url {
+        scheme,
+        query,
+        fragment,
+        ..Url::default()
+    };
     if !rest.starts_with('/') {
         let opaque = !url.scheme.is_empty();
         if !opaque && rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
@@ -41,7 +46,10 @@ fn parse(text: &str) -> Result<Url<'_>, String> {
         }
         return Ok(url);
     }
-    let path = if let Some(rest) = rest.strip_prefix("//").filter(|_| !url.scheme.is_empty() || !rest.starts_with("///")) {
+    let path = if let Some(rest) = rest
+        .strip_prefix("//")
+        .filter(|_| !url.scheme.is_empty() || !rest.starts_with("///"))
+    {
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (user, host) = authority
             .rsplit_once('@')
@@ -77,13 +85,16 @@ fn check_host(host: &str) -> Result<(), String> {
         },
         None => host.find(':').map_or("", |at| &host[at..]),
     };
-    let valid = port
-        .strip_prefix(':')
-        .map_or(port.is_empty(), |digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let valid = port.strip_prefix(':').map_or(port.is_empty(), |digits| {
+        digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
     if !valid {
         return Err(format!("invalid port {} after host", quote(port)));
     }
-    if let Some(byte) = host.chars().find(|byte| matches!(byte, ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}')) {
+    if let Some(byte) = host
+        .chars()
+        .find(|byte| matches!(byte, ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}'))
+    {
         return Err(format!("invalid character {} in host name", quote(&byte.to_string())));
     }
     check_escapes(host)
@@ -114,13 +125,25 @@ fn validate_url(path: &Path<'_>, text: &str) -> ErrorList {
         errors.push(Error::invalid(path, "", format!("host must be specified{FORM}")));
     }
     if let Some(user) = url.user {
-        errors.push(Error::invalid(path, user, "user information is not permitted in the URL"));
+        errors.push(Error::invalid(
+            path,
+            user,
+            "user information is not permitted in the URL",
+        ));
     }
     if !url.fragment.is_empty() {
-        errors.push(Error::invalid(path, url.fragment, "fragments are not permitted in the URL"));
+        errors.push(Error::invalid(
+            path,
+            url.fragment,
+            "fragments are not permitted in the URL",
+        ));
     }
     if !url.query.is_empty() {
-        errors.push(Error::invalid(path, url.query, "query parameters are not permitted in the URL"));
+        errors.push(Error::invalid(
+            path,
+            url.query,
+            "query parameters are not permitted in the URL",
+        ));
     }
     errors
 }
@@ -236,25 +259,52 @@ mod tests {
         );
         assert_eq!(
             url(""),
-            format!("[url: Invalid value: \"\": 'https' is the only allowed URL scheme{form}, url: Invalid value: \"\": host must be specified{form}]")
+            format!(
+                "[url: Invalid value: \"\": 'https' is the only allowed URL scheme{form}, url: Invalid value: \"\": host must be specified{form}]"
+            )
         );
         assert_eq!(
             url("https://h:x/"),
-            format!("url: Required value: url must be a valid URL: parse \"https://h:x/\": invalid port \":x\" after host{form}")
+            format!(
+                "url: Required value: url must be a valid URL: parse \"https://h:x/\": invalid port \":x\" after host{form}"
+            )
         );
     }
 
     #[test]
     fn services() {
         let check = |namespace, name, path, port, expected: &str| {
-            let service = Service { namespace, name, path, port };
+            let service = Service {
+                namespace,
+                name,
+                path,
+                port,
+            };
             assert_eq!(validate_service(&Path::new("s"), service).to_string(), expected);
         };
         check("n", "s", Some("/a/b/"), Some(443), "");
         check("", "s", None, Some(443), "s.name: Required value");
         check("n", "", None, Some(443), "s.namespace: Required value");
-        check("n", "s", None, Some(0), "s.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive");
-        check("n", "s", Some("/a//b"), Some(1), "s.path: Invalid value: \"/a//b\": segment[1] may not be empty");
-        check("n", "s", Some("//"), Some(1), "s.path: Invalid value: \"//\": segment[0] may not be empty");
+        check(
+            "n",
+            "s",
+            None,
+            Some(0),
+            "s.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive",
+        );
+        check(
+            "n",
+            "s",
+            Some("/a//b"),
+            Some(1),
+            "s.path: Invalid value: \"/a//b\": segment[1] may not be empty",
+        );
+        check(
+            "n",
+            "s",
+            Some("//"),
+            Some(1),
+            "s.path: Invalid value: \"//\": segment[0] may not be empty",
+        );
     }
 }

@@ -39,7 +39,10 @@ fn set_subject_defaults(subjects: &mut [Subject]) {
 pub fn validate_policy_rule(rule: &PolicyRule, namespaced: bool, path: &Path<'_>) -> ErrorList {
     let mut errors = ErrorList::new();
     if rule.verbs.is_empty() {
-        errors.push(Error::required(&path.child("verbs"), "verbs must contain at least one value"));
+        errors.push(Error::required(
+            &path.child("verbs"),
+            "verbs must contain at least one value",
+        ));
     }
     if !rule.non_resource_urls.is_empty() {
         let urls = path.child("nonResourceURLs");

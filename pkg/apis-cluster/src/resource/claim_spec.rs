@@ -34,7 +34,11 @@ impl<'a> RequestNames<'a> {
         let alternatives =
             |request: &'a DeviceRequest| request.first_available.iter().map(|one| one.name.as_str()).collect();
         let requests = claim.requests.iter();
-        Self(requests.map(|request| (request.name.as_str(), alternatives(request))).collect())
+        Self(
+            requests
+                .map(|request| (request.name.as_str(), alternatives(request)))
+                .collect(),
+        )
     }
 
     fn contains(&self, name: &str) -> bool {
@@ -73,17 +77,26 @@ pub(super) fn validate(spec: &ResourceClaimSpec, path: &Path<'_>) -> ErrorList {
     let claim = &spec.devices;
     let names = RequestNames::of(claim);
     let requests = path.child("requests");
-    let mut errors =
-        set::validate_named(&claim.requests, MAX_REQUESTS, &requests, validate_request, |request| &request.name);
+    let mut errors = set::validate_named(&claim.requests, MAX_REQUESTS, &requests, validate_request, |request| {
+        &request.name
+    });
     let constraints = path.child("constraints");
-    errors.append(set::validate_list(&claim.constraints, MAX_CONSTRAINTS, &constraints, |constraint, path| {
-        validate_constraint(constraint, &names, path)
-    }));
-    errors.append(set::validate_list(&claim.config, MAX_CONFIG, &path.child("config"), |config, path| {
-        let mut errors = names.validate_list(&config.requests, &path.child("requests"));
-        errors.append(validate_configuration(config.opaque.as_deref(), false, path));
-        errors
-    }));
+    errors.append(set::validate_list(
+        &claim.constraints,
+        MAX_CONSTRAINTS,
+        &constraints,
+        |constraint, path| validate_constraint(constraint, &names, path),
+    ));
+    errors.append(set::validate_list(
+        &claim.config,
+        MAX_CONFIG,
+        &path.child("config"),
+        |config, path| {
+            let mut errors = names.validate_list(&config.requests, &path.child("requests"));
+            errors.append(validate_configuration(config.opaque.as_deref(), false, path));
+            errors
+        },
+    ));
     errors
 }
 
@@ -211,7 +224,11 @@ pub(super) fn validate_configuration(
     };
     let mut errors = common::driver_name(&path.child("driver"), &opaque.driver);
     let most = if stored { usize::MAX } else { MAX_PARAMETERS };
-    errors.append(validate_raw(opaque.parameters.as_ref(), most, &path.child("parameters")));
+    errors.append(validate_raw(
+        opaque.parameters.as_ref(),
+        most,
+        &path.child("parameters"),
+    ));
     errors
 }
 

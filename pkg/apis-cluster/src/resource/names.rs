@@ -127,7 +127,10 @@ fn uids() {
         assert_eq!(validate_uid(uid, &Path::new("u")).to_string(), expected, "{uid}");
     };
     check("0b4f6a1e-8c0d-4b7a-9a3e-000000000001", "");
-    check("x", "u: Invalid value: \"x\": error validating uid: invalid UUID length: 1");
+    check(
+        "x",
+        "u: Invalid value: \"x\": error validating uid: invalid UUID length: 1",
+    );
     check(
         "0B4f6a1e-8c0d-4b7a-9a3e-000000000001",
         "u: Invalid value: \"0B4f6a1e-8c0d-4b7a-9a3e-000000000001\": uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters",

@@ -41,7 +41,10 @@ pub(super) fn template_spec(spec: &ResourceClaimTemplateSpec) -> BadValue {
 
 fn opaque(opaque: Option<&OpaqueDeviceConfiguration>) -> String {
     go::pointer(opaque, |opaque| {
-        let parameters = opaque.parameters.as_ref().map_or("null", |parameters| parameters.as_str());
+        let parameters = opaque
+            .parameters
+            .as_ref()
+            .map_or("null", |parameters| parameters.as_str());
         go::Struct::new()
             .field("Driver", &opaque.driver)
             .raw("Parameters", parameters)
@@ -127,7 +130,10 @@ pub(super) fn allocation(allocation: &AllocationResult) -> BadValue {
             .field("AdminAccess", &result.admin_access)
             .raw("Tolerations", &tolerations(&result.tolerations))
             .raw("BindingConditions", &go::list(&result.binding_conditions))
-            .raw("BindingFailureConditions", &go::list(&result.binding_failure_conditions))
+            .raw(
+                "BindingFailureConditions",
+                &go::list(&result.binding_failure_conditions),
+            )
             .field("ShareID", &result.share_id)
             .raw("ConsumedCapacity", &quantities(&result.consumed_capacity))
             .end()
@@ -142,7 +148,10 @@ pub(super) fn allocation(allocation: &AllocationResult) -> BadValue {
     let devices = go::Struct::new().raw("Results", &results).raw("Config", &config);
     go::Struct::new()
         .raw("Devices", &devices.end())
-        .raw("NodeSelector", &go::pointer(allocation.node_selector.as_deref(), common::node_selector_json))
+        .raw(
+            "NodeSelector",
+            &go::pointer(allocation.node_selector.as_deref(), common::node_selector_json),
+        )
         .field("AllocationTimestamp", &allocation.allocation_timestamp)
         .bad_value()
 }

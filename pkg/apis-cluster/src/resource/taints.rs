@@ -44,7 +44,11 @@ fn validate_toleration(toleration: &DeviceToleration, path: &Path<'_>) -> ErrorL
     let (operator, value) = (path.child("operator"), path.child("value"));
     match toleration.operator.as_str() {
         "Exists" if !toleration.value.is_empty() => {
-            errors.push(Error::invalid(&value, &toleration.value, "must be empty for operator `Exists`"));
+            errors.push(Error::invalid(
+                &value,
+                &toleration.value,
+                "must be empty for operator `Exists`",
+            ));
         }
         "Exists" => {}
         "Equal" => errors.invalid_each(&value, &toleration.value, names::label_value(&toleration.value)),

@@ -23,16 +23,19 @@ use table::Row;
 
 const CORE: &str = "io.k8s.api.core.v1.";
 /// Members of a pod's spec that the internal type keeps in its security context.
-const HOST_MEMBERS: [&str; 5] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"];
+const HOST_MEMBERS: [&str; 5] = [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "shareProcessNamespace",
+    "hostUsers",
+];
 
 /// How far to indent; `None` prints on one line.
 type Depth = Option<usize>;
 
 fn pod_value(spec: PodSpec) -> Value {
-    let pod = Pod {
-        spec,
-        ..Pod::default()
-    };
+    let pod = Pod { spec, ..Pod::default() };
     let mut value = pod.to_value();
     let mut spec = value["spec"].take();
     let Some(members) = spec.as_object_mut() else {

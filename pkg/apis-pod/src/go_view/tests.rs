@@ -54,9 +54,17 @@ fn host_namespaces_belong_to_the_security_context() {
         ..PodSecurityContext::default()
     }));
     let diff = diff_pod_specs(&spec(), &new);
-    assert!(diff.contains("-  \"RunAsUser\": null,\n+  \"RunAsUser\": 1,\n"), "{diff}");
+    assert!(
+        diff.contains("-  \"RunAsUser\": null,\n+  \"RunAsUser\": 1,\n"),
+        "{diff}"
+    );
     let all = show(Some(&pod_value(spec())), "PodSpec", None);
-    assert!(all.contains(r#""SecurityContext":{"HostNetwork":true,"HostPID":false,"HostIPC":false,"ShareProcessNamespace":null,"#), "{all}");
+    assert!(
+        all.contains(
+            r#""SecurityContext":{"HostNetwork":true,"HostPID":false,"HostIPC":false,"ShareProcessNamespace":null,"#
+        ),
+        "{all}"
+    );
 }
 
 #[test]

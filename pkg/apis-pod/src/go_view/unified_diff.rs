@@ -40,7 +40,11 @@ impl<'a> Matcher<'a> {
 
     /// The longest run of equal lines, of equal ones the first in both texts.
     fn longest(&self, old: Range<usize>, new: Range<usize>) -> Match {
-        let mut best = Match { old: old.start, new: new.start, size: 0 };
+        let mut best = Match {
+            old: old.start,
+            new: new.start,
+            size: 0,
+        };
         let mut lengths: HashMap<usize, usize> = HashMap::new();
         for i in old.clone() {
             let mut next = HashMap::new();
@@ -50,7 +54,11 @@ impl<'a> Matcher<'a> {
                 let size = before + 1;
                 next.insert(j, size);
                 if size > best.size {
-                    best = Match { old: i + 1 - size, new: j + 1 - size, size };
+                    best = Match {
+                        old: i + 1 - size,
+                        new: j + 1 - size,
+                        size,
+                    };
                 }
             }
             lengths = next;
@@ -93,7 +101,11 @@ impl<'a> Matcher<'a> {
                 _ => joined.push(next),
             }
         }
-        joined.push(Match { old: self.old.len(), new: self.new.len(), size: 0 });
+        joined.push(Match {
+            old: self.old.len(),
+            new: self.new.len(),
+            size: 0,
+        });
         joined
     }
 }
@@ -111,12 +123,20 @@ fn blocks(matches: &[Match]) -> Vec<Block> {
     let mut blocks = Vec::new();
     for found in matches {
         if old < found.old || new < found.new {
-            blocks.push(Block { equal: false, old: old..found.old, new: new..found.new });
+            blocks.push(Block {
+                equal: false,
+                old: old..found.old,
+                new: new..found.new,
+            });
         }
         old = found.old + found.size;
         new = found.new + found.size;
         if found.size > 0 {
-            blocks.push(Block { equal: true, old: found.old..old, new: found.new..new });
+            blocks.push(Block {
+                equal: true,
+                old: found.old..old,
+                new: found.new..new,
+            });
         }
     }
     blocks

@@ -105,5 +105,8 @@ pub fn for_each_container_mut(spec: &mut PodSpec, mut visit: impl FnMut(&mut Con
 pub fn any_container(spec: &PodSpec, mut test: impl FnMut(&Container) -> bool) -> bool {
     spec.init_containers.iter().any(&mut test)
         || spec.containers.iter().any(&mut test)
-        || spec.ephemeral_containers.iter().any(|container| test(&as_container(container)))
+        || spec
+            .ephemeral_containers
+            .iter()
+            .any(|container| test(&as_container(container)))
 }

@@ -41,7 +41,10 @@ fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGa
     if off("ClusterTrustBundleProjection", |spec| {
         in_use::projections(spec, |source| source.cluster_trust_bundle.is_some())
     }) {
-        let projected = spec.volumes.iter_mut().filter_map(|volume| volume.projected.as_deref_mut());
+        let projected = spec
+            .volumes
+            .iter_mut()
+            .filter_map(|volume| volume.projected.as_deref_mut());
         projected
             .flat_map(|projected| &mut projected.sources)
             .for_each(|source| source.cluster_trust_bundle = None);
@@ -49,7 +52,10 @@ fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGa
     if off("PodCertificateRequest", |spec| {
         in_use::projections(spec, |source| source.pod_certificate.is_some())
     }) {
-        let projected = spec.volumes.iter_mut().filter_map(|volume| volume.projected.as_deref_mut());
+        let projected = spec
+            .volumes
+            .iter_mut()
+            .filter_map(|volume| volume.projected.as_deref_mut());
         projected
             .flat_map(|projected| &mut projected.sources)
             .for_each(|source| source.pod_certificate = None);
@@ -89,7 +95,11 @@ fn drop_restart_rules(spec: &mut PodSpec) {
 }
 
 fn drop_file_key_refs(container: &mut Container) {
-    for source in container.env.iter_mut().filter_map(|variable| variable.value_from.as_deref_mut()) {
+    for source in container
+        .env
+        .iter_mut()
+        .filter_map(|variable| variable.value_from.as_deref_mut())
+    {
         source.file_key_ref = None;
     }
 }
@@ -111,14 +121,17 @@ fn drop_status_fields(status: &mut PodStatus, old: Option<&PodStatus>, gates: &F
         status.resources = None;
         status.allocated_resources.clear();
     }
-    if off("DRAExtendedResource", |status| status.extended_resource_claim_status.is_some()) {
+    if off("DRAExtendedResource", |status| {
+        status.extended_resource_claim_status.is_some()
+    }) {
         status.extended_resource_claim_status = None;
     }
     if off("ResourceHealthStatus", in_use::resource_health) {
         in_use::container_statuses_mut(status).for_each(|status| status.allocated_resources_status.clear());
     }
     if off("ResourceHealthStatusMessage", in_use::resource_health_messages) {
-        let resources = in_use::container_statuses_mut(status).flat_map(|status| &mut status.allocated_resources_status);
+        let resources =
+            in_use::container_statuses_mut(status).flat_map(|status| &mut status.allocated_resources_status);
         resources
             .flat_map(|resource| &mut resource.resources)
             .for_each(|health| health.message = None);

@@ -1,13 +1,16 @@
 //! What a spec or status makes use of: fields of features that are off may stay where they are.
 
-use k8s_api::core::v1::{Container, ContainerStatus, PodAffinityTerm, PodSpec, PodStatus, ResourceHealth, VolumeProjection};
+use k8s_api::core::v1::{
+    Container, ContainerStatus, PodAffinityTerm, PodSpec, PodStatus, ResourceHealth, VolumeProjection,
+};
 
 use super::containers::{any_container, is_sidecar};
 
 /// Every container status of the pod.
 pub(super) fn container_statuses(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let init = status.init_container_statuses.iter();
-    init.chain(&status.container_statuses).chain(&status.ephemeral_container_statuses)
+    init.chain(&status.container_statuses)
+        .chain(&status.ephemeral_container_statuses)
 }
 
 /// Every container status of the pod, to be changed in place.
@@ -20,7 +23,10 @@ pub(super) fn container_statuses_mut(status: &mut PodStatus) -> impl Iterator<It
 /// What containers read from files that others wrote.
 pub(super) fn file_key_refs(spec: &PodSpec) -> bool {
     any_container(spec, |container| {
-        let mut sources = container.env.iter().filter_map(|variable| variable.value_from.as_deref());
+        let mut sources = container
+            .env
+            .iter()
+            .filter_map(|variable| variable.value_from.as_deref());
         sources.any(|source| source.file_key_ref.is_some())
     })
 }
@@ -28,7 +34,10 @@ pub(super) fn file_key_refs(spec: &PodSpec) -> bool {
 /// Signals that stop containers.
 pub(super) fn stop_signals(spec: &PodSpec) -> bool {
     any_container(spec, |container| {
-        container.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.stop_signal.is_some())
+        container
+            .lifecycle
+            .as_ref()
+            .is_some_and(|lifecycle| lifecycle.stop_signal.is_some())
     })
 }
 
@@ -44,7 +53,10 @@ pub(super) fn container_restart_rules(spec: &PodSpec) -> bool {
         (container.restart_policy.is_some() && !is_sidecar(container)) || !container.restart_policy_rules.is_empty()
     };
     spec.init_containers.iter().any(init)
-        || spec.containers.iter().any(|container| container.restart_policy.is_some())
+        || spec
+            .containers
+            .iter()
+            .any(|container| container.restart_policy.is_some())
 }
 
 /// Rules that restart the whole pod, and rules on sidecars.
@@ -72,7 +84,11 @@ pub(super) fn affinity_terms(spec: &PodSpec) -> impl Iterator<Item = &PodAffinit
         to.map(|to| &to.preferred_during_scheduling_ignored_during_execution),
         from.map(|from| &from.preferred_during_scheduling_ignored_during_execution),
     ];
-    let weighted = preferred.into_iter().flatten().flatten().map(|weighted| &weighted.pod_affinity_term);
+    let weighted = preferred
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|weighted| &weighted.pod_affinity_term);
     required.into_iter().flatten().flatten().chain(weighted)
 }
 

@@ -42,7 +42,12 @@ pub fn normalize_template_spec(template: &mut PodTemplateSpec) {
 pub fn normalize_pod(pod: &mut Pod) {
     normalize_pod_spec(&mut pod.spec);
     drop_init_container_annotations(&mut pod.metadata.annotations);
-    if let Some(period) = pod.spec.termination_grace_period_seconds.as_mut().filter(|period| **period < 0) {
+    if let Some(period) = pod
+        .spec
+        .termination_grace_period_seconds
+        .as_mut()
+        .filter(|period| **period < 0)
+    {
         *period = 1;
     }
     let status = &mut pod.status;

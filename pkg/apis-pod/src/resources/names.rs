@@ -106,9 +106,7 @@ pub fn is_whole_pages(name: &str, quantity: &Quantity) -> bool {
         .strip_prefix(HUGE_PAGES_PREFIX)
         .and_then(|size| size.parse::<Quantity>().ok());
     size.is_some_and(|size| {
-        size.signum() > 0
-            && size.milli_value() % 1000 == 0
-            && quantity.value().checked_rem(size.value()) == Some(0)
+        size.signum() > 0 && size.milli_value() % 1000 == 0 && quantity.value().checked_rem(size.value()) == Some(0)
     })
 }
 
@@ -120,7 +118,10 @@ fn invalid_named(path: &Path<'_>, value: &str, detail: &str) -> Error {
 #[must_use]
 pub fn validate_name(name: &str, path: &Path<'_>) -> ErrorList {
     let messages = names::qualified_name(name);
-    let mut errors: ErrorList = messages.iter().map(|message| invalid_named(path, name, message)).collect();
+    let mut errors: ErrorList = messages
+        .iter()
+        .map(|message| invalid_named(path, name, message))
+        .collect();
     if errors.is_empty() && !name.contains('/') && !is_standard(name) {
         errors.push(invalid_named(
             path,

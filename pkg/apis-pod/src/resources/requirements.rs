@@ -122,7 +122,9 @@ fn validate_claims(references: &[ResourceClaim], claims: &BTreeSet<&str>, path: 
             if seen.contains(&key) {
                 errors.push(Error::duplicate(&path, &key));
             } else if reference.request.is_empty() {
-                let requests = seen.iter().filter(|key| key.split_once('/').is_some_and(|(claim, _)| claim == name));
+                let requests = seen
+                    .iter()
+                    .filter(|key| key.split_once('/').is_some_and(|(claim, _)| claim == name));
                 errors.extend(requests.map(|_| Error::duplicate(&path, name)));
             }
             seen.insert(key);
@@ -133,7 +135,10 @@ fn validate_claims(references: &[ResourceClaim], claims: &BTreeSet<&str>, path: 
                 "must be one of the names in pod.spec.resourceClaims which is empty".into()
             } else {
                 let claims: Vec<&str> = claims.iter().copied().collect();
-                format!("must be one of the names in pod.spec.resourceClaims: {}", claims.join(", "))
+                format!(
+                    "must be one of the names in pod.spec.resourceClaims: {}",
+                    claims.join(", ")
+                )
             };
             errors.push(error);
         }

@@ -13,7 +13,10 @@ use k8s_api::{
 use super::*;
 
 fn list(entries: &[(&str, &str)]) -> Map<Quantity> {
-    entries.iter().map(|(name, text)| (*name, text.parse().expect("a quantity"))).collect()
+    entries
+        .iter()
+        .map(|(name, text)| (*name, text.parse().expect("a quantity")))
+        .collect()
 }
 
 fn needs(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourceRequirements {
@@ -91,7 +94,12 @@ fn claims_are_referenced_once() {
         request: request.into(),
     };
     let requirements = ResourceRequirements {
-        claims: vec![claim("claim", "a"), claim("claim", "a"), claim("claim", ""), claim("other", "")],
+        claims: vec![
+            claim("claim", "a"),
+            claim("claim", "a"),
+            claim("claim", ""),
+            claim("other", ""),
+        ],
         ..ResourceRequirements::default()
     };
     assert_eq!(

@@ -50,7 +50,11 @@ fn validate_with(policy: &MutatingAdmissionPolicy, ignore_match_conditions: bool
     if spec.reinvocation_policy.is_empty() {
         errors.push(Error::required(&reinvocation, ""));
     } else {
-        errors.extend(common::one_of(&reinvocation, &spec.reinvocation_policy, &REINVOCATION_POLICIES));
+        errors.extend(common::one_of(
+            &reinvocation,
+            &spec.reinvocation_policy,
+            &REINVOCATION_POLICIES,
+        ));
     }
     errors
 }

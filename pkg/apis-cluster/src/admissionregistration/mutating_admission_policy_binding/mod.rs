@@ -27,7 +27,10 @@ pub fn validate(binding: &MutatingAdmissionPolicyBinding) -> ErrorList {
         &path,
     ));
     if let Some(resources) = &spec.match_resources {
-        errors.append(policy::validate_mutating_operations(resources, &path.child("matchResources")));
+        errors.append(policy::validate_mutating_operations(
+            resources,
+            &path.child("matchResources"),
+        ));
     }
     errors
 }

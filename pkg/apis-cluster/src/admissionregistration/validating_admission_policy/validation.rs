@@ -45,7 +45,10 @@ pub fn validate_status_update(new: &ValidatingAdmissionPolicy) -> ErrorList {
             errors.push(Error::required(&path.child("fieldRef"), ""));
         }
     }
-    errors.append(apis_pod::meta::validate_conditions(&new.status.conditions, &path.child("conditions")));
+    errors.append(apis_pod::meta::validate_conditions(
+        &new.status.conditions,
+        &path.child("conditions"),
+    ));
     errors
 }
 
@@ -80,18 +83,33 @@ fn validate_with(policy: &ValidatingAdmissionPolicy, ignore_match_conditions: bo
 fn validate_validation(validation: &Validation, path: &Path<'_>) -> ErrorList {
     let mut errors = ErrorList::new();
     if validation.expression.trim().is_empty() {
-        errors.push(Error::required(&path.child("expression"), "expression is not specified"));
+        errors.push(Error::required(
+            &path.child("expression"),
+            "expression is not specified",
+        ));
     }
     let blank = |text: &str| !text.is_empty() && text.trim().is_empty();
     if blank(&validation.message_expression) {
         let path = path.child("messageExpression");
-        errors.push(Error::invalid(&path, &validation.message_expression, "must be non-empty if specified"));
+        errors.push(Error::invalid(
+            &path,
+            &validation.message_expression,
+            "must be non-empty if specified",
+        ));
     }
     let message = path.child("message");
     if blank(&validation.message) {
-        errors.push(Error::invalid(&message, &validation.message, "must be non-empty if specified"));
+        errors.push(Error::invalid(
+            &message,
+            &validation.message,
+            "must be non-empty if specified",
+        ));
     } else if policy::has_newlines(validation.message.trim()) {
-        errors.push(Error::invalid(&message, &validation.message, "must not contain line breaks"));
+        errors.push(Error::invalid(
+            &message,
+            &validation.message,
+            "must not contain line breaks",
+        ));
     }
     if let Some(reason) = &validation.reason {
         errors.extend(common::one_of(&path.child("reason"), reason, &REASONS));

@@ -1,10 +1,7 @@
 //! Groups of the project itself, whose kinds need its approval.
 
 use apimachinery::field::{Error, Path};
-use k8s_api::{
-    apiextensions::v1::CustomResourceDefinition,
-    primitives::quote,
-};
+use k8s_api::{apiextensions::v1::CustomResourceDefinition, primitives::quote};
 
 const ANNOTATION: &str = "api-approved.kubernetes.io";
 const SEE: &str = "see https://github.com/kubernetes/enhancements/pull/1111";
@@ -18,17 +15,27 @@ enum Approval {
 }
 
 fn is_protected(group: &str) -> bool {
-    let within = |domain: &str| group.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let within = |domain: &str| {
+        group
+            .strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
     within("k8s.io") || within("kubernetes.io")
 }
 
 fn approval(definition: &CustomResourceDefinition) -> Approval {
-    let annotation = definition.metadata.annotations.get(ANNOTATION).map_or("", String::as_str);
+    let annotation = definition
+        .metadata
+        .annotations
+        .get(ANNOTATION)
+        .map_or("", String::as_str);
     let is_url = || {
         let (scheme, rest) = annotation.split_once("://")?;
         let host = rest.split(['/', '?', '#']).next()?;
         let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
         (named && !host.is_empty()).then_some(())
     };
     match annotation {

@@ -43,7 +43,10 @@ pub(super) fn validate(
         "None" | "Webhook" => {}
         other => errors.push(Error::not_supported(&strategy, other, &["None", "Webhook"])),
     }
-    let (client, versions) = (path.child("webhookClientConfig"), path.child("conversionReviewVersions"));
+    let (client, versions) = (
+        path.child("webhookClientConfig"),
+        path.child("conversionReviewVersions"),
+    );
     let webhook = conversion.webhook.as_deref();
     let config = webhook.and_then(|webhook| webhook.client_config.as_deref());
     let review = webhook.map_or(&[][..], |webhook| &webhook.conversion_review_versions);
@@ -69,7 +72,11 @@ pub(super) fn validate(
             && !allow_invalid_bundle
             && let Some(fault) = webhook::ca_bundle_fault(&config.ca_bundle)
         {
-            errors.push(Error::invalid(&client.child("caBundle"), config.ca_bundle.to_base64(), fault));
+            errors.push(Error::invalid(
+                &client.child("caBundle"),
+                config.ca_bundle.to_base64(),
+                fault,
+            ));
         }
     } else {
         errors.push(Error::required(&client, "required when strategy is set to Webhook"));

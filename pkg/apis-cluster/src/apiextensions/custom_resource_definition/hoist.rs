@@ -20,7 +20,8 @@ impl<'a> Parts<'a> {
     }
 
     pub(super) fn has_status(&self) -> bool {
-        self.subresources.is_some_and(|subresources| subresources.status.is_some())
+        self.subresources
+            .is_some_and(|subresources| subresources.status.is_some())
     }
 }
 
@@ -34,24 +35,42 @@ pub(super) struct Hoisted<'a> {
 impl<'a> Hoisted<'a> {
     pub(super) fn of(spec: &'a CustomResourceDefinitionSpec) -> Self {
         let Some(first) = spec.versions.first() else {
-            return Self { top: Parts::default(), versions: Vec::new() };
+            return Self {
+                top: Parts::default(),
+                versions: Vec::new(),
+            };
         };
         let same = |alike: fn(&CustomResourceDefinitionVersion, &CustomResourceDefinitionVersion) -> bool| {
             spec.versions.iter().all(|version| alike(version, first))
         };
-        let (schema, subresources) = (same(|a, b| a.schema == b.schema), same(|a, b| a.subresources == b.subresources));
+        let (schema, subresources) = (
+            same(|a, b| a.schema == b.schema),
+            same(|a, b| a.subresources == b.subresources),
+        );
         let columns = same(|a, b| a.additional_printer_columns == b.additional_printer_columns);
         let selectable = same(|a, b| a.selectable_fields == b.selectable_fields);
         // Takes those members whose place is asked for.
         let parts = |version: &'a CustomResourceDefinitionVersion, top: bool| Parts {
             schema: version.schema.as_deref().filter(|_| schema == top),
             subresources: version.subresources.as_deref().filter(|_| subresources == top),
-            columns: if columns == top { &version.additional_printer_columns } else { &[] },
-            selectable: if selectable == top { &version.selectable_fields } else { &[] },
+            columns: if columns == top {
+                &version.additional_printer_columns
+            } else {
+                &[]
+            },
+            selectable: if selectable == top {
+                &version.selectable_fields
+            } else {
+                &[]
+            },
         };
         Self {
             top: parts(first, true),
-            versions: spec.versions.iter().map(|version| (version, parts(version, false))).collect(),
+            versions: spec
+                .versions
+                .iter()
+                .map(|version| (version, parts(version, false)))
+                .collect(),
         }
     }
 }

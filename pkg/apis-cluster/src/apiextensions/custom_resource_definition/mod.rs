@@ -33,16 +33,27 @@ pub fn set_defaults(definition: &mut CustomResourceDefinition) {
     if names.list_kind.is_empty() && !names.kind.is_empty() {
         names.list_kind = format!("{}List", names.kind);
     }
-    let conversion = spec
-        .conversion
-        .get_or_insert_with(|| Box::new(CustomResourceConversion { strategy: "None".into(), webhook: None }));
-    let client = conversion.webhook.as_mut().and_then(|webhook| webhook.client_config.as_mut());
+    let conversion = spec.conversion.get_or_insert_with(|| {
+        Box::new(CustomResourceConversion {
+            strategy: "None".into(),
+            webhook: None,
+        })
+    });
+    let client = conversion
+        .webhook
+        .as_mut()
+        .and_then(|webhook| webhook.client_config.as_mut());
     if let Some(service) = client.and_then(|client| client.service.as_mut()) {
         service.port.get_or_insert(443);
     }
     let stored = &mut definition.status.stored_versions;
     if stored.is_empty() {
-        stored.extend(spec.versions.iter().find(|version| version.storage).map(|version| version.name.clone()));
+        stored.extend(
+            spec.versions
+                .iter()
+                .find(|version| version.storage)
+                .map(|version| version.name.clone()),
+        );
     }
 }
 

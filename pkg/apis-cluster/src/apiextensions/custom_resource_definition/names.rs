@@ -9,8 +9,16 @@ use k8s_api::apiextensions::v1::{
 };
 
 const COLUMN_TYPES: [&str; 5] = ["boolean", "date", "integer", "number", "string"];
-const COLUMN_FORMATS: [&str; 8] =
-    ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
+const COLUMN_FORMATS: [&str; 8] = [
+    "byte",
+    "date",
+    "date-time",
+    "double",
+    "float",
+    "int32",
+    "int64",
+    "password",
+];
 
 /// One error for all that is wrong with a label.
 pub(super) fn label_fault(path: &Path<'_>, shown: &str, label: &str, intro: &str) -> Option<Error> {
@@ -31,7 +39,11 @@ pub(super) fn validate_names(values: &CustomResourceDefinitionNames, path: &Path
         if value.is_empty() {
             continue;
         }
-        let label = if intro.is_empty() { value.clone() } else { value.to_lowercase() };
+        let label = if intro.is_empty() {
+            value.clone()
+        } else {
+            value.to_lowercase()
+        };
         errors.extend(label_fault(&path.child(name), value, &label, intro));
     }
     let short_names = path.child("shortNames");
@@ -99,7 +111,11 @@ pub(super) fn validate_subresources(subresources: &CustomResourceSubresources, p
             errors.push(fault);
         } else if !value.starts_with(under) {
             let under = under.trim_end_matches('.');
-            errors.push(Error::invalid(&path, value, format!("should be a json path under {under}")));
+            errors.push(Error::invalid(
+                &path,
+                value,
+                format!("should be a json path under {under}"),
+            ));
         }
     }
     if let Some(value) = scale.label_selector_path.as_ref().filter(|value| !value.is_empty()) {

@@ -7,8 +7,12 @@ use super::{JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, field_path, item, ite
 use crate::common;
 
 pub(super) const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
-const REASONS: [&str; 4] =
-    ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
+const REASONS: [&str; 4] = [
+    "FieldValueDuplicate",
+    "FieldValueForbidden",
+    "FieldValueInvalid",
+    "FieldValueRequired",
+];
 
 /// What is asked of schemas; an update asks only what the stored ones fulfil.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +33,11 @@ struct Place<'a> {
 
 /// Every fault of a schema.
 pub(super) fn validate(schema: &JSONSchemaProps, options: Options, path: &Path<'_>) -> ErrorList {
-    let place = Place { no_defaults: None, inside_meta: false, root: true };
+    let place = Place {
+        no_defaults: None,
+        inside_meta: false,
+        root: true,
+    };
     validate_at(schema, options, place, path)
 }
 
@@ -58,7 +66,10 @@ fn validate_members(schema: &JSONSchemaProps, options: Options, place: Place<'_>
         errors.extend(common::one_of(&path.child("type"), &schema.type_, &TYPES));
     }
     if let Some(reason) = place.no_defaults.filter(|_| schema.default.is_some()) {
-        errors.push(Error::forbidden(&path.child("default"), format!("must not be set {reason}")));
+        errors.push(Error::forbidden(
+            &path.child("default"),
+            format!("must not be set {reason}"),
+        ));
     }
     for (name, present) in [
         ("id", !schema.id.is_empty()),
@@ -77,7 +88,10 @@ fn validate_members(schema: &JSONSchemaProps, options: Options, place: Place<'_>
         errors.push(Error::forbidden(&path.child("type"), detail));
     }
     if matches!(schema.items.as_deref(), Some(JSONSchemaPropsOrArray::Array(list)) if !list.is_empty()) {
-        errors.push(Error::forbidden(&path.child("items"), "items must be a schema object and not an array"));
+        errors.push(Error::forbidden(
+            &path.child("items"),
+            "items must be a schema object and not an array",
+        ));
     }
     if place.inside_meta && schema.x_kubernetes_embedded_resource {
         let path = path.child("x-kubernetes-embedded-resource");
@@ -123,7 +137,11 @@ fn validate_inner(schema: &JSONSchemaProps, options: Options, place: Place<'_>, 
     if let Some(schema) = &schema.not {
         errors.append(validate_at(schema, options, below, &path.child("not")));
     }
-    for (name, list) in [("allOf", &schema.all_of), ("oneOf", &schema.one_of), ("anyOf", &schema.any_of)] {
+    for (name, list) in [
+        ("allOf", &schema.all_of),
+        ("oneOf", &schema.one_of),
+        ("anyOf", &schema.any_of),
+    ] {
         let path = path.child(name);
         for (at, schema) in list.iter().enumerate() {
             errors.append(validate_at(schema, options, below, &path.index(at)));
@@ -185,7 +203,8 @@ fn non_atomic_member(item: &JSONSchemaProps) -> Option<&'static str> {
 
 /// Whether a schema is a set of something that is not atomic.
 pub(super) fn is_non_atomic_set(schema: &JSONSchemaProps) -> bool {
-    schema.x_kubernetes_list_type.as_deref() == Some("set") && item(schema).is_some_and(|item| non_atomic_member(item).is_some())
+    schema.x_kubernetes_list_type.as_deref() == Some("set")
+        && item(schema).is_some_and(|item| non_atomic_member(item).is_some())
 }
 
 fn validate_list_type(schema: &JSONSchemaProps, options: Options, path: &Path<'_>) -> ErrorList {
@@ -226,10 +245,16 @@ fn validate_map_list(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorList {
     let (keys, list) = (path.child("x-kubernetes-list-map-keys"), path.child("items"));
     let names = &schema.x_kubernetes_list_map_keys;
     if names.is_empty() {
-        errors.push(Error::required(&keys, "must not be empty if x-kubernetes-list-type is map"));
+        errors.push(Error::required(
+            &keys,
+            "must not be empty if x-kubernetes-list-type is map",
+        ));
     }
     if schema.items.is_none() {
-        errors.push(Error::required(&list, "must have a schema if x-kubernetes-list-type is map"));
+        errors.push(Error::required(
+            &list,
+            "must have a schema if x-kubernetes-list-type is map",
+        ));
     }
     let Some(item) = item(schema) else {
         if schema.items.is_some() {
@@ -258,7 +283,11 @@ fn validate_map_list(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorList {
             }
         }
         if names[..at].contains(name) {
-            errors.push(Error::invalid(&keys, BadValue::json(names), "must not contain duplicate entries"));
+            errors.push(Error::invalid(
+                &keys,
+                BadValue::json(names),
+                "must not contain duplicate entries",
+            ));
         }
     }
     errors
@@ -267,7 +296,11 @@ fn validate_map_list(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorList {
 /// Keys of a list are always there, and nothing that identifies an item is null.
 pub(super) fn validate_keys(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorList {
     let mut errors = ErrorList::new();
-    let Some(list_type) = schema.x_kubernetes_list_type.as_deref().filter(|kind| matches!(*kind, "set" | "map")) else {
+    let Some(list_type) = schema
+        .x_kubernetes_list_type
+        .as_deref()
+        .filter(|kind| matches!(*kind, "set" | "map"))
+    else {
         return errors;
     };
     let Some(item) = item(schema) else {
@@ -293,7 +326,10 @@ pub(super) fn validate_keys(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorL
             errors.push(Error::required(&path.child("default"), detail));
         }
         if property.nullable {
-            errors.push(Error::forbidden(&path.child("nullable"), format!("{intro} cannot be nullable")));
+            errors.push(Error::forbidden(
+                &path.child("nullable"),
+                format!("{intro} cannot be nullable"),
+            ));
         }
     }
     errors
@@ -306,11 +342,18 @@ fn validate_rule(rule: &ValidationRule, schema: &JSONSchemaProps, path: &Path<'_
     if rule.rule.trim().is_empty() {
         errors.push(Error::required(&path.child("rule"), "rule is not specified"));
     } else if !rule.message.is_empty() && trimmed.is_empty() {
-        errors.push(Error::invalid(&message, &rule.message, "must be non-empty if specified"));
+        errors.push(Error::invalid(
+            &message,
+            &rule.message,
+            "must be non-empty if specified",
+        ));
     } else if newlines(trimmed) {
         errors.push(Error::invalid(&message, &rule.message, "must not contain line breaks"));
     } else if newlines(rule.rule.trim()) && trimmed.is_empty() {
-        errors.push(Error::required(&message, "message must be specified if rule contains line breaks"));
+        errors.push(Error::required(
+            &message,
+            "message must be specified if rule contains line breaks",
+        ));
     }
     if !rule.message_expression.is_empty() && rule.message_expression.trim().is_empty() {
         let detail = "messageExpression must be non-empty if specified";

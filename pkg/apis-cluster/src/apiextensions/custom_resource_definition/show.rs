@@ -1,14 +1,21 @@
 //! Versions and schemas as errors show them.
 
 use apimachinery::field::BadValue;
-use k8s_api::{Map, apiextensions::v1::{CustomResourceDefinitionVersion, JSONSchemaProps}, primitives::Json};
+use k8s_api::{
+    Map,
+    apiextensions::v1::{CustomResourceDefinitionVersion, JSONSchemaProps},
+    primitives::Json,
+};
 
 use super::{JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, JSONSchemaPropsOrStringArray, hoist::Parts};
 use crate::go;
 
 /// The versions of a spec, without what stands at its top.
 pub(super) fn versions(versions: &[(&CustomResourceDefinitionVersion, Parts<'_>)]) -> BadValue {
-    let shown: Vec<_> = versions.iter().map(|(version, parts)| show_version(version, parts)).collect();
+    let shown: Vec<_> = versions
+        .iter()
+        .map(|(version, parts)| show_version(version, parts))
+        .collect();
     BadValue::plain(format!("[{}]", shown.join(",")))
 }
 
@@ -62,7 +69,10 @@ fn map<V>(map: &Map<V>, show: impl Fn(&V) -> String) -> String {
     if map.is_empty() {
         return "null".into();
     }
-    let members: Vec<_> = map.iter().map(|(name, value)| format!("{}:{}", go::json(name), show(value))).collect();
+    let members: Vec<_> = map
+        .iter()
+        .map(|(name, value)| format!("{}:{}", go::json(name), show(value)))
+        .collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -94,7 +104,10 @@ fn or_strings(value: &JSONSchemaPropsOrStringArray) -> String {
 pub(super) fn schema(props: &JSONSchemaProps) -> String {
     let enum_ = go::structs(&props.enum_, |item| value(Some(item)));
     let docs = go::pointer(props.external_docs.as_deref(), |docs| {
-        go::Struct::new().field("Description", &docs.description).field("URL", &docs.url).end()
+        go::Struct::new()
+            .field("Description", &docs.description)
+            .field("URL", &docs.url)
+            .end()
     });
     let rules = go::structs(&props.x_kubernetes_validations, |rule| {
         go::Struct::new()
@@ -137,10 +150,16 @@ pub(super) fn schema(props: &JSONSchemaProps) -> String {
         .raw("AnyOf", &go::structs(&props.any_of, schema))
         .raw("Not", &go::pointer(props.not.as_deref(), schema))
         .raw("Properties", &map(&props.properties, schema))
-        .raw("AdditionalProperties", &go::pointer(props.additional_properties.as_deref(), or_bool))
+        .raw(
+            "AdditionalProperties",
+            &go::pointer(props.additional_properties.as_deref(), or_bool),
+        )
         .raw("PatternProperties", &map(&props.pattern_properties, schema))
         .raw("Dependencies", &map(&props.dependencies, or_strings))
-        .raw("AdditionalItems", &go::pointer(props.additional_items.as_deref(), or_bool))
+        .raw(
+            "AdditionalItems",
+            &go::pointer(props.additional_items.as_deref(), or_bool),
+        )
         .raw("Definitions", &map(&props.definitions, schema))
         .raw("ExternalDocs", &docs)
         .raw("Example", &value(props.example.as_ref()))

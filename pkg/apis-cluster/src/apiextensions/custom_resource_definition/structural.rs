@@ -87,7 +87,10 @@ fn invariants(schema: &JSONSchemaProps, level: Level, path: &Path<'_>) -> ErrorL
     }
     errors.append(extensions(schema, path));
     let skip_any_of = is_int_or_string(&schema.any_of);
-    let skip_first = schema.all_of.first().is_some_and(|first| is_int_or_string(&first.any_of));
+    let skip_first = schema
+        .all_of
+        .first()
+        .is_some_and(|first| is_int_or_string(&first.any_of));
     errors.append(junctors(schema, skip_any_of, skip_first, path));
     errors.append(types(schema, level, path));
     errors
@@ -95,7 +98,11 @@ fn invariants(schema: &JSONSchemaProps, level: Level, path: &Path<'_>) -> ErrorL
 
 fn is_int_or_string(any_of: &[JSONSchemaProps]) -> bool {
     let only = |schema: &JSONSchemaProps, type_: &str| {
-        *schema == JSONSchemaProps { type_: type_.into(), ..JSONSchemaProps::default() }
+        *schema
+            == JSONSchemaProps {
+                type_: type_.into(),
+                ..JSONSchemaProps::default()
+            }
     };
     matches!(any_of, [first, second] if only(first, "integer") && only(second, "string"))
 }
@@ -107,7 +114,10 @@ fn extensions(schema: &JSONSchemaProps, path: &Path<'_>) -> ErrorList {
         return errors;
     }
     for (name, set) in [
-        ("x-kubernetes-preserve-unknown-fields", schema.x_kubernetes_preserve_unknown_fields == Some(true)),
+        (
+            "x-kubernetes-preserve-unknown-fields",
+            schema.x_kubernetes_preserve_unknown_fields == Some(true),
+        ),
         ("x-kubernetes-embedded-resource", schema.x_kubernetes_embedded_resource),
     ] {
         if set {
@@ -155,10 +165,16 @@ fn types(schema: &JSONSchemaProps, level: Level, path: &Path<'_>) -> ErrorList {
         }
     }
     if let Some(metadata) = schema.properties.get("metadata") {
-        errors.append(metadata_rules(metadata, check_metadata, level, &properties.key("metadata")));
+        errors.append(metadata_rules(
+            metadata,
+            check_metadata,
+            level,
+            &properties.key("metadata"),
+        ));
     }
     if embedded && !open && schema.properties.is_empty() {
-        let detail = "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields";
+        let detail =
+            "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields";
         errors.push(Error::required(&properties, detail));
     }
     errors
@@ -172,7 +188,11 @@ fn metadata_rules(metadata: &JSONSchemaProps, check: bool, level: Level, path: &
     }
     if level == Level::Root {
         let mut rest = metadata.clone();
-        if rest.properties.keys().all(|name| name == "name" || name == "generateName") {
+        if rest
+            .properties
+            .keys()
+            .all(|name| name == "name" || name == "generateName")
+        {
             rest.properties.clear();
         }
         rest.type_.clear();
@@ -244,15 +264,38 @@ fn nested(schema: &JSONSchemaProps, skip_any_of: bool, path: &Path<'_>) -> Error
             schema.x_kubernetes_preserve_unknown_fields == Some(true),
             "false",
         ),
-        ("x-kubernetes-embedded-resource", schema.x_kubernetes_embedded_resource, "false"),
+        (
+            "x-kubernetes-embedded-resource",
+            schema.x_kubernetes_embedded_resource,
+            "false",
+        ),
         ("x-kubernetes-int-or-string", schema.x_kubernetes_int_or_string, "false"),
-        ("x-kubernetes-list-map-keys", !schema.x_kubernetes_list_map_keys.is_empty(), "empty"),
-        ("x-kubernetes-list-type", schema.x_kubernetes_list_type.is_some(), "undefined"),
-        ("x-kubernetes-map-type", schema.x_kubernetes_map_type.is_some(), "undefined"),
-        ("x-kubernetes-validations", !schema.x_kubernetes_validations.is_empty(), "empty"),
+        (
+            "x-kubernetes-list-map-keys",
+            !schema.x_kubernetes_list_map_keys.is_empty(),
+            "empty",
+        ),
+        (
+            "x-kubernetes-list-type",
+            schema.x_kubernetes_list_type.is_some(),
+            "undefined",
+        ),
+        (
+            "x-kubernetes-map-type",
+            schema.x_kubernetes_map_type.is_some(),
+            "undefined",
+        ),
+        (
+            "x-kubernetes-validations",
+            !schema.x_kubernetes_validations.is_empty(),
+            "empty",
+        ),
     ] {
         if set {
-            errors.push(Error::forbidden(&path.child(name), format!("must be {rule} to be structural")));
+            errors.push(Error::forbidden(
+                &path.child(name),
+                format!("must be {rule} to be structural"),
+            ));
         }
     }
     if schema.properties.contains_key("metadata") {
@@ -273,7 +316,11 @@ fn junctor_completeness(
     if let Some(rules) = &rules.not {
         errors.append(completeness(rules, schema, place, &path.child("not")));
     }
-    for (name, list) in [("allOf", &rules.all_of), ("anyOf", &rules.any_of), ("oneOf", &rules.one_of)] {
+    for (name, list) in [
+        ("allOf", &rules.all_of),
+        ("anyOf", &rules.any_of),
+        ("oneOf", &rules.one_of),
+    ] {
         let path = path.child(name);
         for (at, rules) in list.iter().enumerate() {
             errors.append(completeness(rules, schema, place, &path.index(at)));
@@ -284,12 +331,11 @@ fn junctor_completeness(
 
 fn completeness(rules: &JSONSchemaProps, schema: &JSONSchemaProps, place: &Path<'_>, path: &Path<'_>) -> ErrorList {
     let mut errors = junctor_completeness(rules, schema, place, path);
-    let mut inner = |rules: &JSONSchemaProps, schema: Option<&JSONSchemaProps>, place: &Path<'_>, path: &Path<'_>| {
-        match schema {
+    let mut inner =
+        |rules: &JSONSchemaProps, schema: Option<&JSONSchemaProps>, place: &Path<'_>, path: &Path<'_>| match schema {
             Some(schema) => errors.append(completeness(rules, schema, place, path)),
             None => errors.push(Error::required(place, format!("because it is defined in {path}"))),
-        }
-    };
+        };
     if let Some(rules) = item(rules) {
         inner(rules, item(schema), &place.child("items"), &path.child("items"));
     }

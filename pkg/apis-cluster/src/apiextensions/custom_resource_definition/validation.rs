@@ -21,7 +21,10 @@ use crate::{common, go};
 const ROOT_MEMBERS: &str = "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations]";
 
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own that is off or on")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a rule of its own that is off or on"
+)]
 struct Options<'a> {
     old: Option<&'a CustomResourceDefinitionSpec>,
     recognized_version: bool,
@@ -40,7 +43,11 @@ impl<'a> Options<'a> {
         every_schema: true,
         structural: true,
         invalid_bundle: true,
-        schema: schema::Options { valid_types: true, atomic_sets: true, map_keys: true },
+        schema: schema::Options {
+            valid_types: true,
+            atomic_sets: true,
+            map_keys: true,
+        },
     };
 
     fn for_update(old: &'a CustomResourceDefinition) -> Self {
@@ -102,11 +109,27 @@ pub fn validate_update(new: &CustomResourceDefinition, old: &CustomResourceDefin
     let names = path.child("names");
     let (after, before) = (&new.spec, &old.spec);
     if options.immutable_names {
-        errors.extend(common::immutable_text(&path.child("scope"), &after.scope, &before.scope));
-        errors.extend(common::immutable_text(&names.child("kind"), &after.names.kind, &before.names.kind));
+        errors.extend(common::immutable_text(
+            &path.child("scope"),
+            &after.scope,
+            &before.scope,
+        ));
+        errors.extend(common::immutable_text(
+            &names.child("kind"),
+            &after.names.kind,
+            &before.names.kind,
+        ));
     }
-    errors.extend(common::immutable_text(&path.child("group"), &after.group, &before.group));
-    errors.extend(common::immutable_text(&names.child("plural"), &after.names.plural, &before.names.plural));
+    errors.extend(common::immutable_text(
+        &path.child("group"),
+        &after.group,
+        &before.group,
+    ));
+    errors.extend(common::immutable_text(
+        &names.child("plural"),
+        &after.names.plural,
+        &before.names.plural,
+    ));
     errors.append(validate_rest(new, Some(old)));
     errors
 }
@@ -115,13 +138,19 @@ pub fn validate_update(new: &CustomResourceDefinition, old: &CustomResourceDefin
 #[must_use]
 pub fn validate_status_update(new: &CustomResourceDefinition, old: &CustomResourceDefinition) -> ErrorList {
     let mut errors = common::object_meta_update(&new.metadata, &old.metadata);
-    errors.append(names::validate_names(&new.status.accepted_names, &Path::new("status.acceptedNames")));
+    errors.append(names::validate_names(
+        &new.status.accepted_names,
+        &Path::new("status.acceptedNames"),
+    ));
     errors
 }
 
 fn validate_rest(new: &CustomResourceDefinition, old: Option<&CustomResourceDefinition>) -> ErrorList {
     let mut errors = names::validate_names(&new.status.accepted_names, &Path::new("status.acceptedNames"));
-    errors.append(validate_stored_versions(&new.status.stored_versions, &new.spec.versions));
+    errors.append(validate_stored_versions(
+        &new.status.stored_versions,
+        &new.spec.versions,
+    ));
     errors.extend(approval::validate(new, old));
     if new.spec.preserve_unknown_fields && !old.is_some_and(|old| old.spec.preserve_unknown_fields) {
         let detail =
@@ -138,7 +167,10 @@ fn validate_stored_versions(stored: &[String], versions: &[CustomResourceDefinit
         return Error::invalid(&path, shown(), "must have at least one stored version").into();
     }
     let mut errors = ErrorList::new();
-    for version in versions.iter().filter(|version| version.storage && !stored.contains(&version.name)) {
+    for version in versions
+        .iter()
+        .filter(|version| version.storage && !stored.contains(&version.name))
+    {
         let detail = format!("must have the storage version {}", version.name);
         errors.push(Error::invalid(&path, shown(), detail));
     }
@@ -186,9 +218,17 @@ fn validate_spec(spec: &CustomResourceDefinitionSpec, mut options: Options<'_>) 
     if let Some(value) = &spec.conversion {
         if value.strategy != "None" && preserve {
             let detail = "must be None if spec.preserveUnknownFields is true";
-            errors.push(Error::invalid(&Path::new("spec.conversion.strategy"), &value.strategy, detail));
+            errors.push(Error::invalid(
+                &Path::new("spec.conversion.strategy"),
+                &value.strategy,
+                detail,
+            ));
         }
-        errors.append(conversion::validate(value, options.recognized_version, options.invalid_bundle));
+        errors.append(conversion::validate(
+            value,
+            options.recognized_version,
+            options.invalid_bundle,
+        ));
     }
     errors
 }
@@ -212,7 +252,11 @@ fn validate_group_and_scope(spec: &CustomResourceDefinitionSpec) -> ErrorList {
     } else if !messages.is_empty() {
         errors.push(Error::invalid(&group, &spec.group, messages.join(",")));
     } else if !spec.group.contains('.') {
-        errors.push(Error::invalid(&group, &spec.group, "should be a domain with at least one dot"));
+        errors.push(Error::invalid(
+            &group,
+            &spec.group,
+            "should be a domain with at least one dot",
+        ));
     }
     let scope = path.child("scope");
     if spec.scope.is_empty() {
@@ -230,7 +274,11 @@ fn validate_presence(spec: &CustomResourceDefinitionSpec, hoisted: &Hoisted<'_>,
     if hoisted.top.open_api().is_some() || (!every && spec.preserve_unknown_fields) {
         return errors;
     }
-    let detail = if every { "" } else { "because otherwise all fields are pruned" };
+    let detail = if every {
+        ""
+    } else {
+        "because otherwise all fields are pruned"
+    };
     for (at, (version, parts)) in hoisted.versions.iter().enumerate() {
         if (every || version.served) && parts.open_api().is_none() {
             let path = list.index(at);
@@ -246,18 +294,35 @@ fn validate_versions(spec: &CustomResourceDefinitionSpec, hoisted: &Hoisted<'_>,
     let per_version = hoisted.versions.iter().any(|(_, parts)| parts.subresources.is_some());
     for (at, (version, parts)) in hoisted.versions.iter().enumerate() {
         let path = list.index(at);
-        errors.extend(names::label_fault(&path.child("name"), &version.name, &version.name, ""));
+        errors.extend(names::label_fault(
+            &path.child("name"),
+            &version.name,
+            &version.name,
+            "",
+        ));
         let warning = path.child("deprecationWarning");
         for detail in warning_faults(version) {
-            errors.push(Error::invalid(&warning, common::optional_text(&version.deprecation_warning), detail));
+            errors.push(Error::invalid(
+                &warning,
+                common::optional_text(&version.deprecation_warning),
+                detail,
+            ));
         }
-        let status = if per_version { parts.has_status() } else { hoisted.top.has_status() };
+        let status = if per_version {
+            parts.has_status()
+        } else {
+            hoisted.top.has_status()
+        };
         errors.append(validate_parts(parts, status, options, &version.name, false, &path));
     }
     let mut seen = HashSet::new();
     let unique = spec.versions.iter().all(|version| seen.insert(&version.name));
     if !unique {
-        errors.push(Error::invalid(&list, show::versions(&hoisted.versions), "must contain unique version names"));
+        errors.push(Error::invalid(
+            &list,
+            show::versions(&hoisted.versions),
+            "must contain unique version names",
+        ));
     }
     if spec.versions.iter().filter(|version| version.storage).count() != 1 {
         let detail = "must have exactly one version marked as storage version";
@@ -265,7 +330,12 @@ fn validate_versions(spec: &CustomResourceDefinitionSpec, hoisted: &Hoisted<'_>,
     }
     if let Some(first) = spec.versions.first() {
         // The old top-level version is the first one; it has the same faults.
-        errors.extend(names::label_fault(&Path::new("spec.version"), &first.name, &first.name, ""));
+        errors.extend(names::label_fault(
+            &Path::new("spec.version"),
+            &first.name,
+            &first.name,
+            "",
+        ));
     }
     errors
 }
@@ -342,7 +412,10 @@ fn validate_schema(root: &JSONSchemaProps, status: bool, options: Options<'_>, p
         errors.extend(validate_root(root, path));
     }
     if root.nullable {
-        errors.push(Error::forbidden(&path.child("nullable"), "nullable cannot be true at the root"));
+        errors.push(Error::forbidden(
+            &path.child("nullable"),
+            "nullable cannot be true at the root",
+        ));
     }
     let unsupported = options.structural.then(|| structural::unsupported(root)).flatten();
     if options.structural && unsupported.is_none() {
@@ -359,21 +432,19 @@ fn validate_schema(root: &JSONSchemaProps, status: bool, options: Options<'_>, p
 
 /// With a status of its own, the root has only members that mean the same without it.
 fn validate_root(root: &JSONSchemaProps, path: &Path<'_>) -> Option<Error> {
-    let other = [
-        !root.id.is_empty(),
-        !root.schema.is_empty(),
-        root.ref_.is_some(),
-    ];
+    let other = [!root.id.is_empty(), !root.schema.is_empty(), root.ref_.is_some()];
     let refused = || {
-        let detail =
-            format!("only {ROOT_MEMBERS} fields are allowed at the root of the schema if the status subresource is enabled");
+        let detail = format!(
+            "only {ROOT_MEMBERS} fields are allowed at the root of the schema if the status subresource is enabled"
+        );
         Error::invalid(path, BadValue::plain(show::schema(root)), detail)
     };
     if other.contains(&true) {
         return Some(refused());
     }
     if !root.type_.is_empty() && root.type_ != "object" {
-        let detail = "only \"object\" is allowed as the type at the root of the schema if the status subresource is enabled";
+        let detail =
+            "only \"object\" is allowed as the type at the root of the schema if the status subresource is enabled";
         return Some(Error::invalid(&path.child("type"), &root.type_, detail));
     }
     let other = [

@@ -9,7 +9,10 @@ pub(super) fn schema_has(schema: &JSONSchemaProps, wanted: &dyn Fn(&JSONSchemaPr
     let inner = |schema: &JSONSchemaProps| schema_has(schema, wanted);
     wanted(schema)
         || items(schema).any(inner)
-        || [&schema.all_of, &schema.any_of, &schema.one_of].into_iter().flatten().any(inner)
+        || [&schema.all_of, &schema.any_of, &schema.one_of]
+            .into_iter()
+            .flatten()
+            .any(inner)
         || schema.not.as_deref().is_some_and(inner)
         || schema.properties.values().any(inner)
         || super::or_bool(schema.additional_properties.as_deref()).is_some_and(inner)

@@ -42,7 +42,11 @@ pub fn validate_status_update(new: &APIService, old: &APIService) -> ErrorList {
     let path = Path::new("status.conditions");
     for (at, condition) in new.status.conditions.iter().enumerate() {
         let path = path.index(at);
-        errors.extend(common::one_of(&path.child("status"), &condition.status, &["True", "False", "Unknown"]));
+        errors.extend(common::one_of(
+            &path.child("status"),
+            &condition.status,
+            &["True", "False", "Unknown"],
+        ));
     }
     errors
 }
@@ -52,12 +56,19 @@ fn validate_spec(spec: &APIServiceSpec) -> ErrorList {
     let mut errors = ErrorList::new();
     let group = path.child("group");
     if spec.group.is_empty() && spec.version != "v1" {
-        errors.push(Error::required(&group, "only v1 may have an empty group and it better be legacy kube"));
+        errors.push(Error::required(
+            &group,
+            "only v1 may have an empty group and it better be legacy kube",
+        ));
     }
     if !spec.group.is_empty() {
         errors.invalid_each(&group, &spec.group, names::dns1123_subdomain(&spec.group));
     }
-    errors.invalid_each(&path.child("version"), &spec.version, names::dns1035_label(&spec.version));
+    errors.invalid_each(
+        &path.child("version"),
+        &spec.version,
+        names::dns1035_label(&spec.version),
+    );
     for (name, value, most) in [
         ("groupPriorityMinimum", spec.group_priority_minimum, 20_000),
         ("versionPriority", spec.version_priority, 1_000),
@@ -79,10 +90,18 @@ fn validate_backend(spec: &APIServiceSpec) -> ErrorList {
     let Some(service) = &spec.service else {
         if !spec.ca_bundle.is_empty() {
             let shown = format!("{} bytes", spec.ca_bundle.len());
-            errors.push(Error::invalid(&path.child("caBundle"), shown, "local APIServices may not have a caBundle"));
+            errors.push(Error::invalid(
+                &path.child("caBundle"),
+                shown,
+                "local APIServices may not have a caBundle",
+            ));
         }
         if spec.insecure_skip_tls_verify {
-            errors.push(Error::invalid(&insecure, true, "local APIServices may not have insecureSkipTLSVerify"));
+            errors.push(Error::invalid(
+                &insecure,
+                true,
+                "local APIServices may not have insecureSkipTLSVerify",
+            ));
         }
         return errors;
     };
@@ -99,7 +118,11 @@ fn validate_backend(spec: &APIServiceSpec) -> ErrorList {
         errors.push(Error::invalid(&reference.child("port"), port, detail));
     }
     if spec.insecure_skip_tls_verify && !spec.ca_bundle.is_empty() {
-        errors.push(Error::invalid(&insecure, true, "may not be true if caBundle is present"));
+        errors.push(Error::invalid(
+            &insecure,
+            true,
+            "may not be true if caBundle is present",
+        ));
     }
     errors
 }

@@ -20,10 +20,18 @@ pub fn validate(request: &TokenRequest) -> ErrorList {
     let seconds = request.spec.expiration_seconds.unwrap_or(0);
     let mut errors = ErrorList::new();
     if seconds < MIN_SECONDS {
-        errors.push(Error::invalid(&path, seconds, "may not specify a duration less than 10 minutes"));
+        errors.push(Error::invalid(
+            &path,
+            seconds,
+            "may not specify a duration less than 10 minutes",
+        ));
     }
     if seconds > MAX_SECONDS {
-        errors.push(Error::invalid(&path, seconds, "may not specify a duration larger than 2^32 seconds"));
+        errors.push(Error::invalid(
+            &path,
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        ));
     }
     errors
 }
@@ -42,7 +50,10 @@ mod tests {
         };
         check(None, "");
         check(Some(600), "");
-        check(Some(599), "spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes");
+        check(
+            Some(599),
+            "spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes",
+        );
         check(
             Some((1 << 32) + 1),
             "spec.expirationSeconds: Invalid value: 4294967297: may not specify a duration larger than 2^32 seconds",

@@ -79,8 +79,8 @@ fn with_request<T>(
     let block = block
         .filter(|block| block.label == "CERTIFICATE REQUEST")
         .ok_or_else(|| error("PEM block type must be CERTIFICATE REQUEST"))?;
-    let (rest, request) =
-        X509CertificationRequest::from_der(&block.data).map_err(|fault| error(format!("asn1: structure error: {fault}")))?;
+    let (rest, request) = X509CertificationRequest::from_der(&block.data)
+        .map_err(|fault| error(format!("asn1: structure error: {fault}")))?;
     if !rest.is_empty() {
         return Err(error("asn1: syntax error: trailing data"));
     }

@@ -45,7 +45,10 @@ const USAGES: [&str; 23] = [
 
 /// What is borne, because it is there already or because the endpoint may do it.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own that is off or on")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a rule of its own that is off or on"
+)]
 struct Options {
     set_approval: bool,
     set_certificate: bool,
@@ -97,14 +100,20 @@ pub fn validate_update(new: &CertificateSigningRequest, old: &CertificateSigning
 /// Every fault of an update of `status`, through which the certificate is issued.
 #[must_use]
 pub fn validate_status_update(new: &CertificateSigningRequest, old: &CertificateSigningRequest) -> ErrorList {
-    let options = Options { set_certificate: true, ..Options::for_update(new, old) };
+    let options = Options {
+        set_certificate: true,
+        ..Options::for_update(new, old)
+    };
     validate_update_with(new, old, options)
 }
 
 /// Every fault of an update of `approval`, through which the decision is made.
 #[must_use]
 pub fn validate_approval_update(new: &CertificateSigningRequest, old: &CertificateSigningRequest) -> ErrorList {
-    let options = Options { set_approval: true, ..Options::for_update(new, old) };
+    let options = Options {
+        set_approval: true,
+        ..Options::for_update(new, old)
+    };
     validate_update_with(new, old, options)
 }
 
@@ -131,7 +140,11 @@ fn validate_with(csr: &CertificateSigningRequest, options: Options) -> ErrorList
     if !options.any_certificate
         && let Some(fault) = certificate_fault(&csr.status.certificate)
     {
-        errors.push(Error::invalid(&Path::new("status.certificate"), "<certificate data>", fault));
+        errors.push(Error::invalid(
+            &Path::new("status.certificate"),
+            "<certificate data>",
+            fault,
+        ));
     }
     errors
 }
@@ -203,7 +216,10 @@ fn certificate_fault(pem_text: &[u8]) -> Option<String> {
     let mut blocks = 0;
     while let Some((block, following)) = pem::decode(rest) {
         if block.label != "CERTIFICATE" {
-            return Some(format!("only CERTIFICATE PEM blocks are allowed, found {:?}", block.label));
+            return Some(format!(
+                "only CERTIFICATE PEM blocks are allowed, found {:?}",
+                block.label
+            ));
         }
         if block.has_headers {
             return Some("no PEM block headers are permitted".into());
@@ -262,7 +278,10 @@ fn validate_update_with(
         if !options.set_certificate {
             errors.push(Error::forbidden(&path, "updates may not set certificate content"));
         } else if !old.status.certificate.is_empty() {
-            errors.push(Error::forbidden(&path, "updates may not modify existing certificate content"));
+            errors.push(Error::forbidden(
+                &path,
+                "updates may not modify existing certificate content",
+            ));
         }
     }
     errors.append(common::object_meta_update(&new.metadata, &old.metadata));

@@ -12,7 +12,11 @@ use crate::go;
 pub(super) fn spec(name: &str) -> Option<FlowSchemaSpec> {
     let (precedence, method, groups): (_, _, &[&str]) = match name {
         "exempt" => (1, None, &["system:masters"]),
-        "catch-all" => (10_000, Some("ByUser"), &["system:unauthenticated", "system:authenticated"]),
+        "catch-all" => (
+            10_000,
+            Some("ByUser"),
+            &["system:unauthenticated", "system:authenticated"],
+        ),
         _ => return None,
     };
     let every = || vec!["*".to_owned()];
@@ -34,7 +38,10 @@ pub(super) fn spec(name: &str) -> Option<FlowSchemaSpec> {
                 namespaces: every(),
                 cluster_scope: true,
             }],
-            non_resource_rules: vec![NonResourcePolicyRule { verbs: every(), non_resource_urls: every() }],
+            non_resource_rules: vec![NonResourcePolicyRule {
+                verbs: every(),
+                non_resource_urls: every(),
+            }],
         }],
     })
 }
@@ -48,7 +55,10 @@ pub(super) fn show(spec: &FlowSchemaSpec) -> BadValue {
     go::Struct::new()
         .raw("PriorityLevelConfiguration", &level.end())
         .field("MatchingPrecedence", &spec.matching_precedence)
-        .raw("DistinguisherMethod", &go::pointer(spec.distinguisher_method.as_deref(), show_method))
+        .raw(
+            "DistinguisherMethod",
+            &go::pointer(spec.distinguisher_method.as_deref(), show_method),
+        )
         .raw("Rules", &go::structs(&spec.rules, show_rules))
         .bad_value()
 }
@@ -57,7 +67,10 @@ fn show_rules(rules: &PolicyRulesWithSubjects) -> String {
     go::Struct::new()
         .raw("Subjects", &go::structs(&rules.subjects, show_subject))
         .raw("ResourceRules", &go::structs(&rules.resource_rules, show_resource_rule))
-        .raw("NonResourceRules", &go::structs(&rules.non_resource_rules, show_url_rule))
+        .raw(
+            "NonResourceRules",
+            &go::structs(&rules.non_resource_rules, show_url_rule),
+        )
         .end()
 }
 
@@ -72,7 +85,10 @@ fn show_subject(subject: &Subject) -> String {
     go::Struct::new()
         .field("Kind", &subject.kind)
         .raw("User", &go::pointer(subject.user.as_deref(), |user| named(&user.name)))
-        .raw("Group", &go::pointer(subject.group.as_deref(), |group| named(&group.name)))
+        .raw(
+            "Group",
+            &go::pointer(subject.group.as_deref(), |group| named(&group.name)),
+        )
         .raw("ServiceAccount", &account)
         .end()
 }

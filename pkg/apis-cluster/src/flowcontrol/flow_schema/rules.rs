@@ -8,8 +8,17 @@ use k8s_api::flowcontrol::v1::{
     NonResourcePolicyRule, PolicyRulesWithSubjects, ResourcePolicyRule, ServiceAccountSubject, Subject,
 };
 
-const VERBS: [&str; 9] =
-    ["create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"];
+const VERBS: [&str; 9] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "proxy",
+    "update",
+    "watch",
+];
 
 fn has_wildcard(list: &[String]) -> bool {
     list.iter().any(|item| item == "*")
@@ -92,7 +101,10 @@ fn validate_service_account(account: Option<&ServiceAccountSubject>, path: &Path
     }
     let namespace = path.child("namespace");
     match account.namespace.as_str() {
-        "" => errors.push(Error::required(&namespace, "must specify namespace for service account")),
+        "" => errors.push(Error::required(
+            &namespace,
+            "must specify namespace for service account",
+        )),
         other => errors.invalid_each(&namespace, other, names::dns1123_label(other)),
     }
     errors
@@ -133,7 +145,11 @@ fn validate_resource_rule(rule: &ResourcePolicyRule, path: &Path<'_>) -> ErrorLi
         let detail = "resource rules that are not cluster scoped must supply at least one namespace";
         errors.push(Error::required(&path, detail));
     } else if has_wildcard(&rule.namespaces) {
-        errors.extend(alone(&rule.namespaces, &path, "if '*' is present, must not specify other namespaces"));
+        errors.extend(alone(
+            &rule.namespaces,
+            &path,
+            "if '*' is present, must not specify other namespaces",
+        ));
     } else {
         for (at, namespace) in rule.namespaces.iter().enumerate() {
             let messages = names::dns1123_label(namespace).into_iter();
@@ -150,9 +166,16 @@ fn validate_url_rule(rule: &NonResourcePolicyRule, path: &Path<'_>) -> ErrorList
     let path = path.child("nonResourceURLs");
     let urls = &rule.non_resource_urls;
     if urls.is_empty() {
-        errors.push(Error::required(&path, "nonResourceURLs must contain at least one value"));
+        errors.push(Error::required(
+            &path,
+            "nonResourceURLs must contain at least one value",
+        ));
     } else if has_wildcard(urls) {
-        errors.extend(alone(urls, &path, "if '*' is present, must not specify other non-resource URLs"));
+        errors.extend(alone(
+            urls,
+            &path,
+            "if '*' is present, must not specify other non-resource URLs",
+        ));
     } else {
         for (at, url) in urls.iter().enumerate() {
             errors.extend(url_fault(url).map(|detail| Error::invalid(&path.index(at), url, detail)));

@@ -62,7 +62,10 @@ fn catch_all() -> PriorityLevelConfigurationSpec {
         limited: Some(Box::new(LimitedPriorityLevelConfiguration {
             nominal_concurrency_shares: Some(5),
             lendable_percent: Some(0),
-            limit_response: LimitResponse { type_: "Reject".into(), queuing: None },
+            limit_response: LimitResponse {
+                type_: "Reject".into(),
+                queuing: None,
+            },
             borrowing_limit_percent: None,
         })),
         exempt: None,
@@ -78,11 +81,15 @@ fn show(spec: &PriorityLevelConfigurationSpec) -> BadValue {
             .end()
     };
     let limited = go::pointer(spec.limited.as_deref(), |limited| {
-        let response = go::Struct::new()
-            .field("Type", &limited.limit_response.type_)
-            .raw("Queuing", &go::pointer(limited.limit_response.queuing.as_deref(), queuing));
+        let response = go::Struct::new().field("Type", &limited.limit_response.type_).raw(
+            "Queuing",
+            &go::pointer(limited.limit_response.queuing.as_deref(), queuing),
+        );
         go::Struct::new()
-            .field("NominalConcurrencyShares", &limited.nominal_concurrency_shares.unwrap_or(0))
+            .field(
+                "NominalConcurrencyShares",
+                &limited.nominal_concurrency_shares.unwrap_or(0),
+            )
             .raw("LimitResponse", &response.end())
             .field("LendablePercent", &limited.lendable_percent)
             .field("BorrowingLimitPercent", &limited.borrowing_limit_percent)
@@ -184,7 +191,11 @@ fn validate_queuing(queuing: &QueuingConfiguration, path: &Path<'_>) -> ErrorLis
         errors.push(Error::invalid(&path.child(name), value, detail));
     };
     if queuing.queue_length_limit <= 0 {
-        refuse("queueLengthLimit", queuing.queue_length_limit, "must be positive".into());
+        refuse(
+            "queueLengthLimit",
+            queuing.queue_length_limit,
+            "must be positive".into(),
+        );
     }
     let (queues, hand) = (queuing.queues, queuing.hand_size);
     if queues <= 0 {
@@ -195,7 +206,11 @@ fn validate_queuing(queuing: &QueuingConfiguration, path: &Path<'_>) -> ErrorLis
     if hand <= 0 {
         refuse("handSize", hand, "must be positive".into());
     } else if hand > queues {
-        refuse("handSize", hand, format!("should not be greater than queues ({queues})"));
+        refuse(
+            "handSize",
+            hand,
+            format!("should not be greater than queues ({queues})"),
+        );
     } else if (f64::from(queues).log2() * f64::from(hand)).ceil() > MAX_HASH_BITS {
         let detail = format!(
             "required entropy bits of deckSize {queues} and handSize {hand} should not be greater than {MAX_HASH_BITS}"

@@ -42,7 +42,11 @@ fn validate_with(role: &ClusterRole, allow_invalid_label_values: bool) -> ErrorL
         let path = path.index(at);
         errors.append(common::label_selector(selector, allow_invalid_label_values, &path));
         if Selector::from_api(Some(selector)).is_err() {
-            errors.push(Error::invalid(&path, BadValue::plain("null"), "invalid label selector."));
+            errors.push(Error::invalid(
+                &path,
+                BadValue::plain("null"),
+                "invalid label selector.",
+            ));
         }
     }
     errors

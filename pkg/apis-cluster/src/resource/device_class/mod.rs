@@ -29,10 +29,17 @@ fn validate_spec(spec: &DeviceClassSpec, old: Option<&DeviceClassSpec>) -> Error
     let mut errors = claim_spec::validate_selectors(&spec.selectors, &path.child("selectors"));
     let stored = old.is_some_and(|old| old.config == spec.config);
     let config = path.child("config");
-    errors.append(set::validate_list(&spec.config, claim_spec::MAX_CONFIG, &config, |config, path| {
-        claim_spec::validate_configuration(config.opaque.as_deref(), stored, path)
-    }));
-    if let Some(name) = spec.extended_resource_name.as_ref().filter(|name| !apis_pod::resources::is_extended(name)) {
+    errors.append(set::validate_list(
+        &spec.config,
+        claim_spec::MAX_CONFIG,
+        &config,
+        |config, path| claim_spec::validate_configuration(config.opaque.as_deref(), stored, path),
+    ));
+    if let Some(name) = spec
+        .extended_resource_name
+        .as_ref()
+        .filter(|name| !apis_pod::resources::is_extended(name))
+    {
         let detail = "must be a valid extended resource name";
         errors.push(Error::invalid(&path.child("extendedResourceName"), name, detail));
     }

@@ -55,7 +55,10 @@ pub fn validate_status_update(new: &ResourceClaim, old: &ResourceClaim) -> Error
     errors.append(validate_devices(status, &path.child("devices")));
     if !status.reserved_for.is_empty() {
         if status.allocation.is_none() {
-            errors.push(Error::forbidden(&consumers, "may not be specified when `allocated` is not set"));
+            errors.push(Error::forbidden(
+                &consumers,
+                "may not be specified when `allocated` is not set",
+            ));
         } else if new.metadata.deletion_timestamp.is_some() {
             let added = |consumer| !old.status.reserved_for.contains(consumer);
             if status.reserved_for.iter().any(added) {
@@ -77,13 +80,22 @@ pub fn validate_status_update(new: &ResourceClaim, old: &ResourceClaim) -> Error
 }
 
 fn validate_consumer(consumer: &ResourceClaimConsumerReference, path: &Path<'_>) -> ErrorList {
-    let members = [("resource", &consumer.resource), ("name", &consumer.name), ("uid", &consumer.uid)];
+    let members = [
+        ("resource", &consumer.resource),
+        ("name", &consumer.name),
+        ("uid", &consumer.uid),
+    ];
     let missing = members.into_iter().filter(|(_, value)| value.is_empty());
-    missing.map(|(name, _)| Error::required(&path.child(name), "")).collect()
+    missing
+        .map(|(name, _)| Error::required(&path.child(name), ""))
+        .collect()
 }
 
 fn validate_devices(status: &ResourceClaimStatus, path: &Path<'_>) -> ErrorList {
-    let results = status.allocation.iter().flat_map(|allocation| &allocation.devices.results);
+    let results = status
+        .allocation
+        .iter()
+        .flat_map(|allocation| &allocation.devices.results);
     let allocated: HashSet<DeviceId<'_>> = results
         .map(|result| {
             let share = result.share_id.as_deref().unwrap_or_default();
@@ -114,7 +126,11 @@ fn validate_device(device: &AllocatedDeviceStatus, allocated: &HashSet<DeviceId<
     }
     let id = device_id(device);
     if !allocated.contains(&id) {
-        errors.push(Error::invalid(path, show_id(id), "must be an allocated device in the claim"));
+        errors.push(Error::invalid(
+            path,
+            show_id(id),
+            "must be an allocated device in the claim",
+        ));
     }
     let conditions = path.child("conditions");
     if device.conditions.len() > MAX_CONDITIONS {
@@ -141,7 +157,13 @@ fn validate_network(data: &NetworkDeviceData, path: &Path<'_>) -> ErrorList {
         }
     }
     let address = |address: &String, path: &Path<'_>| formats::validate_interface_address(path, address);
-    errors.append(set::validate_named(&data.ips, MAX_ADDRESSES, &path.child("ips"), address, |address| address));
+    errors.append(set::validate_named(
+        &data.ips,
+        MAX_ADDRESSES,
+        &path.child("ips"),
+        address,
+        |address| address,
+    ));
     errors
 }
 
@@ -155,17 +177,24 @@ fn validate_allocation(allocation: &AllocationResult, names: &RequestNames<'_>, 
     );
     let config = devices.child("config");
     // Those of the class and those of the claim.
-    errors.append(set::validate_list(&allocation.devices.config, 2 * MAX_CONFIG, &config, |config, path| {
-        let source = path.child("source");
-        let mut errors: ErrorList = if config.source.is_empty() {
-            Error::required(&source, "").into()
-        } else {
-            common::one_of(&source, &config.source, &["FromClaim", "FromClass"]).into_iter().collect()
-        };
-        errors.append(names.validate_list(&config.requests, &path.child("requests")));
-        errors.append(validate_configuration(config.opaque.as_deref(), false, path));
-        errors
-    }));
+    errors.append(set::validate_list(
+        &allocation.devices.config,
+        2 * MAX_CONFIG,
+        &config,
+        |config, path| {
+            let source = path.child("source");
+            let mut errors: ErrorList = if config.source.is_empty() {
+                Error::required(&source, "").into()
+            } else {
+                common::one_of(&source, &config.source, &["FromClaim", "FromClass"])
+                    .into_iter()
+                    .collect()
+            };
+            errors.append(names.validate_list(&config.requests, &path.child("requests")));
+            errors.append(validate_configuration(config.opaque.as_deref(), false, path));
+            errors
+        },
+    ));
     if let Some(selector) = &allocation.node_selector {
         errors.append(common::node_selector(selector, &path.child("nodeSelector")));
     }

@@ -17,7 +17,10 @@ pub fn set_defaults(template: &mut ResourceClaimTemplate) {
 pub fn validate(template: &ResourceClaimTemplate) -> ErrorList {
     let mut errors = common::object_meta(&template.metadata, true, NameRule::Dns1123Subdomain);
     let path = Path::new("spec");
-    errors.append(validate_template_metadata(&template.spec.metadata, &path.child("metadata")));
+    errors.append(validate_template_metadata(
+        &template.spec.metadata,
+        &path.child("metadata"),
+    ));
     errors.append(claim_spec::validate(&template.spec.spec, &path.child("spec")));
     errors
 }
@@ -27,7 +30,12 @@ pub fn validate(template: &ResourceClaimTemplate) -> ErrorList {
 pub fn validate_update(new: &ResourceClaimTemplate, old: &ResourceClaimTemplate) -> ErrorList {
     let mut errors = validate(new);
     errors.append(common::object_meta_update(&new.metadata, &old.metadata));
-    errors.extend(common::immutable(&Path::new("spec"), &new.spec, &old.spec, show::template_spec));
+    errors.extend(common::immutable(
+        &Path::new("spec"),
+        &new.spec,
+        &old.spec,
+        show::template_spec,
+    ));
     errors
 }
 
@@ -45,7 +53,10 @@ fn validate_template_metadata(metadata: &ObjectMeta, path: &Path<'_>) -> ErrorLi
         ("generation", metadata.generation != 0),
         ("creationTimestamp", metadata.creation_timestamp.is_some()),
         ("deletionTimestamp", metadata.deletion_timestamp.is_some()),
-        ("deletionGracePeriodSeconds", metadata.deletion_grace_period_seconds.is_some()),
+        (
+            "deletionGracePeriodSeconds",
+            metadata.deletion_grace_period_seconds.is_some(),
+        ),
         ("ownerReferences", !metadata.owner_references.is_empty()),
         ("finalizers", !metadata.finalizers.is_empty()),
         ("managedFields", !metadata.managed_fields.is_empty()),

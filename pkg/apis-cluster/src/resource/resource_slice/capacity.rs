@@ -24,10 +24,13 @@ fn validate_policy(most: &Quantity, policy: &CapacityRequestPolicy, path: &Path<
     let missing = |what: &str| -> ErrorList {
         Error::required(&path.child("default"), format!("required when {what} is defined")).into()
     };
-    match (policy.valid_values.as_slice(), policy.valid_range.as_deref(), &policy.default) {
+    match (
+        policy.valid_values.as_slice(),
+        policy.valid_range.as_deref(),
+        &policy.default,
+    ) {
         ([_, ..], Some(_), _) => {
-            let detail =
-                "exactly one policy can be specified, cannot specify \"validValues\" and \"validRange\" at the same time";
+            let detail = "exactly one policy can be specified, cannot specify \"validValues\" and \"validRange\" at the same time";
             Error::forbidden(path, detail).into()
         }
         ([_, ..], None, None) => missing("validValues"),
@@ -85,12 +88,32 @@ fn validate_range(
             errors.push(Error::invalid(&path.child(name), value.to_string(), detail));
         }
     };
-    refuse(min > most, "min", min, format!("min is larger than capacity value: {most}"));
-    refuse(default < min, "min", default, format!("default is less than min: {min}"));
+    refuse(
+        min > most,
+        "min",
+        min,
+        format!("min is larger than capacity value: {most}"),
+    );
+    refuse(
+        default < min,
+        "min",
+        default,
+        format!("default is less than min: {min}"),
+    );
     if let Some(max) = &range.max {
         refuse(min > max, "max", min, format!("min is larger than max: {max}"));
-        refuse(max > most, "max", max, format!("max is larger than capacity value: {most}"));
-        refuse(default > max, "max", default, format!("default is more than max: {max}"));
+        refuse(
+            max > most,
+            "max",
+            max,
+            format!("max is larger than capacity value: {most}"),
+        );
+        refuse(
+            default > max,
+            "max",
+            default,
+            format!("default is more than max: {max}"),
+        );
     }
     let Some(step) = &range.step else {
         return errors;

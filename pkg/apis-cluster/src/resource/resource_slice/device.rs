@@ -11,7 +11,8 @@ use k8s_api::{
 
 use super::{
     super::{names, set, taints},
-    attributes, capacity, validation::MAX_COUNTERS,
+    attributes, capacity,
+    validation::MAX_COUNTERS,
 };
 use crate::common;
 
@@ -24,9 +25,8 @@ pub(super) fn validate(device: &Device, old: Option<&Device>, per_device: bool, 
     let mut errors = names::validate_label(&device.name, &path.child("name"));
     let total = device.attributes.len() + device.capacity.len();
     if total > MAX_ATTRIBUTES_AND_CAPACITIES {
-        let detail = format!(
-            "the total number of attributes and capacities must not exceed {MAX_ATTRIBUTES_AND_CAPACITIES}"
-        );
+        let detail =
+            format!("the total number of attributes and capacities must not exceed {MAX_ATTRIBUTES_AND_CAPACITIES}");
         errors.push(Error::invalid(path, total, detail));
     }
     let values: usize = device.attributes.values().map(count_values).sum();
@@ -50,7 +50,12 @@ pub(super) fn validate(device: &Device, old: Option<&Device>, per_device: bool, 
         |capacity, path| capacity::validate(capacity, shared, path),
     ));
     if old.is_none_or(|old| old.taints != device.taints) {
-        errors.append(set::validate_list(&device.taints, MAX_TAINTS, &path.child("taints"), taints::validate_taint));
+        errors.append(set::validate_list(
+            &device.taints,
+            MAX_TAINTS,
+            &path.child("taints"),
+            taints::validate_taint,
+        ));
     }
     errors.append(set::validate_named(
         &device.consumes_counters,
@@ -66,13 +71,15 @@ pub(super) fn validate(device: &Device, old: Option<&Device>, per_device: bool, 
     errors.append(validate_place(device, per_device, path));
     let (wait, fail) = (&device.binding_conditions, &device.binding_failure_conditions);
     errors.append(taints::validate_binding_conditions(wait, fail, path));
-    errors.append(validate_mappings(device, &path.child("nodeAllocatableResourceMappings")));
+    errors.append(validate_mappings(
+        device,
+        &path.child("nodeAllocatableResourceMappings"),
+    ));
     errors
 }
 
 fn count_values(attribute: &DeviceAttribute) -> usize {
-    let lists =
-        attribute.bools.len() + attribute.ints.len() + attribute.strings.len() + attribute.versions.len();
+    let lists = attribute.bools.len() + attribute.ints.len() + attribute.strings.len() + attribute.versions.len();
     lists.max(1)
 }
 
@@ -84,7 +91,10 @@ pub(super) fn validate_counters(counters: &Map<Counter>, path: &Path<'_>) -> Err
     if counters.len() > MAX_COUNTERS {
         return Error::too_many(path, counters.len(), MAX_COUNTERS).into();
     }
-    counters.keys().flat_map(|name| names::validate_label(name, path)).collect()
+    counters
+        .keys()
+        .flat_map(|name| names::validate_label(name, path))
+        .collect()
 }
 
 /// Where the device is, if each device of the slice says so for itself.
@@ -114,7 +124,11 @@ fn validate_place(device: &Device, per_device: bool, path: &Path<'_>) -> ErrorLi
     match device.all_nodes {
         Some(true) => places.push("`allNodes`"),
         Some(false) => {
-            errors.push(Error::invalid(&path.child("allNodes"), false, "must be either unset or set to true"));
+            errors.push(Error::invalid(
+                &path.child("allNodes"),
+                false,
+                "must be either unset or set to true",
+            ));
         }
         None => {}
     }
@@ -138,7 +152,11 @@ fn validate_mappings(device: &Device, path: &Path<'_>) -> ErrorList {
             let detail = "at least one of allocationMultiplier or capacityKey must be set";
             errors.push(Error::invalid(&path, "", detail));
         }
-        if let Some(factor) = mapping.allocation_multiplier.as_ref().filter(|factor| factor.signum() <= 0) {
+        if let Some(factor) = mapping
+            .allocation_multiplier
+            .as_ref()
+            .filter(|factor| factor.signum() <= 0)
+        {
             let path = path.child("allocationMultiplier");
             errors.push(Error::invalid(&path, factor.to_string(), "must be positive"));
         }

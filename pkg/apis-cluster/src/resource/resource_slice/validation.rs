@@ -7,7 +7,10 @@ use apimachinery::{
 use apis_pod::meta::NameRule;
 use k8s_api::resource::v1::{CounterSet, Device, ResourcePool, ResourceSlice, ResourceSliceSpec};
 
-use super::{super::{names, set}, device};
+use super::{
+    super::{names, set},
+    device,
+};
 use crate::common;
 
 const MAX_DEVICES: usize = 128;
@@ -39,15 +42,31 @@ fn validate_spec(spec: &ResourceSliceSpec, old: Option<&ResourceSliceSpec>) -> E
     let mut errors = common::driver_name(&driver, &spec.driver);
     errors.append(validate_pool(&spec.pool, &pool));
     if let Some(old) = old {
-        errors.extend(common::immutable_text(&pool.child("name"), &spec.pool.name, &old.pool.name));
+        errors.extend(common::immutable_text(
+            &pool.child("name"),
+            &spec.pool.name,
+            &old.pool.name,
+        ));
         errors.extend(common::immutable_text(&driver, &spec.driver, &old.driver));
-        errors.extend(common::immutable_option(&path.child("nodeName"), &spec.node_name, &old.node_name));
+        errors.extend(common::immutable_option(
+            &path.child("nodeName"),
+            &spec.node_name,
+            &old.node_name,
+        ));
     }
     errors.append(validate_place(spec, &path));
     if !spec.shared_counters.is_empty() && !spec.devices.is_empty() {
-        errors.push(Error::invalid(&path, "", "only one of `sharedCounters` or `devices` is allowed"));
+        errors.push(Error::invalid(
+            &path,
+            "",
+            "only one of `sharedCounters` or `devices` is allowed",
+        ));
     }
-    let most = if spec.devices.iter().any(has_extras) { MAX_DEVICES_WITH_EXTRAS } else { MAX_DEVICES };
+    let most = if spec.devices.iter().any(has_extras) {
+        MAX_DEVICES_WITH_EXTRAS
+    } else {
+        MAX_DEVICES
+    };
     let per_device = spec.per_device_node_selection == Some(true);
     let before = |name: &str| old.and_then(|old| old.devices.iter().find(|device| device.name == name));
     errors.append(set::validate_named(
@@ -82,7 +101,11 @@ fn validate_pool(pool: &ResourcePool, path: &Path<'_>) -> ErrorList {
     let mut errors = names::validate_pool(&pool.name, &path.child("name"));
     if pool.resource_slice_count <= 0 {
         let path = path.child("resourceSliceCount");
-        errors.push(Error::invalid(&path, pool.resource_slice_count, "must be greater than zero"));
+        errors.push(Error::invalid(
+            &path,
+            pool.resource_slice_count,
+            "must be greater than zero",
+        ));
     }
     if pool.generation < 0 {
         let detail = "must be greater than or equal to zero";
@@ -97,7 +120,11 @@ fn validate_place(spec: &ResourceSliceSpec, path: &Path<'_>) -> ErrorList {
     if let Some(node) = &spec.node_name {
         let path = path.child("nodeName");
         if node.is_empty() {
-            errors.push(Error::invalid(&path, "", "must be either unset or set to a non-empty string"));
+            errors.push(Error::invalid(
+                &path,
+                "",
+                "must be either unset or set to a non-empty string",
+            ));
         } else {
             places.push("`nodeName`");
             errors.invalid_each(&path, node, formats::dns1123_subdomain(node));
@@ -115,12 +142,20 @@ fn validate_place(spec: &ResourceSliceSpec, path: &Path<'_>) -> ErrorList {
     }
     for (name, shown, value) in [
         ("allNodes", "`allNodes`", spec.all_nodes),
-        ("perDeviceNodeSelection", "`perDeviceNodeSelection`", spec.per_device_node_selection),
+        (
+            "perDeviceNodeSelection",
+            "`perDeviceNodeSelection`",
+            spec.per_device_node_selection,
+        ),
     ] {
         match value {
             Some(true) => places.push(shown),
             Some(false) => {
-                errors.push(Error::invalid(&path.child(name), false, "must be either unset or set to true"));
+                errors.push(Error::invalid(
+                    &path.child(name),
+                    false,
+                    "must be either unset or set to true",
+                ));
             }
             None => {}
         }
@@ -131,7 +166,11 @@ fn validate_place(spec: &ResourceSliceSpec, path: &Path<'_>) -> ErrorList {
         1 => {}
         _ => {
             let shown = format!("{{{}}}", places.join(", "));
-            errors.push(Error::invalid(path, shown, format!("{detail}, but multiple fields are set")));
+            errors.push(Error::invalid(
+                path,
+                shown,
+                format!("{detail}, but multiple fields are set"),
+            ));
         }
     }
     errors

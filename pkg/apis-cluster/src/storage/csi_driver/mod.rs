@@ -12,7 +12,8 @@ pub fn set_defaults(driver: &mut CSIDriver) {
     spec.attach_required.get_or_insert(true);
     spec.pod_info_on_mount.get_or_insert(false);
     spec.storage_capacity.get_or_insert(false);
-    spec.fs_group_policy.get_or_insert_with(|| "ReadWriteOnceWithFSType".into());
+    spec.fs_group_policy
+        .get_or_insert_with(|| "ReadWriteOnceWithFSType".into());
     if spec.volume_lifecycle_modes.is_empty() {
         spec.volume_lifecycle_modes.push("Persistent".into());
     }

@@ -68,15 +68,26 @@ fn validate_spec(spec: &CSIDriverSpec, volume_limit_scaling: bool) -> ErrorList 
     if spec.se_linux_mount.is_none() {
         errors.push(Error::required(&path.child("seLinuxMount"), ""));
     }
-    if let Some(period) = spec.node_allocatable_update_period_seconds.filter(|period| *period < 10) {
+    if let Some(period) = spec
+        .node_allocatable_update_period_seconds
+        .filter(|period| *period < 10)
+    {
         let path = path.child("nodeAllocatableUpdatePeriodSeconds");
-        errors.push(Error::invalid(&path, period, "must be greater than or equal to 10 seconds"));
+        errors.push(Error::invalid(
+            &path,
+            period,
+            "must be greater than or equal to 10 seconds",
+        ));
     }
     if let Some(value) = spec.service_account_token_in_secrets
         && spec.token_requests.is_empty()
     {
         let detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified";
-        errors.push(Error::invalid(&path.child("serviceAccountTokenInSecrets"), value, detail));
+        errors.push(Error::invalid(
+            &path.child("serviceAccountTokenInSecrets"),
+            value,
+            detail,
+        ));
     }
     if volume_limit_scaling && spec.prevent_pod_scheduling_if_missing.is_none() {
         errors.push(Error::required(&path.child("preventPodSchedulingIfMissing"), ""));
@@ -99,7 +110,11 @@ fn validate_token_requests(requests: &[TokenRequest]) -> ErrorList {
         };
         let expiration = path.child("expirationSeconds");
         if seconds < MIN_TOKEN_SECONDS {
-            errors.push(Error::invalid(&expiration, seconds, "may not specify a duration less than 10 minutes"));
+            errors.push(Error::invalid(
+                &expiration,
+                seconds,
+                "may not specify a duration less than 10 minutes",
+            ));
         }
         if seconds > MAX_TOKEN_SECONDS {
             let detail = "may not specify a duration larger than 2^32 seconds";

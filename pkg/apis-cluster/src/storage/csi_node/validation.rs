@@ -56,7 +56,10 @@ fn validate_driver<'a>(driver: &'a CSINodeDriver, seen: &mut HashSet<&'a str>, p
         errors.push(Error::invalid(&id, &driver.node_id, detail));
     }
     if let Some(count) = driver.allocatable.as_ref().and_then(|limits| limits.count) {
-        errors.extend(common::not_negative(&path.child("allocatable").child("count"), count.into()));
+        errors.extend(common::not_negative(
+            &path.child("allocatable").child("count"),
+            count.into(),
+        ));
     }
     if !seen.insert(&driver.name) {
         errors.push(Error::duplicate(&name, &driver.name));

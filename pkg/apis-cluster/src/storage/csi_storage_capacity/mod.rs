@@ -18,7 +18,11 @@ pub fn validate(capacity: &CSIStorageCapacity) -> ErrorList {
 fn validate_with(capacity: &CSIStorageCapacity, allow_invalid_label_values: bool) -> ErrorList {
     let mut errors = common::object_meta(&capacity.metadata, true, NameRule::Dns1123Subdomain);
     if let Some(selector) = &capacity.node_topology {
-        errors.append(common::label_selector(selector, allow_invalid_label_values, &Path::new("nodeTopology")));
+        errors.append(common::label_selector(
+            selector,
+            allow_invalid_label_values,
+            &Path::new("nodeTopology"),
+        ));
     }
     let class = &capacity.storage_class_name;
     errors.invalid_each(&Path::new("storageClassName"), class, names::dns1123_subdomain(class));

@@ -18,11 +18,18 @@ use crate::common;
 #[must_use]
 pub fn validate(class: &StorageClass) -> ErrorList {
     let mut errors = common::object_meta(&class.metadata, false, NameRule::Dns1123Subdomain);
-    errors.append(super::super::validate_provisioner(&Path::new("provisioner"), &class.provisioner));
+    errors.append(super::super::validate_provisioner(
+        &Path::new("provisioner"),
+        &class.provisioner,
+    ));
     let parameters = Path::new("parameters");
     errors.append(super::super::validate_parameters(&parameters, &class.parameters, true));
     if let Some(policy) = class.reclaim_policy.as_deref().filter(|policy| !policy.is_empty()) {
-        errors.extend(common::one_of(&Path::new("reclaimPolicy"), policy, &["Delete", "Retain"]));
+        errors.extend(common::one_of(
+            &Path::new("reclaimPolicy"),
+            policy,
+            &["Delete", "Retain"],
+        ));
     }
     let mode = Path::new("volumeBindingMode");
     match &class.volume_binding_mode {
@@ -39,8 +46,17 @@ pub fn validate_update(new: &StorageClass, old: &StorageClass) -> ErrorList {
     let mut errors = validate(new);
     errors.append(common::object_meta_update(&new.metadata, &old.metadata));
     let parameters = Path::new("parameters");
-    errors.extend(common::immutable(&parameters, &new.parameters, &old.parameters, common::string_map));
-    errors.extend(common::immutable_text(&Path::new("provisioner"), &new.provisioner, &old.provisioner));
+    errors.extend(common::immutable(
+        &parameters,
+        &new.parameters,
+        &old.parameters,
+        common::string_map,
+    ));
+    errors.extend(common::immutable_text(
+        &Path::new("provisioner"),
+        &new.provisioner,
+        &old.provisioner,
+    ));
     for (name, new, old) in [
         ("reclaimPolicy", &new.reclaim_policy, &old.reclaim_policy),
         ("volumeBindingMode", &new.volume_binding_mode, &old.volume_binding_mode),

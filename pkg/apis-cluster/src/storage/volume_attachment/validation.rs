@@ -28,7 +28,10 @@ pub fn validate(attachment: &VolumeAttachment, inline: InlineVolumeRules) -> Err
     if super::super::size(&values.attachment_metadata) > MAX_METADATA_SIZE {
         errors.push(Error::too_long(&status.child("attachmentMetadata"), MAX_METADATA_SIZE));
     }
-    for (name, fault) in [("attachError", &values.attach_error), ("detachError", &values.detach_error)] {
+    for (name, fault) in [
+        ("attachError", &values.attach_error),
+        ("detachError", &values.detach_error),
+    ] {
         if let Some(fault) = fault {
             errors.append(validate_volume_error(fault, &status.child(name)));
         }
@@ -51,7 +54,9 @@ pub fn validate_update(new: &VolumeAttachment, old: &VolumeAttachment, inline: I
 fn show_spec(spec: &VolumeAttachmentSpec) -> BadValue {
     let volume = &spec.source.persistent_volume_name;
     let inline = go::pointer(spec.source.inline_volume_spec.as_deref(), |_| "{}".into());
-    let source = go::Struct::new().field("PersistentVolumeName", volume).raw("InlineVolumeSpec", &inline);
+    let source = go::Struct::new()
+        .field("PersistentVolumeName", volume)
+        .raw("InlineVolumeSpec", &inline);
     go::Struct::new()
         .field("Attacher", &spec.attacher)
         .raw("Source", &source.end())

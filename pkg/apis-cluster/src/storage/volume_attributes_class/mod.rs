@@ -10,8 +10,15 @@ use crate::common;
 #[must_use]
 pub fn validate(class: &VolumeAttributesClass) -> ErrorList {
     let mut errors = common::object_meta(&class.metadata, false, NameRule::Dns1123Subdomain);
-    errors.append(super::validate_provisioner(&Path::new("driverName"), &class.driver_name));
-    errors.append(super::validate_parameters(&Path::new("parameters"), &class.parameters, false));
+    errors.append(super::validate_provisioner(
+        &Path::new("driverName"),
+        &class.driver_name,
+    ));
+    errors.append(super::validate_parameters(
+        &Path::new("parameters"),
+        &class.parameters,
+        false,
+    ));
     errors
 }
 

@@ -12,7 +12,11 @@ pub fn validate(binding: &Binding) -> ErrorList {
     let target = Path::new("target");
     if !matches!(binding.target.kind.as_str(), "" | "Node") {
         let supported = ["Node", "<empty>"];
-        errors.push(Error::not_supported(&target.child("kind"), named(&binding.target.kind), &supported));
+        errors.push(Error::not_supported(
+            &target.child("kind"),
+            named(&binding.target.kind),
+            &supported,
+        ));
     }
     if binding.target.name.is_empty() {
         errors.push(Error::required(&target.child("name"), ""));
@@ -29,14 +33,20 @@ mod tests {
     #[test]
     fn only_nodes_can_be_bound_to() {
         let mut binding = Binding {
-            target: ObjectReference { kind: "Pod".into(), ..Default::default() },
+            target: ObjectReference {
+                kind: "Pod".into(),
+                ..Default::default()
+            },
             ..Default::default()
         };
         assert_eq!(
             validate(&binding).to_string(),
             r#"[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]"#
         );
-        binding.target = ObjectReference { name: "n1".into(), ..Default::default() };
+        binding.target = ObjectReference {
+            name: "n1".into(),
+            ..Default::default()
+        };
         assert_eq!(validate(&binding).to_string(), "");
     }
 }

@@ -37,7 +37,12 @@ pub fn validate(endpoints: &Endpoints, gates: &FeatureGates) -> ErrorList {
 }
 
 fn validate_metadata(endpoints: &Endpoints) -> ErrorList {
-    meta::validate_object_meta(&endpoints.metadata, true, NameRule::Dns1123Subdomain, &Path::new("metadata"))
+    meta::validate_object_meta(
+        &endpoints.metadata,
+        true,
+        NameRule::Dns1123Subdomain,
+        &Path::new("metadata"),
+    )
 }
 
 /// Checks an update of endpoints; subsets that do not change may stay as they are.
@@ -58,7 +63,10 @@ fn validate_subsets(subsets: &[EndpointSubset], gates: &FeatureGates) -> ErrorLi
     for (index, subset) in subsets.iter().enumerate() {
         let path = path.index(index);
         if subset.addresses.is_empty() && subset.not_ready_addresses.is_empty() {
-            errors.push(Error::required(&path, "must specify `addresses` or `notReadyAddresses`"));
+            errors.push(Error::required(
+                &path,
+                "must specify `addresses` or `notReadyAddresses`",
+            ));
         }
         for (field, addresses) in [
             ("addresses", &subset.addresses),
@@ -80,7 +88,11 @@ fn validate_subsets(subsets: &[EndpointSubset], gates: &FeatureGates) -> ErrorLi
 fn validate_address(address: &EndpointAddress, path: &Path<'_>, gates: &FeatureGates, errors: &mut ErrorList) {
     errors.append(legacy_ip(&path.child("ip"), &address.ip, &[], gates));
     if !address.hostname.is_empty() {
-        errors.invalid_each(&path.child("hostname"), &address.hostname, names::dns1123_label(&address.hostname));
+        errors.invalid_each(
+            &path.child("hostname"),
+            &address.hostname,
+            names::dns1123_label(&address.hostname),
+        );
     }
     if let Some(node) = &address.node_name {
         errors.invalid_each(&path.child("nodeName"), node, names::dns1123_subdomain(node));
@@ -96,7 +108,11 @@ fn validate_port(port: &EndpointPort, name_required: bool, path: &Path<'_>, erro
         errors.push(Error::required(&name, ""));
     }
     let number = names::port_number(i64::from(port.port));
-    errors.extend(number.into_iter().map(|message| Error::invalid(&path.child("port"), port.port, message)));
+    errors.extend(
+        number
+            .into_iter()
+            .map(|message| Error::invalid(&path.child("port"), port.port, message)),
+    );
     let protocol = path.child("protocol");
     if port.protocol.is_empty() {
         errors.push(Error::required(&protocol, ""));
@@ -104,7 +120,11 @@ fn validate_port(port: &EndpointPort, name_required: bool, path: &Path<'_>, erro
         errors.push(Error::not_supported(&protocol, named(&port.protocol), &PROTOCOLS));
     }
     if let Some(app_protocol) = &port.app_protocol {
-        errors.invalid_each(&path.child("appProtocol"), app_protocol, names::qualified_name(app_protocol));
+        errors.invalid_each(
+            &path.child("appProtocol"),
+            app_protocol,
+            names::qualified_name(app_protocol),
+        );
     }
 }
 
@@ -112,7 +132,12 @@ fn validate_port(port: &EndpointPort, name_required: bool, path: &Path<'_>, erro
 /// writes proper addresses only.
 #[must_use]
 pub fn warnings(endpoints: &Endpoints) -> Vec<String> {
-    if endpoints.metadata.labels.get(MANAGED_BY_LABEL).is_some_and(|name| name == CONTROLLER_NAME) {
+    if endpoints
+        .metadata
+        .labels
+        .get(MANAGED_BY_LABEL)
+        .is_some_and(|name| name == CONTROLLER_NAME)
+    {
         return Vec::new();
     }
     let mut warnings = Vec::new();

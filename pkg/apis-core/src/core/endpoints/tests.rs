@@ -8,8 +8,7 @@ use super::{set_defaults, validate, validate_update, warnings};
 
 fn endpoints(subsets: Value) -> Endpoints {
     let metadata = json!({"name": "demo", "namespace": "default", "resourceVersion": "1"});
-    let mut endpoints =
-        Endpoints::from_value(json!({"metadata": metadata, "subsets": subsets})).expect("endpoints");
+    let mut endpoints = Endpoints::from_value(json!({"metadata": metadata, "subsets": subsets})).expect("endpoints");
     set_defaults(&mut endpoints);
     endpoints
 }
@@ -17,8 +16,14 @@ fn endpoints(subsets: Value) -> Endpoints {
 #[test]
 fn faults() {
     let cases = [
-        (json!([{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]), ""),
-        (json!([{}]), "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`"),
+        (
+            json!([{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]),
+            "",
+        ),
+        (
+            json!([{}]),
+            "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+        ),
         (
             json!([{"addresses": [{"ip": "1.2.3"}]}]),
             r#"[subsets[0].addresses[0].ip: Invalid value: "1.2.3": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), subsets[0].addresses[0].ip: Invalid value: "1.2.3": must be a valid IP address]"#,
@@ -37,7 +42,10 @@ fn faults() {
         ),
     ];
     for (subsets, text) in cases {
-        assert_eq!(validate(&endpoints(subsets), &FeatureGates::default()).to_string(), text);
+        assert_eq!(
+            validate(&endpoints(subsets), &FeatureGates::default()).to_string(),
+            text
+        );
     }
 }
 

@@ -59,7 +59,12 @@ pub fn validate(event: &Event, version: RequestVersion) -> ErrorList {
         return errors;
     }
     let rule = NameRule::Dns1123Subdomain;
-    errors.append(meta::validate_object_meta(&event.metadata, true, rule, &Path::new("metadata")));
+    errors.append(meta::validate_object_meta(
+        &event.metadata,
+        true,
+        rule,
+        &Path::new("metadata"),
+    ));
     validate_series(event, &mut errors);
     if !is_set(event.event_time) {
         errors.push(Error::required(&Path::new("eventTime"), ""));
@@ -70,8 +75,14 @@ pub fn validate(event: &Event, version: RequestVersion) -> ErrorList {
     }
     let source = &event.source;
     for (set, field) in [
-        (event.first_timestamp.is_some_and(|time| !time.is_zero()), "firstTimestamp"),
-        (event.last_timestamp.is_some_and(|time| !time.is_zero()), "lastTimestamp"),
+        (
+            event.first_timestamp.is_some_and(|time| !time.is_zero()),
+            "firstTimestamp",
+        ),
+        (
+            event.last_timestamp.is_some_and(|time| !time.is_zero()),
+            "lastTimestamp",
+        ),
         (event.count != 0, "count"),
         (!source.component.is_empty() || !source.host.is_empty(), "source"),
     ] {
@@ -89,29 +100,54 @@ pub fn validate_update(event: &Event, old: &Event, version: RequestVersion) -> E
     if version.is_lenient() {
         return errors;
     }
-    errors.append(meta::validate_object_meta_update(&event.metadata, &old.metadata, &Path::new("metadata")));
+    errors.append(meta::validate_object_meta_update(
+        &event.metadata,
+        &old.metadata,
+        &Path::new("metadata"),
+    ));
     if event.series != old.series {
         validate_series(event, &mut errors);
     }
     let text = |value: &String| BadValue::from(value);
     let reference = |value: &ObjectReference| show_reference(value).bad_value();
     let mut same = Immutable(&mut errors);
-    same.check("involvedObject", &event.involved_object, &old.involved_object, reference);
+    same.check(
+        "involvedObject",
+        &event.involved_object,
+        &old.involved_object,
+        reference,
+    );
     same.check("reason", &event.reason, &old.reason, text);
     same.check("message", &event.message, &old.message, text);
     same.check("source", &event.source, &old.source, show_source);
-    same.check("firstTimestamp", &event.first_timestamp, &old.first_timestamp, |time| BadValue::json(time));
-    same.check("lastTimestamp", &event.last_timestamp, &old.last_timestamp, |time| BadValue::json(time));
+    same.check("firstTimestamp", &event.first_timestamp, &old.first_timestamp, |time| {
+        BadValue::json(time)
+    });
+    same.check("lastTimestamp", &event.last_timestamp, &old.last_timestamp, |time| {
+        BadValue::json(time)
+    });
     same.check("count", &event.count, &old.count, |count| (*count).into());
     same.check("reason", &event.reason, &old.reason, text);
     same.check("type", &event.type_, &old.type_, |value| named(value));
-    same.check("eventTime", &event.event_time, &old.event_time, |time| BadValue::json(time));
+    same.check("eventTime", &event.event_time, &old.event_time, |time| {
+        BadValue::json(time)
+    });
     same.check("action", &event.action, &old.action, text);
     same.check("related", &event.related, &old.related, |related| {
         GoValue::pointer(related.as_deref(), show_reference).bad_value()
     });
-    same.check("reportingController", &event.reporting_component, &old.reporting_component, text);
-    same.check("reportingInstance", &event.reporting_instance, &old.reporting_instance, text);
+    same.check(
+        "reportingController",
+        &event.reporting_component,
+        &old.reporting_component,
+        text,
+    );
+    same.check(
+        "reportingInstance",
+        &event.reporting_instance,
+        &old.reporting_instance,
+        text,
+    );
     errors
 }
 
@@ -138,7 +174,11 @@ fn show_reference(reference: &ObjectReference) -> GoValue {
 }
 
 fn show_source(source: &EventSource) -> BadValue {
-    GoValue::object([("Component", (&source.component).into()), ("Host", (&source.host).into())]).bad_value()
+    GoValue::object([
+        ("Component", (&source.component).into()),
+        ("Host", (&source.host).into()),
+    ])
+    .bad_value()
 }
 
 fn validate_series(event: &Event, errors: &mut ErrorList) {

@@ -77,7 +77,11 @@ fn validate_type(type_: &str, path: &Path<'_>, errors: &mut ErrorList) {
     let faults = invalid_named(path, type_, names::qualified_name(type_));
     let standard = type_.contains('/') || matches!(type_, POD | CONTAINER | CLAIM);
     if faults.is_empty() && !standard {
-        errors.push(Error::invalid(path, named(type_), "must be a standard limit type or fully qualified"));
+        errors.push(Error::invalid(
+            path,
+            named(type_),
+            "must be a standard limit type or fully qualified",
+        ));
     }
     errors.append(faults);
 }
@@ -99,7 +103,10 @@ fn validate_names(item: &LimitRangeItem, path: &Path<'_>, errors: &mut ErrorList
         if item.type_ != POD {
             names(list, field, errors);
         } else if !list.is_empty() {
-            errors.push(Error::forbidden(&path.child(field), "may not be specified when `type` is 'Pod'"));
+            errors.push(Error::forbidden(
+                &path.child(field),
+                "may not be specified when `type` is 'Pod'",
+            ));
         }
     }
     if item.type_ == CLAIM && !item.min.contains_key("storage") && !item.max.contains_key("storage") {
@@ -124,7 +131,11 @@ fn validate_bounds(item: &LimitRangeItem, path: &Path<'_>, errors: &mut ErrorLis
     for name in names {
         let [max, min, default, request, ratio] = lists.map(|list| list.get(name));
         let mut fault = |field: &str, value: &Quantity, detail: String| {
-            errors.push(Error::invalid(&path.child(field).key(name), BadValue::json(value), detail));
+            errors.push(Error::invalid(
+                &path.child(field).key(name),
+                BadValue::json(value),
+                detail,
+            ));
         };
         let above = |a: Option<&Quantity>, b: Option<&Quantity>| match (a, b) {
             (Some(a), Some(b)) if a > b => Some((a.clone(), b.clone())),
@@ -146,10 +157,18 @@ fn validate_bounds(item: &LimitRangeItem, path: &Path<'_>, errors: &mut ErrorLis
             fault("defaultRequest", &request, detail);
         }
         if let Some((min, default)) = above(min, default) {
-            fault("default", &min, format!("min value {min} is greater than default value {default}"));
+            fault(
+                "default",
+                &min,
+                format!("min value {min} is greater than default value {default}"),
+            );
         }
         if let Some((default, max)) = above(default, max) {
-            fault("default", &max, format!("default value {default} is greater than max value {max}"));
+            fault(
+                "default",
+                &max,
+                format!("default value {default} is greater than max value {max}"),
+            );
         }
         if let Some(ratio) = ratio {
             if *ratio < Quantity::new(1, Format::DecimalSI) {
@@ -173,11 +192,18 @@ fn validate_bounds(item: &LimitRangeItem, path: &Path<'_>, errors: &mut ErrorLis
 }
 
 /// The quotient of `max` and `min`, as Go prints it, if `ratio` is above it.
-#[expect(clippy::cast_precision_loss, reason = "the comparison is in floating point, as upstream's is")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the comparison is in floating point, as upstream's is"
+)]
 fn exceeded_ratio(ratio: &Quantity, min: &Quantity, max: &Quantity) -> Option<String> {
     let values = [ratio, min, max].map(Quantity::value);
     let [ratio, min, max] = if values.iter().all(|value| *value < Quantity::MAX_MILLI_VALUE) {
-        [ratio.milli_value() as f64 / 1000.0, min.milli_value() as f64, max.milli_value() as f64]
+        [
+            ratio.milli_value() as f64 / 1000.0,
+            min.milli_value() as f64,
+            max.milli_value() as f64,
+        ]
     } else {
         values.map(|value| value as f64)
     };

@@ -43,7 +43,10 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 fn wrong_type(value: &Value, go_type: &str) -> String {
-    format!("json: cannot unmarshal {} into Go value of type {go_type}", kind_of(value))
+    format!(
+        "json: cannot unmarshal {} into Go value of type {go_type}",
+        kind_of(value)
+    )
 }
 
 /// The member `name` in any case, as Go finds it.

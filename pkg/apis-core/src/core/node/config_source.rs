@@ -12,7 +12,10 @@ pub(super) fn validate_spec(source: &NodeConfigSource, path: &Path<'_>, errors: 
     validate_source(source, path, errors, |map, path, errors| {
         for (value, field) in [(&map.uid, "uid"), (&map.resource_version, "resourceVersion")] {
             if !value.is_empty() {
-                errors.push(Error::forbidden(&path.child(field), format!("{field} must not be set in spec")));
+                errors.push(Error::forbidden(
+                    &path.child(field),
+                    format!("{field} must not be set in spec"),
+                ));
             }
         }
     });
@@ -50,7 +53,11 @@ fn validate_source(
     };
     let path = path.child("configMap");
     identity(map, &path, errors);
-    let (namespace, name, key) = (path.child("namespace"), path.child("name"), path.child("kubeletConfigKey"));
+    let (namespace, name, key) = (
+        path.child("namespace"),
+        path.child("name"),
+        path.child("kubeletConfigKey"),
+    );
     if map.namespace.is_empty() {
         errors.push(Error::required(&namespace, ""));
     } else {
@@ -64,6 +71,10 @@ fn validate_source(
     if map.kubelet_config_key.is_empty() {
         errors.push(Error::required(&key, ""));
     } else {
-        errors.invalid_each(&key, &map.kubelet_config_key, names::config_map_key(&map.kubelet_config_key));
+        errors.invalid_each(
+            &key,
+            &map.kubelet_config_key,
+            names::config_map_key(&map.kubelet_config_key),
+        );
     }
 }

@@ -28,7 +28,10 @@ fn defaults() {
     assert_eq!(defaulted.status.allocatable["cpu"].to_string(), "1001m");
     let differing = node(json!({"spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.1.0.0/24", "fd00::/64"]}}));
     assert_eq!(differing.spec.pod_cidrs, ["10.0.0.0/24"]);
-    assert_eq!(node(json!({"spec": {"podCIDRs": ["10.1.0.0/24"]}})).spec.pod_cidr, "10.1.0.0/24");
+    assert_eq!(
+        node(json!({"spec": {"podCIDRs": ["10.1.0.0/24"]}})).spec.pod_cidr,
+        "10.1.0.0/24"
+    );
 }
 
 #[test]
@@ -37,7 +40,9 @@ fn faults() {
     let cases = [
         (node(json!({})), ""),
         (
-            node(json!({"spec": {"taints": [{"key": "k", "effect": "NoSchedule"}, {"key": "k", "effect": "NoSchedule"}]}})),
+            node(
+                json!({"spec": {"taints": [{"key": "k", "effect": "NoSchedule"}, {"key": "k", "effect": "NoSchedule"}]}}),
+            ),
             r#"metadata.taints[1]: Duplicate value: {"Key":"k","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair"#,
         ),
         (
@@ -69,7 +74,10 @@ fn faults() {
             r#"metadata.annotations.scheduler.alpha.kubernetes.io/taints[0].effect: Unsupported value: "x": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute""#,
         ),
         (
-            annotated("scheduler.alpha.kubernetes.io/preferAvoidPods", r#"{"preferAvoidPods":[{}]}"#),
+            annotated(
+                "scheduler.alpha.kubernetes.io/preferAvoidPods",
+                r#"{"preferAvoidPods":[{}]}"#,
+            ),
             "metadata.annotations.scheduler.alpha.kubernetes.io/preferAvoidPods[0].PodSignature: Required value",
         ),
     ];
@@ -102,7 +110,9 @@ fn updates() {
 #[test]
 fn removed_fields_are_warned_about() {
     assert_eq!(
-        warnings(&node(json!({"spec": {"externalID": "x", "configSource": {}, "podCIDRs": ["10.0.0.1/24"]}}))),
+        warnings(&node(
+            json!({"spec": {"externalID": "x", "configSource": {}, "podCIDRs": ["10.0.0.1/24"]}})
+        )),
         [
             "spec.configSource: the feature is removed",
             "spec.externalID: this field is deprecated, and is unused by Kubernetes",

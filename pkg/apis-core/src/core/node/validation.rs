@@ -1,7 +1,7 @@
 //! Rules of nodes. The status may be set on creation, and is checked wherever it is.
 
+use crate::shared::validate_positive_number;
 use apis_pod::resources;
-use crate::shared::{validate_positive_number};
 use std::collections::HashSet;
 
 use apimachinery::{
@@ -29,7 +29,10 @@ const METADATA: Path<'static> = Path::new("metadata");
 #[must_use]
 pub fn validate(node: &Node, gates: &FeatureGates) -> ErrorList {
     let mut errors = meta::validate_object_meta(&node.metadata, false, NameRule::Dns1123Subdomain, &METADATA);
-    errors.append(validate_annotations(&node.metadata.annotations, &METADATA.child("annotations")));
+    errors.append(validate_annotations(
+        &node.metadata.annotations,
+        &METADATA.child("annotations"),
+    ));
     errors.append(validate_taints(&node.spec.taints, &METADATA.child("taints")));
     validate_resources(node, &mut errors);
     if let Some(capacity) = node.status.node_info.swap.as_ref().and_then(|swap| swap.capacity) {
@@ -102,7 +105,10 @@ fn show_taint(taint: &Taint) -> GoValue {
         ("Key", (&taint.key).into()),
         ("Value", (&taint.value).into()),
         ("Effect", (&taint.effect).into()),
-        ("TimeAdded", GoValue::pointer(taint.time_added.as_ref(), |time| time.to_string().as_str().into())),
+        (
+            "TimeAdded",
+            GoValue::pointer(taint.time_added.as_ref(), |time| time.to_string().as_str().into()),
+        ),
     ])
 }
 
@@ -135,7 +141,11 @@ fn validate_declared_features(features: &[String], errors: &mut ErrorList) {
         if feature == next {
             errors.push(Error::duplicate(&path.index(index + 1), next));
         } else if feature > next {
-            errors.push(Error::invalid(&path.index(index + 1), next, "list must be sorted alphabetically"));
+            errors.push(Error::invalid(
+                &path.index(index + 1),
+                next,
+                "list must be sorted alphabetically",
+            ));
         }
     }
 }
@@ -144,7 +154,10 @@ fn validate_declared_features(features: &[String], errors: &mut ErrorList) {
 #[must_use]
 pub fn validate_update(node: &Node, old: &Node) -> ErrorList {
     let mut errors = meta::validate_object_meta_update(&node.metadata, &old.metadata, &METADATA);
-    errors.append(validate_annotations(&node.metadata.annotations, &METADATA.child("annotations")));
+    errors.append(validate_annotations(
+        &node.metadata.annotations,
+        &METADATA.child("annotations"),
+    ));
     validate_resources(node, &mut errors);
     validate_declared_features(&node.status.declared_features, &mut errors);
     validate_addresses(&node.status.addresses, &mut errors);
@@ -182,7 +195,11 @@ fn validate_set_once(node: &Node, old: &Node, errors: &mut ErrorList) {
     let changes = match before.len() {
         0 => 0,
         length if length != after.len() => 1,
-        _ => before.iter().zip(after).filter(|(before, after)| before != after).count(),
+        _ => before
+            .iter()
+            .zip(after)
+            .filter(|(before, after)| before != after)
+            .count(),
     };
     for _ in 0..changes {
         let detail = "node updates may not change podCIDR except from \"\" to valid";

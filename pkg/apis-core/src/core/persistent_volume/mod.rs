@@ -7,18 +7,16 @@ mod tests;
 mod update;
 mod validation;
 
-use apis_pod::resources::round_up_list;
 use apimachinery::field::Path;
+use apis_pod::resources::round_up_list;
 use k8s_api::core::v1::PersistentVolume;
 
 pub use update::{validate_status_update, validate_update};
 pub use validation::{Options, validate, validate_inline_spec};
 
-use crate::{
-    core::{
-        node::deprecated_label,
-        persistent_volume_claim::{BETA_CLASS_ANNOTATION, FILESYSTEM},
-    },
+use crate::core::{
+    node::deprecated_label,
+    persistent_volume_claim::{BETA_CLASS_ANNOTATION, FILESYSTEM},
 };
 
 const MOUNT_OPTIONS_ANNOTATION: &str = "volume.beta.kubernetes.io/mount-options";
@@ -75,8 +73,14 @@ pub fn class_name(volume: &PersistentVolume) -> &str {
 pub fn warnings(volume: &PersistentVolume) -> Vec<String> {
     let mut warnings = Vec::new();
     for (key, message) in [
-        (BETA_CLASS_ANNOTATION, r#"deprecated since v1.8; use "storageClassName" attribute instead"#),
-        (MOUNT_OPTIONS_ANNOTATION, r#"deprecated since v1.31; use "mountOptions" attribute instead"#),
+        (
+            BETA_CLASS_ANNOTATION,
+            r#"deprecated since v1.8; use "storageClassName" attribute instead"#,
+        ),
+        (
+            MOUNT_OPTIONS_ANNOTATION,
+            r#"deprecated since v1.31; use "mountOptions" attribute instead"#,
+        ),
     ] {
         if volume.metadata.annotations.contains_key(key) {
             warnings.push(format!("metadata.annotations[{key}]: {message}"));
@@ -89,7 +93,11 @@ pub fn warnings(volume: &PersistentVolume) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let terms = spec.node_affinity.iter().flat_map(|affinity| &affinity.required).flat_map(|it| &it.node_selector_terms);
+    let terms = spec
+        .node_affinity
+        .iter()
+        .flat_map(|affinity| &affinity.required)
+        .flat_map(|it| &it.node_selector_terms);
     let path = Path::new("spec.nodeAffinity.required.nodeSelectorTerms");
     for (index, term) in terms.enumerate() {
         let term_path = path.index(index);
@@ -103,7 +111,11 @@ pub fn warnings(volume: &PersistentVolume) -> Vec<String> {
     }
     for (present, field, since) in [
         (spec.cephfs.is_some(), "cephfs", "v1.28, non-functional in v1.31+"),
-        (spec.photon_persistent_disk.is_some(), "photonPersistentDisk", "v1.11, non-functional in v1.16+"),
+        (
+            spec.photon_persistent_disk.is_some(),
+            "photonPersistentDisk",
+            "v1.11, non-functional in v1.16+",
+        ),
         (spec.scale_io.is_some(), "scaleIO", "v1.16, non-functional in v1.22+"),
         (spec.storageos.is_some(), "storageOS", "v1.22, non-functional in v1.25+"),
         (spec.glusterfs.is_some(), "glusterfs", "v1.25, non-functional in v1.26+"),

@@ -30,11 +30,19 @@ fn defaults() {
     assert_eq!(spec.persistent_volume_reclaim_policy, "Retain");
     assert_eq!(spec.volume_mode.as_deref(), Some("Filesystem"));
     let rbd = spec.rbd.as_ref().expect("kept");
-    assert_eq!((&*rbd.pool, &*rbd.user, &*rbd.keyring), ("rbd", "admin", "/etc/ceph/keyring"));
+    assert_eq!(
+        (&*rbd.pool, &*rbd.user, &*rbd.keyring),
+        ("rbd", "admin", "/etc/ceph/keyring")
+    );
     assert_eq!(spec.iscsi.as_ref().expect("kept").iscsi_interface, "default");
     let disk = spec.azure_disk.as_ref().expect("kept");
     assert_eq!(
-        (disk.caching_mode.as_deref(), disk.fs_type.as_deref(), disk.read_only, disk.kind.as_deref()),
+        (
+            disk.caching_mode.as_deref(),
+            disk.fs_type.as_deref(),
+            disk.read_only,
+            disk.kind.as_deref()
+        ),
         (Some("ReadWrite"), Some("ext4"), Some(false), Some("Shared"))
     );
     assert_eq!(spec.scale_io.as_ref().expect("kept").storage_mode, "ThinProvisioned");
@@ -125,7 +133,9 @@ fn the_source_stays() {
         "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n\
          @@ -2,7 +2,7 @@\n  \"GCEPersistentDisk\": null,\n  \"AWSElasticBlockStore\": null,\n  \"HostPath\": {\n-  \"Path\": \"/srv\",\n+  \"Path\": \"/mnt\",\n   \"Type\": \"\"\n  },\n  \"Glusterfs\": null,\n"
     );
-    let csi = |secret: Value| volume(json!({"csi": {"driver": "d", "volumeHandle": "h", "controllerExpandSecretRef": secret}}));
+    let csi = |secret: Value| {
+        volume(json!({"csi": {"driver": "d", "volumeHandle": "h", "controllerExpandSecretRef": secret}}))
+    };
     let secret = json!({"name": "s", "namespace": "n"});
     assert_eq!(validate_update(&csi(secret), &csi(Value::Null), &gates).to_string(), "");
 }
@@ -134,9 +144,11 @@ fn the_source_stays() {
 fn the_affinity_gets_stable_labels_only() {
     let gates = FeatureGates::default();
     let on = |key: &str| {
-        volume(json!({"local": {"path": "/x"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [
-            {"matchExpressions": [{"key": key, "operator": "Exists"}]},
-        ]}}}))
+        volume(
+            json!({"local": {"path": "/x"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": key, "operator": "Exists"}]},
+            ]}}}),
+        )
     };
     let old = on("beta.kubernetes.io/os");
     assert_eq!(validate_update(&on("kubernetes.io/os"), &old, &gates).to_string(), "");

@@ -26,7 +26,10 @@ pub fn validate_update(volume: &PersistentVolume, old: &PersistentVolume, gates:
         }
         errors.push(Error::forbidden(
             &Path::new("spec.persistentvolumesource"),
-            format!("spec.persistentvolumesource is immutable after creation\n{}", before.diff(&after)),
+            format!(
+                "spec.persistentvolumesource is immutable after creation\n{}",
+                before.diff(&after)
+            ),
         ));
     }
     if volume.spec.volume_mode != old.spec.volume_mode {
@@ -111,13 +114,15 @@ fn stable_name(label: &str) -> Option<&'static str> {
 
 /// Whether the affinity stays, except for labels that get their stable names. An absent one may be set.
 fn keeps_affinity(spec: &PersistentVolumeSpec, old: &PersistentVolumeSpec) -> bool {
-    let Some(before) = old.node_affinity.as_deref() else { return true };
-    let Some(after) = spec.node_affinity.as_deref() else { return false };
+    let Some(before) = old.node_affinity.as_deref() else {
+        return true;
+    };
+    let Some(after) = spec.node_affinity.as_deref() else {
+        return false;
+    };
     match (&before.required, &after.required) {
         (None, None) => true,
-        (Some(before), Some(after)) => {
-            all_same(&before.node_selector_terms, &after.node_selector_terms, same_term)
-        }
+        (Some(before), Some(after)) => all_same(&before.node_selector_terms, &after.node_selector_terms, same_term),
         _ => false,
     }
 }

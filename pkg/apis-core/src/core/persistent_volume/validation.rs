@@ -1,6 +1,6 @@
 //! Rules of a volume by itself.
 
-use crate::shared::{validate_positive, validate_basic};
+use crate::shared::{validate_basic, validate_positive};
 use apimachinery::{
     field::{Error, ErrorList, Path},
     names,
@@ -30,7 +30,11 @@ impl Options {
     /// What an update of `old` may keep.
     #[must_use]
     pub fn for_update(old: &PersistentVolume) -> Self {
-        let required = old.spec.node_affinity.as_ref().and_then(|affinity| affinity.required.as_ref());
+        let required = old
+            .spec
+            .node_affinity
+            .as_ref()
+            .and_then(|affinity| affinity.required.as_ref());
         let terms = required.map_or(&[][..], |required| &required.node_selector_terms);
         let mut values = terms
             .iter()
@@ -46,7 +50,14 @@ impl Options {
 fn validate_object(volume: &PersistentVolume, options: Options) -> ErrorList {
     let rule = NameRule::Dns1123Subdomain;
     let mut errors = meta::validate_object_meta(&volume.metadata, false, rule, &Path::new("metadata"));
-    validate_spec(&volume.spec, &volume.metadata.name, false, &Path::new("spec"), options, &mut errors);
+    validate_spec(
+        &volume.spec,
+        &volume.metadata.name,
+        false,
+        &Path::new("spec"),
+        options,
+        &mut errors,
+    );
     errors
 }
 
@@ -208,7 +219,9 @@ fn validate_classes_and_mode(spec: &PersistentVolumeSpec, inline: bool, path: &P
         Some(mode) if VOLUME_MODES.contains(&mode) => {}
         Some(mode) => errors.push(Error::not_supported(&mode_path, named(mode), &VOLUME_MODES)),
     }
-    let Some(class) = &spec.volume_attributes_class_name else { return };
+    let Some(class) = &spec.volume_attributes_class_name else {
+        return;
+    };
     let class_path = path.child("volumeAttributesClassName");
     if class.is_empty() {
         errors.push(Error::required(&class_path, "an empty string is disallowed"));
@@ -221,12 +234,7 @@ fn validate_classes_and_mode(spec: &PersistentVolumeSpec, inline: bool, path: &P
     }
 }
 
-fn validate_node_affinity(
-    affinity: &VolumeNodeAffinity,
-    options: Options,
-    path: &Path<'_>,
-    errors: &mut ErrorList,
-) {
+fn validate_node_affinity(affinity: &VolumeNodeAffinity, options: Options, path: &Path<'_>, errors: &mut ErrorList) {
     let path = path.child("required");
     match &affinity.required {
         None => errors.push(Error::required(&path, "must specify required node constraints")),
@@ -264,7 +272,10 @@ fn validate_label_requirement(
     let values = path.child("values");
     match (requirement.operator.as_str(), requirement.values.len()) {
         ("In" | "NotIn", 0) => {
-            errors.push(Error::required(&values, "must be specified when `operator` is 'In' or 'NotIn'"));
+            errors.push(Error::required(
+                &values,
+                "must be specified when `operator` is 'In' or 'NotIn'",
+            ));
         }
         ("Exists" | "DoesNotExist", 1..) => errors.push(Error::forbidden(
             &values,
@@ -281,7 +292,11 @@ fn validate_label_requirement(
             "not a valid selector operator",
         )),
     }
-    errors.invalid_each(&path.child("key"), &requirement.key, names::qualified_name(&requirement.key));
+    errors.invalid_each(
+        &path.child("key"),
+        &requirement.key,
+        names::qualified_name(&requirement.key),
+    );
     if !options.allow_invalid_label_values {
         for (index, value) in requirement.values.iter().enumerate() {
             errors.invalid_each(&values.index(index), value, names::label_value(value));

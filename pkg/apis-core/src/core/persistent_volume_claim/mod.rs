@@ -52,7 +52,9 @@ pub fn set_spec_defaults(spec: &mut PersistentVolumeClaimSpec) {
 #[must_use]
 pub fn class_name(claim: &PersistentVolumeClaim) -> &str {
     let annotated = claim.metadata.annotations.get(BETA_CLASS_ANNOTATION);
-    annotated.or(claim.spec.storage_class_name.as_ref()).map_or("", String::as_str)
+    annotated
+        .or(claim.spec.storage_class_name.as_ref())
+        .map_or("", String::as_str)
 }
 
 /// Clears what the gates do not allow, unless `old` has it already.
@@ -89,11 +91,16 @@ pub fn warnings(claim: &PersistentVolumeClaim) -> Vec<String> {
 #[must_use]
 pub fn spec_warnings(spec: &PersistentVolumeClaimSpec, path: &Path<'_>) -> Vec<String> {
     let resources = path.child("resources");
-    let lists = [(&spec.resources.requests, "requests"), (&spec.resources.limits, "limits")];
+    let lists = [
+        (&spec.resources.requests, "requests"),
+        (&spec.resources.limits, "limits"),
+    ];
     lists
         .into_iter()
         .filter_map(|(list, field)| {
-            let quantity = list.get("storage").filter(|quantity| quantity.milli_value() % 1000 != 0)?;
+            let quantity = list
+                .get("storage")
+                .filter(|quantity| quantity.milli_value() % 1000 != 0)?;
             let list = resources.child(field);
             let path = list.key("storage");
             Some(format!(

@@ -14,7 +14,10 @@ fn show_selector(selector: &LabelSelector) -> GoValue {
         members.push(("matchLabels".into(), (&selector.match_labels).into()));
     }
     if !selector.match_expressions.is_empty() {
-        members.push(("matchExpressions".into(), GoValue::list(&selector.match_expressions, show_requirement)));
+        members.push((
+            "matchExpressions".into(),
+            GoValue::list(&selector.match_expressions, show_requirement),
+        ));
     }
     GoValue::Object(members)
 }

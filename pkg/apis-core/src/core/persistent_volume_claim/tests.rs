@@ -34,7 +34,10 @@ fn claim(with: Value) -> PersistentVolumeClaim {
 fn faults() {
     let cases = [
         (json!({}), ""),
-        (json!({"spec": {"accessModes": []}}), "spec.accessModes: Required value: at least 1 access mode is required"),
+        (
+            json!({"spec": {"accessModes": []}}),
+            "spec.accessModes: Required value: at least 1 access mode is required",
+        ),
         (
             json!({"spec": {"accessModes": ["WriteSometimes"]}}),
             r#"spec.accessModes: Unsupported value: "WriteSometimes": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod""#,
@@ -77,7 +80,11 @@ fn an_unbound_claim_does_not_change() {
          @@ -1,6 +1,6 @@\n {\n  \"AccessModes\": [\n-  \"ReadWriteOnce\"\n+  \"ReadOnlyMany\"\n  ],\n  \"Selector\": null,\n  \"Resources\": {\n"
     );
     assert_eq!(
-        validate_update(&claim(json!({"spec": {"resources": {"requests": {"storage": "512Mi"}}}})), &old).to_string(),
+        validate_update(
+            &claim(json!({"spec": {"resources": {"requests": {"storage": "512Mi"}}}})),
+            &old
+        )
+        .to_string(),
         "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n\
          @@ -6,7 +6,7 @@\n  \"Resources\": {\n   \"Limits\": null,\n   \"Requests\": {\n-   \"storage\": \"1Gi\"\n+   \"storage\": \"512Mi\"\n   }\n  },\n  \"VolumeName\": \"\",\n"
     );
@@ -140,7 +147,10 @@ fn status_updates() {
 fn data_sources() {
     let mut spec = claim(json!({"spec": {"dataSource": {"apiGroup": "x.io", "kind": "Thing", "name": "t"}}})).spec;
     normalize_data_sources(&mut spec);
-    assert_eq!(spec.data_source_ref.as_ref().map(|source| source.kind.as_str()), Some("Thing"));
+    assert_eq!(
+        spec.data_source_ref.as_ref().map(|source| source.kind.as_str()),
+        Some("Thing")
+    );
     let mut foreign = spec.clone();
     foreign.data_source_ref = None;
     enforce_data_source_compatibility(&mut foreign, Some(&spec));
@@ -152,7 +162,9 @@ fn data_sources() {
 #[test]
 fn fractions_of_bytes_are_warned_about() {
     assert_eq!(
-        warnings(&claim(json!({"spec": {"resources": {"requests": {"storage": "100m"}}}}))),
+        warnings(&claim(
+            json!({"spec": {"resources": {"requests": {"storage": "100m"}}}})
+        )),
         [r#"spec.resources.requests[storage]: fractional byte value "100m" is invalid, must be an integer"#]
     );
 }

@@ -1,8 +1,8 @@
 //! How a claim may change: it gets its volume once; bound, it may ask for more and for another class
 //! of attributes; a request that could not be met may be taken back as far as the volume is large.
 
+use crate::shared::validate_basic;
 use apis_pod::resources;
-use crate::shared::{validate_basic};
 use std::borrow::Cow;
 
 use apimachinery::{

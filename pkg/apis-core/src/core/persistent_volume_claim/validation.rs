@@ -1,6 +1,6 @@
 //! Rules of a claim by itself.
 
-use crate::shared::{validate_positive};
+use crate::shared::validate_positive;
 use apimachinery::{
     field::{BadValue, Error, ErrorList, Path},
     names,
@@ -32,8 +32,14 @@ impl Options {
         let faults = meta::validate_label_selector(spec.selector.as_deref(), strict, &Path::NIL);
         Self {
             allow_invalid_label_values: !faults.is_empty(),
-            allow_invalid_api_group: spec.data_source.as_ref().is_some_and(|source| source.api_group.is_some())
-                || spec.data_source_ref.as_ref().is_some_and(|source| source.api_group.is_some()),
+            allow_invalid_api_group: spec
+                .data_source
+                .as_ref()
+                .is_some_and(|source| source.api_group.is_some())
+                || spec
+                    .data_source_ref
+                    .as_ref()
+                    .is_some_and(|source| source.api_group.is_some()),
         }
     }
 }
@@ -55,7 +61,10 @@ pub(crate) fn validate_access_modes(modes: &[String], path: &Path<'_>, errors: &
     }
     let one_pod = |mode: &&String| *mode == "ReadWriteOncePod";
     if modes.iter().any(|mode| one_pod(&mode)) && modes.iter().filter(supported).any(|mode| !one_pod(&mode)) {
-        errors.push(Error::forbidden(path, "may not use ReadWriteOncePod with other access modes"));
+        errors.push(Error::forbidden(
+            path,
+            "may not use ReadWriteOncePod with other access modes",
+        ));
     }
 }
 
@@ -86,10 +95,18 @@ pub fn validate_spec(spec: &PersistentVolumeClaimSpec, path: &Path<'_>, options:
     if let Some(mode) = &spec.volume_mode
         && !VOLUME_MODES.contains(&mode.as_str())
     {
-        errors.push(Error::not_supported(&path.child("volumeMode"), named(mode), &VOLUME_MODES));
+        errors.push(Error::not_supported(
+            &path.child("volumeMode"),
+            named(mode),
+            &VOLUME_MODES,
+        ));
     }
     validate_data_sources(spec, path, options, &mut errors);
-    if let Some(class) = spec.volume_attributes_class_name.as_ref().filter(|class| !class.is_empty()) {
+    if let Some(class) = spec
+        .volume_attributes_class_name
+        .as_ref()
+        .filter(|class| !class.is_empty())
+    {
         errors.invalid_each(
             &path.child("volumeAttributesClassName"),
             class,
@@ -108,12 +125,7 @@ fn validate_size(spec: &PersistentVolumeClaimSpec, path: &Path<'_>, errors: &mut
     }
 }
 
-fn validate_data_sources(
-    spec: &PersistentVolumeClaimSpec,
-    path: &Path<'_>,
-    options: Options,
-    errors: &mut ErrorList,
-) {
+fn validate_data_sources(spec: &PersistentVolumeClaimSpec, path: &Path<'_>, options: Options, errors: &mut ErrorList) {
     let mut check = |name: &str, kind: &str, group: Option<&String>, path: Path<'_>| {
         for (value, field) in [(name, "name"), (kind, "kind")] {
             if value.is_empty() {
@@ -130,11 +142,21 @@ fn validate_data_sources(
         }
     };
     if let Some(source) = &spec.data_source {
-        check(&source.name, &source.kind, source.api_group.as_ref(), path.child("dataSource"));
+        check(
+            &source.name,
+            &source.kind,
+            source.api_group.as_ref(),
+            path.child("dataSource"),
+        );
     }
     let Some(reference) = &spec.data_source_ref else { return };
     let reference_path = path.child("dataSourceRef");
-    check(&reference.name, &reference.kind, reference.api_group.as_ref(), reference_path);
+    check(
+        &reference.name,
+        &reference.kind,
+        reference.api_group.as_ref(),
+        reference_path,
+    );
     let elsewhere = reference.namespace.as_ref().filter(|namespace| !namespace.is_empty());
     if let Some(namespace) = elsewhere {
         validate_namespace_name(namespace, &reference_path.child("namespace"), errors);
@@ -142,9 +164,7 @@ fn validate_data_sources(
     let Some(source) = &spec.data_source else { return };
     let fault = if elsewhere.is_some() {
         "may not be specified when dataSourceRef.namespace is specified"
-    } else if source.api_group != reference.api_group
-        || source.kind != reference.kind
-        || source.name != reference.name
+    } else if source.api_group != reference.api_group || source.kind != reference.kind || source.name != reference.name
     {
         "must match dataSourceRef"
     } else {

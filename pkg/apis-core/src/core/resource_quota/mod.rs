@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
+use apimachinery::field::{Error, ErrorList, Path};
 use apis_pod::resources;
 use apis_pod::resources::round_up_list;
-use apimachinery::field::{Error, ErrorList, Path};
 use k8s_api::{
     Map,
     core::v1::{ResourceQuota, ResourceQuotaSpec, ScopeSelector, ScopedResourceSelectorRequirement},
@@ -81,12 +81,26 @@ fn validate_spec(spec: &ResourceQuotaSpec, errors: &mut ErrorList) {
             errors.push(Error::invalid(&path, strings(&spec.scopes), "unsupported scope"));
         }
         for _ in unsuitable(scope, spec) {
-            errors.push(Error::invalid(&path, strings(&spec.scopes), "unsupported scope applied to resource"));
+            errors.push(Error::invalid(
+                &path,
+                strings(&spec.scopes),
+                "unsupported scope applied to resource",
+            ));
         }
     }
-    validate_conflicts(spec, |name| spec.scopes.iter().any(|scope| scope == name), &path, errors);
+    validate_conflicts(
+        spec,
+        |name| spec.scopes.iter().any(|scope| scope == name),
+        &path,
+        errors,
+    );
     if let Some(selector) = &spec.scope_selector {
-        validate_selector(spec, selector, &Path::new("spec.scopeSelector.matchExpressions"), errors);
+        validate_selector(
+            spec,
+            selector,
+            &Path::new("spec.scopeSelector.matchExpressions"),
+            errors,
+        );
     }
 }
 
@@ -105,7 +119,9 @@ fn is_standard_scope(scope: &str) -> bool {
 
 /// The standard resources of the quota that the scope says nothing about.
 fn unsuitable<'a>(scope: &'a str, spec: &'a ResourceQuotaSpec) -> impl Iterator<Item = &'a String> {
-    spec.hard.keys().filter(move |name| resources::is_standard_quota(name) && !suits(scope, name))
+    spec.hard
+        .keys()
+        .filter(move |name| resources::is_standard_quota(name) && !suits(scope, name))
 }
 
 fn suits(scope: &str, resource: &str) -> bool {
@@ -122,12 +138,7 @@ fn suits(scope: &str, resource: &str) -> bool {
     }
 }
 
-fn validate_conflicts(
-    spec: &ResourceQuotaSpec,
-    has: impl Fn(&str) -> bool,
-    path: &Path<'_>,
-    errors: &mut ErrorList,
-) {
+fn validate_conflicts(spec: &ResourceQuotaSpec, has: impl Fn(&str) -> bool, path: &Path<'_>, errors: &mut ErrorList) {
     for (one, other) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")] {
         if has(one) && has(other) {
             errors.push(Error::invalid(path, strings(&spec.scopes), "conflicting scopes"));
@@ -139,7 +150,11 @@ fn validate_selector(spec: &ResourceQuotaSpec, selector: &ScopeSelector, path: &
     for requirement in &selector.match_expressions {
         let scope = requirement.scope_name.as_str();
         if !is_standard_scope(scope) {
-            errors.push(Error::invalid(&path.child("scopeName"), named(scope), "unsupported scope"));
+            errors.push(Error::invalid(
+                &path.child("scopeName"),
+                named(scope),
+                "unsupported scope",
+            ));
         }
         for _ in unsuitable(scope, spec) {
             let shown = show_selector(selector).bad_value();
@@ -147,7 +162,12 @@ fn validate_selector(spec: &ResourceQuotaSpec, selector: &ScopeSelector, path: &
         }
         validate_operator(requirement, path, errors);
     }
-    let has = |name: &str| selector.match_expressions.iter().any(|requirement| requirement.scope_name == name);
+    let has = |name: &str| {
+        selector
+            .match_expressions
+            .iter()
+            .any(|requirement| requirement.scope_name == name)
+    };
     validate_conflicts(spec, has, path, errors);
 }
 
@@ -189,7 +209,10 @@ fn show_selector(selector: &ScopeSelector) -> GoValue {
             ("Values", (&requirement.values).into()),
         ])
     };
-    GoValue::object([("MatchExpressions", GoValue::list(&selector.match_expressions, requirement))])
+    GoValue::object([(
+        "MatchExpressions",
+        GoValue::list(&selector.match_expressions, requirement),
+    )])
 }
 
 /// Warnings about a new quota: requests that are bounded above the limits.

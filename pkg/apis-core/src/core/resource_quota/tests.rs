@@ -15,7 +15,10 @@ fn quota(spec: Value) -> ResourceQuota {
 #[test]
 fn faults() {
     let cases = [
-        (json!({"hard": {"pods": "3", "requests.nvidia.com/gpu": "1", "count/jobs.batch": "2"}}), ""),
+        (
+            json!({"hard": {"pods": "3", "requests.nvidia.com/gpu": "1", "count/jobs.batch": "2"}}),
+            "",
+        ),
         (
             json!({"hard": {"books": "1", "storage": "1Gi"}}),
             r#"[spec.hard[books]: Invalid value: "books": must be a standard resource type or fully qualified, spec.hard[books]: Invalid value: "books": must be a standard resource for quota, spec.hard[storage]: Invalid value: "storage": must be a standard resource for quota]"#,
@@ -58,7 +61,9 @@ fn scopes_stay() {
 #[test]
 fn requests_above_limits_are_warned_about() {
     assert_eq!(
-        warnings(&quota(json!({"hard": {"cpu": "3", "limits.cpu": "2", "requests.memory": "1", "limits.memory": "2"}}))),
+        warnings(&quota(
+            json!({"hard": {"cpu": "3", "limits.cpu": "2", "requests.memory": "1", "limits.memory": "2"}})
+        )),
         ["ResourceQuota cpu (3) should be less than limits.cpu (2)"]
     );
 }

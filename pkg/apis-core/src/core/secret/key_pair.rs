@@ -81,7 +81,9 @@ pub(super) fn check(certificate: &[u8], key: &[u8]) -> Result<(), KeyPairError> 
         return Ok(());
     }
     let algorithm = |spki: &[u8]| {
-        x509_parser::x509::SubjectPublicKeyInfo::from_der(spki).ok().map(|(_, spki)| spki.algorithm.algorithm.to_id_string())
+        x509_parser::x509::SubjectPublicKeyInfo::from_der(spki)
+            .ok()
+            .map(|(_, spki)| spki.algorithm.algorithm.to_id_string())
     };
     if algorithm(of_certificate.raw) == algorithm(of_key.as_ref()) {
         Err(KeyPairError::Mismatch)

@@ -35,13 +35,22 @@ fn what_types_demand() {
             json!({"type": "kubernetes.io/basic-auth"}),
             "[data[username]: Required value, data[password]: Required value]",
         ),
-        (json!({"type": "kubernetes.io/basic-auth", "stringData": {"password": ""}}), ""),
-        (json!({"type": "kubernetes.io/ssh-auth"}), "data[ssh-privatekey]: Required value"),
+        (
+            json!({"type": "kubernetes.io/basic-auth", "stringData": {"password": ""}}),
+            "",
+        ),
+        (
+            json!({"type": "kubernetes.io/ssh-auth"}),
+            "data[ssh-privatekey]: Required value",
+        ),
         (
             json!({"type": "kubernetes.io/tls"}),
             "[data[tls.crt]: Required value, data[tls.key]: Required value]",
         ),
-        (json!({"type": "kubernetes.io/dockercfg"}), "data[.dockercfg]: Required value"),
+        (
+            json!({"type": "kubernetes.io/dockercfg"}),
+            "data[.dockercfg]: Required value",
+        ),
         (
             json!({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{"}}),
             r#"data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": unexpected end of JSON input"#,
@@ -83,8 +92,16 @@ fn key_pairs() {
     let foreign = pair(&ed25519).1;
     for (certificate, key, warning) in [
         (&*certificate, &*fitting, None),
-        (&*certificate, &*other, Some("tls: private key does not match public key")),
-        (&*certificate, &*foreign, Some("tls: private key type does not match public key type")),
+        (
+            &*certificate,
+            &*other,
+            Some("tls: private key does not match public key"),
+        ),
+        (
+            &*certificate,
+            &*foreign,
+            Some("tls: private key type does not match public key type"),
+        ),
         (
             &*fitting,
             &*certificate,
@@ -93,7 +110,11 @@ fn key_pairs() {
             ),
         ),
         (&*certificate, "", Some("tls: failed to find any PEM data in key input")),
-        ("hello", &*fitting, Some("tls: failed to find any PEM data in certificate input")),
+        (
+            "hello",
+            &*fitting,
+            Some("tls: failed to find any PEM data in certificate input"),
+        ),
         (
             &*certificate,
             &*certificate,

@@ -74,7 +74,11 @@ fn validate_first(service: &Service, errors: &mut ErrorList) {
         )),
         (_, None) => errors.push(Error::required(&path, "")),
         (ip, Some(first)) if ip == first => {}
-        (_, Some(_)) => errors.push(Error::invalid(&path, strings(ips), "first value must match `clusterIP`")),
+        (_, Some(_)) => errors.push(Error::invalid(
+            &path,
+            strings(ips),
+            "first value must match `clusterIP`",
+        )),
     }
 }
 
@@ -93,7 +97,11 @@ fn validate_families(service: &Service, errors: &mut ErrorList) {
     if let Some(policy) = &service.spec.ip_family_policy
         && !POLICIES.contains(&policy.as_str())
     {
-        errors.push(Error::not_supported(&SPEC.child("ipFamilyPolicy"), named(policy), &POLICIES));
+        errors.push(Error::not_supported(
+            &SPEC.child("ipFamilyPolicy"),
+            named(policy),
+            &POLICIES,
+        ));
     }
 }
 
@@ -107,7 +115,11 @@ fn validate_ips(service: &Service, old: Option<&Service>, gates: &FeatureGates, 
         if index == 0 && ip == CLUSTER_IP_NONE {
             if ips.len() > 1 {
                 valid = false;
-                errors.push(Error::invalid(&path, strings(ips), "'None' must be the first and only value"));
+                errors.push(Error::invalid(
+                    &path,
+                    strings(ips),
+                    "'None' must be the first and only value",
+                ));
             }
             continue;
         }

@@ -39,7 +39,10 @@ pub fn set_defaults(service: &mut Service) {
     if externally_accessible && spec.external_traffic_policy.is_empty() {
         POLICY_CLUSTER.clone_into(&mut spec.external_traffic_policy);
     }
-    let routed = matches!(spec.type_.as_str(), TYPE_NODE_PORT | TYPE_LOAD_BALANCER | TYPE_CLUSTER_IP);
+    let routed = matches!(
+        spec.type_.as_str(),
+        TYPE_NODE_PORT | TYPE_LOAD_BALANCER | TYPE_CLUSTER_IP
+    );
     if routed && spec.internal_traffic_policy.is_none() {
         spec.internal_traffic_policy = Some(POLICY_CLUSTER.to_owned());
     }
@@ -66,9 +69,12 @@ fn set_session_affinity(service: &mut Service) {
                 .as_ref()
                 .and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
             if timeout.is_none() {
-                let client_ip = ClientIPConfig { timeout_seconds: Some(CLIENT_IP_TIMEOUT_SECONDS) };
-                spec.session_affinity_config =
-                    Some(Box::new(SessionAffinityConfig { client_ip: Some(Box::new(client_ip)) }));
+                let client_ip = ClientIPConfig {
+                    timeout_seconds: Some(CLIENT_IP_TIMEOUT_SECONDS),
+                };
+                spec.session_affinity_config = Some(Box::new(SessionAffinityConfig {
+                    client_ip: Some(Box::new(client_ip)),
+                }));
             }
         }
         _ => {}

@@ -141,8 +141,12 @@ pub fn patch_allocated_values(service: &mut Service, old: &Service) {
 
 /// A port without a node port keeps the one that its namesake had, unless another took it.
 fn patch_node_ports(service: &mut Service, old: &Service) {
-    let before: HashMap<&str, i32> =
-        old.spec.ports.iter().map(|port| (port.name.as_str(), port.node_port)).collect();
+    let before: HashMap<&str, i32> = old
+        .spec
+        .ports
+        .iter()
+        .map(|port| (port.name.as_str(), port.node_port))
+        .collect();
     let kept: Vec<i32> = service
         .spec
         .ports
@@ -173,7 +177,10 @@ pub fn init_ip_families(
         return Ok(());
     }
     let selects_nothing = service.spec.cluster_ip == CLUSTER_IP_NONE && service.spec.selector.is_empty();
-    let policy = match (&service.spec.ip_family_policy, old.and_then(|old| old.spec.ip_family_policy.as_ref())) {
+    let policy = match (
+        &service.spec.ip_family_policy,
+        old.and_then(|old| old.spec.ip_family_policy.as_ref()),
+    ) {
         (Some(policy), _) | (None, Some(policy)) => policy.clone(),
         (None, None) if selects_nothing => DUAL_STACK_REQUIRED.to_owned(),
         (None, None) => SINGLE_STACK.to_owned(),
@@ -196,12 +203,19 @@ pub fn init_ip_families(
     }
     let mut errors = ErrorList::new();
     if policy == DUAL_STACK_REQUIRED && !cluster.dual_stack {
-        errors.push(policy_error(&policy, "this cluster is not configured for dual-stack services"));
+        errors.push(policy_error(
+            &policy,
+            "this cluster is not configured for dual-stack services",
+        ));
     }
     for (index, family) in service.spec.ip_families.iter().enumerate() {
         if !cluster.has(family) {
             let path = Path::new("spec.ipFamilies");
-            errors.push(Error::invalid(&path.index(index), named(family), "not configured on this cluster"));
+            errors.push(Error::invalid(
+                &path.index(index),
+                named(family),
+                "not configured on this cluster",
+            ));
         }
     }
     errors.into_result()?;
@@ -218,9 +232,15 @@ fn keeps_preferring_two(service: &Service, old: &Service) -> bool {
     let (spec, before) = (&service.spec, &old.spec);
     let prefers = |policy: Option<&str>| policy == Some(DUAL_STACK_PREFERRED);
     spec.type_ == before.type_
-        && matches!(spec.type_.as_str(), TYPE_CLUSTER_IP | TYPE_NODE_PORT | TYPE_LOAD_BALANCER)
+        && matches!(
+            spec.type_.as_str(),
+            TYPE_CLUSTER_IP | TYPE_NODE_PORT | TYPE_LOAD_BALANCER
+        )
         && prefers(spec.ip_family_policy.as_deref())
-        && before.ip_family_policy.as_deref().is_none_or(|policy| prefers(Some(policy)))
+        && before
+            .ip_family_policy
+            .as_deref()
+            .is_none_or(|policy| prefers(Some(policy)))
         && spec.cluster_ips == before.cluster_ips
         && spec.ip_families == before.ip_families
 }
@@ -239,10 +259,16 @@ fn release_second(service: &mut Service, old: &Service, policy: &str, errors: &m
     }
     let reduced = |new: &[String], old: &[String]| !new.is_empty() && new.len() < old.len();
     if reduced(&spec.cluster_ips, &old.spec.cluster_ips) {
-        errors.push(policy_error(policy, "must be 'SingleStack' to release the secondary cluster IP"));
+        errors.push(policy_error(
+            policy,
+            "must be 'SingleStack' to release the secondary cluster IP",
+        ));
     }
     if reduced(&spec.ip_families, &old.spec.ip_families) {
-        errors.push(policy_error(policy, "must be 'SingleStack' to release the secondary IP family"));
+        errors.push(policy_error(
+            policy,
+            "must be 'SingleStack' to release the secondary IP family",
+        ));
     }
 }
 
@@ -266,7 +292,11 @@ fn validate_single_stack(service: &Service, policy: &str, errors: &mut ErrorList
 /// Families that are not named follow from the IPs that are.
 fn add_families_of_ips(service: &mut Service, cluster: ClusterFamilies, errors: &mut ErrorList) {
     let spec = &mut service.spec;
-    let ips = spec.cluster_ips.iter().enumerate().take_while(|(_, ip)| *ip != CLUSTER_IP_NONE);
+    let ips = spec
+        .cluster_ips
+        .iter()
+        .enumerate()
+        .take_while(|(_, ip)| *ip != CLUSTER_IP_NONE);
     for (index, ip) in ips {
         if index < spec.ip_families.len() {
             continue;

@@ -24,7 +24,11 @@ pub fn validate_port_number_or_name(port: &IntOrString, path: &Path<'_>) -> Erro
     match port {
         IntOrString::Int(number) => {
             let messages = names::port_number(i64::from(*number));
-            errors.extend(messages.into_iter().map(|message| Error::invalid(path, *number, message)));
+            errors.extend(
+                messages
+                    .into_iter()
+                    .map(|message| Error::invalid(path, *number, message)),
+            );
         }
         IntOrString::String(name) => errors.invalid_each(path, name, names::port_name(name)),
     }
@@ -58,16 +62,27 @@ fn validate_one<'a>(
         }
     }
     let number = names::port_number(i64::from(port.port));
-    errors.extend(number.into_iter().map(|message| Error::invalid(&path.child("port"), port.port, message)));
+    errors.extend(
+        number
+            .into_iter()
+            .map(|message| Error::invalid(&path.child("port"), port.port, message)),
+    );
     let protocol = path.child("protocol");
     if port.protocol.is_empty() {
         errors.push(Error::required(&protocol, ""));
     } else if !PROTOCOLS.contains(&port.protocol.as_str()) {
         errors.push(Error::not_supported(&protocol, named(&port.protocol), &PROTOCOLS));
     }
-    errors.append(validate_port_number_or_name(&port.target_port, &path.child("targetPort")));
+    errors.append(validate_port_number_or_name(
+        &port.target_port,
+        &path.child("targetPort"),
+    ));
     if let Some(app_protocol) = &port.app_protocol {
-        errors.invalid_each(&path.child("appProtocol"), app_protocol, names::qualified_name(app_protocol));
+        errors.invalid_each(
+            &path.child("appProtocol"),
+            app_protocol,
+            names::qualified_name(app_protocol),
+        );
     }
 }
 

@@ -9,8 +9,14 @@ use super::{
     patch_allocated_values, set_defaults, validate, validate_status_update, validate_update, warnings,
 };
 
-const ONE: ClusterFamilies = ClusterFamilies { primary: IPV4, dual_stack: false };
-const TWO: ClusterFamilies = ClusterFamilies { primary: IPV4, dual_stack: true };
+const ONE: ClusterFamilies = ClusterFamilies {
+    primary: IPV4,
+    dual_stack: false,
+};
+const TWO: ClusterFamilies = ClusterFamilies {
+    primary: IPV4,
+    dual_stack: true,
+};
 
 fn service(spec: Value) -> Service {
     let metadata = json!({"name": "demo", "namespace": "default", "resourceVersion": "1"});
@@ -34,7 +40,10 @@ fn initialized(spec: Value) -> Service {
 fn defaults() {
     let plain = service(json!({}));
     let spec = &plain.spec;
-    assert_eq!((spec.type_.as_str(), spec.session_affinity.as_str()), ("ClusterIP", "None"));
+    assert_eq!(
+        (spec.type_.as_str(), spec.session_affinity.as_str()),
+        ("ClusterIP", "None")
+    );
     assert_eq!(spec.internal_traffic_policy.as_deref(), Some("Cluster"));
     assert_eq!(spec.external_traffic_policy, "");
     assert_eq!(spec.allocate_load_balancer_node_ports, None);
@@ -175,7 +184,10 @@ fn status_updates() {
         ),
     ];
     for (type_, ingress, text) in cases {
-        assert_eq!(validate_status_update(&with(type_, ingress), &old, &gates).to_string(), text);
+        assert_eq!(
+            validate_status_update(&with(type_, ingress), &old, &gates).to_string(),
+            text
+        );
     }
 }
 
@@ -213,7 +225,10 @@ fn a_new_type_drops_what_it_has_no_use_for() {
     drop_type_dependent_fields(&mut new, &old);
     let spec = &new.spec;
     assert!(spec.cluster_ip.is_empty() && spec.cluster_ips.is_empty() && spec.ip_families.is_empty());
-    assert_eq!((spec.ip_family_policy.as_deref(), spec.load_balancer_class.as_deref()), (None, None));
+    assert_eq!(
+        (spec.ip_family_policy.as_deref(), spec.load_balancer_class.as_deref()),
+        (None, None)
+    );
     assert_eq!((spec.health_check_node_port, spec.ports[0].node_port), (0, 0));
     assert_eq!(spec.external_traffic_policy, "");
     assert_eq!(spec.allocate_load_balancer_node_ports, None);
@@ -230,7 +245,10 @@ fn families(spec: Value, old: Option<&Service>, cluster: ClusterFamilies) -> Res
 #[test]
 fn families_of_new_services() {
     let of = |policy: &str, families: &[&str]| {
-        Ok((policy.to_owned(), families.iter().map(|&family| family.to_owned()).collect()))
+        Ok((
+            policy.to_owned(),
+            families.iter().map(|&family| family.to_owned()).collect(),
+        ))
     };
     let selector = json!({"a": "b"});
     for (spec, cluster, expected) in [
@@ -291,7 +309,10 @@ fn updates_keep_what_was_allocated() {
     patch_allocated_values(&mut new, &old);
     normalize_cluster_ips(&mut new, Some(&old));
     assert_eq!(new.spec.cluster_ips, ["10.0.0.1"]);
-    assert_eq!(new.spec.ports.iter().map(|port| port.node_port).collect::<Vec<_>>(), [30000, 30001]);
+    assert_eq!(
+        new.spec.ports.iter().map(|port| port.node_port).collect::<Vec<_>>(),
+        [30000, 30001]
+    );
 }
 
 #[test]

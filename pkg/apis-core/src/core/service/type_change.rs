@@ -5,9 +5,7 @@
 
 use k8s_api::core::v1::Service;
 
-use super::{
-    TYPE_LOAD_BALANCER, TYPE_NODE_PORT, is_externally_accessible, needs_cluster_ip, needs_health_check,
-};
+use super::{TYPE_LOAD_BALANCER, TYPE_NODE_PORT, is_externally_accessible, needs_cluster_ip, needs_health_check};
 
 /// Clears what the new type has no use for and the update left as it was.
 pub fn drop_type_dependent_fields(service: &mut Service, old: &Service) {
@@ -61,6 +59,13 @@ fn may_have_node_ports(service: &Service) -> bool {
 }
 
 fn has_no_new_node_port(service: &Service, old: &Service) -> bool {
-    let node_ports = service.spec.ports.iter().map(|port| port.node_port).filter(|port| *port != 0);
-    node_ports.into_iter().all(|number| old.spec.ports.iter().any(|port| port.node_port == number))
+    let node_ports = service
+        .spec
+        .ports
+        .iter()
+        .map(|port| port.node_port)
+        .filter(|port| *port != 0);
+    node_ports
+        .into_iter()
+        .all(|number| old.spec.ports.iter().any(|port| port.node_port == number))
 }

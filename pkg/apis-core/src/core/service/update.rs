@@ -34,7 +34,10 @@ pub fn validate_update(service: &Service, old: &Service, gates: &FeatureGates) -
         && needs_health_check(service)
         && old.spec.health_check_node_port != service.spec.health_check_node_port
     {
-        errors.push(Error::forbidden(&SPEC.child("healthCheckNodePort"), "field is immutable"));
+        errors.push(Error::forbidden(
+            &SPEC.child("healthCheckNodePort"),
+            "field is immutable",
+        ));
     }
     errors.append(validate_service(service, Some(old), gates));
     errors
@@ -76,7 +79,11 @@ fn validate_families(service: &Service, old: &Service, errors: &mut ErrorList) {
     let (new_families, old_families) = (&service.spec.ip_families, &old.spec.ip_families);
     let path = SPEC.child("ipFamilies");
     if old_families.len() == new_families.len() {
-        let changed = old_families.iter().zip(new_families).filter(|(old, new)| old != new).count();
+        let changed = old_families
+            .iter()
+            .zip(new_families)
+            .filter(|(old, new)| old != new)
+            .count();
         for _ in 0..changed {
             errors.push(Error::invalid(&path.index(0), strings(new_families), SET_ONCE));
         }
@@ -91,7 +98,11 @@ fn validate_families(service: &Service, old: &Service, errors: &mut ErrorList) {
         && old_family != family
     {
         // The value shown is that of the cluster IPs, upstream too.
-        errors.push(Error::invalid(&path.index(0), strings(&service.spec.cluster_ips), SET_ONCE));
+        errors.push(Error::invalid(
+            &path.index(0),
+            strings(&service.spec.cluster_ips),
+            SET_ONCE,
+        ));
     }
     if shrinks && new_families.len() == 1 {
         require_single_stack(service, "ipFamily", errors);
@@ -124,7 +135,10 @@ pub(super) fn validate_load_balancer_class(old: Option<&Service>, service: &Serv
     if balanced(service) {
         errors.invalid_each(&path, class, names::qualified_name(class));
     } else {
-        errors.push(Error::forbidden(&path, "may only be used when `type` is 'LoadBalancer'"));
+        errors.push(Error::forbidden(
+            &path,
+            "may only be used when `type` is 'LoadBalancer'",
+        ));
     }
 }
 
@@ -148,7 +162,10 @@ fn validate_load_balancer(
 ) {
     let path = path.child("ingress");
     if service_type != TYPE_LOAD_BALANCER && !status.ingress.is_empty() {
-        return errors.push(Error::forbidden(&path, "may only be used when `spec.type` is 'LoadBalancer'"));
+        return errors.push(Error::forbidden(
+            &path,
+            "may only be used when `spec.type` is 'LoadBalancer'",
+        ));
     }
     let existing: Vec<_> = old.ingress.iter().map(|ingress| ingress.ip.clone()).collect();
     for (index, ingress) in status.ingress.iter().enumerate() {
@@ -162,7 +179,10 @@ fn validate_load_balancer(
             None if has_ip => errors.push(Error::required(&mode_path, "must be specified when `ip` is set")),
             None => {}
             Some(_) if !has_ip => {
-                errors.push(Error::forbidden(&mode_path, "may not be specified when `ip` is not set"));
+                errors.push(Error::forbidden(
+                    &mode_path,
+                    "may not be specified when `ip` is not set",
+                ));
             }
             Some("Proxy" | "VIP") => {}
             Some(mode) => errors.push(Error::not_supported(&mode_path, named(mode), &["Proxy", "VIP"])),

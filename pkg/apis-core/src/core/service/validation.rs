@@ -9,8 +9,8 @@ use k8s_api::core::v1::{Service, SessionAffinityConfig};
 
 use super::{
     AFFINITY_CLIENT_IP, AFFINITY_NONE, POLICY_CLUSTER, POLICY_LOCAL, TYPE_CLUSTER_IP, TYPE_EXTERNAL_NAME,
-    TYPE_LOAD_BALANCER, TYPE_NODE_PORT, cluster_ips::validate_cluster_ip_fields, is_externally_accessible,
-    is_headless, needs_health_check, ports, update,
+    TYPE_LOAD_BALANCER, TYPE_NODE_PORT, cluster_ips::validate_cluster_ip_fields, is_externally_accessible, is_headless,
+    needs_health_check, ports, update,
 };
 use crate::{
     go_value::named,
@@ -65,7 +65,10 @@ pub(super) fn validate_service(service: &Service, old: Option<&Service>, gates: 
     let balanced = spec.type_ == TYPE_LOAD_BALANCER;
     match spec.allocate_load_balancer_node_ports {
         Some(_) if !balanced => {
-            errors.push(Error::forbidden(&SPEC.child("allocateLoadBalancerNodePorts"), ONLY_LOAD_BALANCER));
+            errors.push(Error::forbidden(
+                &SPEC.child("allocateLoadBalancerNodePorts"),
+                ONLY_LOAD_BALANCER,
+            ));
         }
         None if balanced => errors.push(Error::required(&Path::new("allocateLoadBalancerNodePorts"), "")),
         _ => {}
@@ -109,7 +112,10 @@ fn validate_by_type(service: &Service, errors: &mut ErrorList) {
                 (spec.ip_family_policy.is_some(), "ipFamilyPolicy"),
             ] {
                 if set {
-                    errors.push(Error::forbidden(&SPEC.child(field), "may not be set for ExternalName services"));
+                    errors.push(Error::forbidden(
+                        &SPEC.child(field),
+                        "may not be set for ExternalName services",
+                    ));
                 }
             }
             let name = spec.external_name.strip_suffix('.').unwrap_or(&spec.external_name);
@@ -131,7 +137,10 @@ fn validate_session_affinity(service: &Service, errors: &mut ErrorList) {
         AFFINITY_CLIENT_IP => validate_client_ip_config(spec.session_affinity_config.as_deref(), &config, errors),
         AFFINITY_NONE => {
             if spec.session_affinity_config.is_some() {
-                errors.push(Error::forbidden(&config, "must not be set when session affinity is None"));
+                errors.push(Error::forbidden(
+                    &config,
+                    "must not be set when session affinity is None",
+                ));
             }
         }
         other => errors.push(Error::not_supported(
@@ -169,7 +178,11 @@ fn validate_external_ips(service: &Service, old: Option<&Service>, gates: &Featu
     for (index, ip) in service.spec.external_ips.iter().enumerate() {
         let path = path.index(index);
         let faults = legacy_ip(&path, ip, existing, gates);
-        errors.append(if faults.is_empty() { validate_endpoint_ip(ip, &path) } else { faults });
+        errors.append(if faults.is_empty() {
+            validate_endpoint_ip(ip, &path)
+        } else {
+            faults
+        });
     }
 }
 
@@ -199,7 +212,12 @@ fn validate_source_ranges(service: &Service, old: Option<&Service>, gates: &Feat
     if !balanced {
         errors.push(Error::forbidden(&path, ONLY_LOAD_BALANCER));
     }
-    let before = old.map(|old| old.metadata.annotations.get(SOURCE_RANGES_ANNOTATION).map_or("", String::as_str));
+    let before = old.map(|old| {
+        old.metadata
+            .annotations
+            .get(SOURCE_RANGES_ANNOTATION)
+            .map_or("", String::as_str)
+    });
     let text = value.trim();
     if before != Some(value.as_str()) && !text.is_empty() {
         for range in text.split(',') {
@@ -220,7 +238,11 @@ fn validate_external_traffic(service: &Service, errors: &mut ErrorList) {
     } else if value.is_empty() {
         errors.push(Error::required(&policy, ""));
     } else if !matches!(value, POLICY_CLUSTER | POLICY_LOCAL) {
-        errors.push(Error::not_supported(&policy, named(value), &[POLICY_CLUSTER, POLICY_LOCAL]));
+        errors.push(Error::not_supported(
+            &policy,
+            named(value),
+            &[POLICY_CLUSTER, POLICY_LOCAL],
+        ));
     }
     let health = SPEC.child("healthCheckNodePort");
     let port = spec.health_check_node_port;
@@ -233,7 +255,11 @@ fn validate_external_traffic(service: &Service, errors: &mut ErrorList) {
         errors.push(Error::required(&health, ""));
     } else {
         let messages = names::port_number(i64::from(port));
-        errors.extend(messages.into_iter().map(|message| Error::invalid(&health, port, message)));
+        errors.extend(
+            messages
+                .into_iter()
+                .map(|message| Error::invalid(&health, port, message)),
+        );
     }
 }
 
@@ -249,7 +275,11 @@ fn validate_internal_traffic(service: &Service, errors: &mut ErrorList) {
         }
         None | Some(POLICY_CLUSTER | POLICY_LOCAL) => {}
         Some(other) => {
-            errors.push(Error::not_supported(&path, named(other), &[POLICY_CLUSTER, POLICY_LOCAL]));
+            errors.push(Error::not_supported(
+                &path,
+                named(other),
+                &[POLICY_CLUSTER, POLICY_LOCAL],
+            ));
         }
     }
 }
@@ -260,6 +290,10 @@ fn validate_traffic_distribution(service: &Service, errors: &mut ErrorList) {
         return;
     };
     if !SUPPORTED.contains(&value.as_str()) {
-        errors.push(Error::not_supported(&SPEC.child("trafficDistribution"), value, &SUPPORTED));
+        errors.push(Error::not_supported(
+            &SPEC.child("trafficDistribution"),
+            value,
+            &SUPPORTED,
+        ));
     }
 }

@@ -20,7 +20,12 @@ pub fn clean_secret_references(account: &mut ServiceAccount) {
 /// Checks a new service account.
 #[must_use]
 pub fn validate(account: &ServiceAccount) -> ErrorList {
-    meta::validate_object_meta(&account.metadata, true, NameRule::Dns1123Subdomain, &Path::new("metadata"))
+    meta::validate_object_meta(
+        &account.metadata,
+        true,
+        NameRule::Dns1123Subdomain,
+        &Path::new("metadata"),
+    )
 }
 
 /// Checks an update of a service account.
@@ -51,16 +56,32 @@ mod tests {
 
     #[test]
     fn references_keep_names_only() {
-        let reference = ObjectReference { name: "s".into(), uid: "u".into(), ..Default::default() };
-        let mut account = ServiceAccount { secrets: vec![reference], ..Default::default() };
+        let reference = ObjectReference {
+            name: "s".into(),
+            uid: "u".into(),
+            ..Default::default()
+        };
+        let mut account = ServiceAccount {
+            secrets: vec![reference],
+            ..Default::default()
+        };
         clean_secret_references(&mut account);
-        assert_eq!(account.secrets, [ObjectReference { name: "s".into(), ..Default::default() }]);
+        assert_eq!(
+            account.secrets,
+            [ObjectReference {
+                name: "s".into(),
+                ..Default::default()
+            }]
+        );
     }
 
     #[test]
     fn the_annotation_is_warned_about_once() {
         let mut account = ServiceAccount::default();
-        account.metadata.annotations.insert("kubernetes.io/enforce-mountable-secrets", "true".to_owned());
+        account
+            .metadata
+            .annotations
+            .insert("kubernetes.io/enforce-mountable-secrets", "true".to_owned());
         assert_eq!(
             warnings(&account, None),
             [

@@ -15,7 +15,11 @@ pub(super) fn set_container_defaults(container: &mut Container) {
     for port in &mut container.ports {
         set_text(&mut port.protocol, "TCP");
     }
-    for source in container.env.iter_mut().filter_map(|variable| variable.value_from.as_deref_mut()) {
+    for source in container
+        .env
+        .iter_mut()
+        .filter_map(|variable| variable.value_from.as_deref_mut())
+    {
         set_field_selector_defaults(source.field_ref.as_deref_mut());
         if let Some(file) = &mut source.file_key_ref {
             file.optional.get_or_insert(false);
@@ -32,7 +36,10 @@ pub(super) fn set_container_defaults(container: &mut Container) {
         set_probe_defaults(probe);
     }
     if let Some(lifecycle) = &mut container.lifecycle {
-        for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop].into_iter().flatten() {
+        for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop]
+            .into_iter()
+            .flatten()
+        {
             set_http_defaults(handler.http_get.as_deref_mut());
         }
     }

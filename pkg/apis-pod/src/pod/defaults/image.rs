@@ -106,14 +106,29 @@ mod tests {
     #[test]
     fn tags_decide() {
         let digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        let always = ["busybox", "busybox:latest", "host:5000/a/b", "host:5000/a/b:latest", "localhost/x__y"];
+        let always = [
+            "busybox",
+            "busybox:latest",
+            "host:5000/a/b",
+            "host:5000/a/b:latest",
+            "localhost/x__y",
+        ];
         for image in always {
             assert_eq!(default_pull_policy(image), "Always", "{image}");
         }
         let pinned = format!("busybox@{digest}");
         let latest_pinned = format!("busybox:latest@{digest}");
         assert_eq!(default_pull_policy(&latest_pinned), "Always");
-        let not = ["busybox:1", "", "Busybox", "a//b", "busybox:", "a___b", "busybox@sha256:0", &pinned];
+        let not = [
+            "busybox:1",
+            "",
+            "Busybox",
+            "a//b",
+            "busybox:",
+            "a___b",
+            "busybox@sha256:0",
+            &pinned,
+        ];
         for image in not {
             assert_eq!(default_pull_policy(image), "IfNotPresent", "{image}");
         }

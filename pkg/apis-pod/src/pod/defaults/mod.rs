@@ -19,7 +19,9 @@ use super::{
     containers::for_each_container_mut,
     normalize::{normalize_pod, normalize_template_spec},
 };
-use crate::resources::{Side, aggregate, is_huge_page, is_overcommit_allowed, is_supported_at_pod_level, round_up_list};
+use crate::resources::{
+    Side, aggregate, is_huge_page, is_overcommit_allowed, is_supported_at_pod_level, round_up_list,
+};
 
 pub use volume::set_claim_spec_defaults;
 
@@ -128,7 +130,11 @@ fn set_pod_level_limits(spec: &mut PodSpec) {
 
 /// Requests that the pod as a whole gets: those of its containers, or else its limits.
 fn set_pod_level_requests(spec: &mut PodSpec) {
-    if spec.resources.as_ref().is_none_or(|resources| resources.limits.is_empty()) {
+    if spec
+        .resources
+        .as_ref()
+        .is_none_or(|resources| resources.limits.is_empty())
+    {
         return;
     }
     let mut requests = aggregate(spec, Side::Requests);

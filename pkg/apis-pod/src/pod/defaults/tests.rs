@@ -80,7 +80,10 @@ fn probes_ports_and_volumes() {
         ],
     }));
     let container = &spec["containers"][0];
-    assert_eq!(container["ports"], json!([{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]));
+    assert_eq!(
+        container["ports"],
+        json!([{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}])
+    );
     assert_eq!(container["env"][0]["valueFrom"]["fieldRef"]["apiVersion"], "v1");
     assert_eq!(container["imagePullPolicy"], "IfNotPresent");
     assert_eq!(

@@ -9,11 +9,10 @@ use apimachinery::{
 use k8s_api::core::v1::{
     AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFilePersistentVolumeSource,
     CSIPersistentVolumeSource, CephFSPersistentVolumeSource, CinderPersistentVolumeSource, FCVolumeSource,
-    FlexPersistentVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource,
-    GlusterfsPersistentVolumeSource, HostPathVolumeSource, ISCSIPersistentVolumeSource, LocalVolumeSource,
-    NFSVolumeSource, PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource,
-    RBDPersistentVolumeSource, ScaleIOPersistentVolumeSource, SecretReference, StorageOSPersistentVolumeSource,
-    VsphereVirtualDiskVolumeSource,
+    FlexPersistentVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, GlusterfsPersistentVolumeSource,
+    HostPathVolumeSource, ISCSIPersistentVolumeSource, LocalVolumeSource, NFSVolumeSource,
+    PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource, RBDPersistentVolumeSource,
+    ScaleIOPersistentVolumeSource, SecretReference, StorageOSPersistentVolumeSource, VsphereVirtualDiskVolumeSource,
 };
 use regex::Regex;
 
@@ -65,7 +64,11 @@ pub(super) fn host_path(source: &HostPathVolumeSource, path: &Path<'_>, errors: 
     if let Some(type_) = &source.type_
         && !HOST_PATH_TYPES.contains(&type_.as_str())
     {
-        errors.push(Error::not_supported(&path.child("type"), named(type_), &HOST_PATH_TYPES));
+        errors.push(Error::not_supported(
+            &path.child("type"),
+            named(type_),
+            &HOST_PATH_TYPES,
+        ));
     }
 }
 
@@ -116,7 +119,11 @@ pub(super) fn flocker(source: &FlockerVolumeSource, path: &Path<'_>, errors: &mu
 pub(super) fn nfs(source: &NFSVolumeSource, path: &Path<'_>, errors: &mut ErrorList) {
     require([(&source.server, "server"), (&source.path, "path")], path, errors);
     if !source.path.starts_with('/') {
-        errors.push(Error::invalid(&path.child("path"), &source.path, "must be an absolute path"));
+        errors.push(Error::invalid(
+            &path.child("path"),
+            &source.path,
+            "must be an absolute path",
+        ));
     }
 }
 
@@ -190,7 +197,11 @@ pub(super) fn iscsi(source: &ISCSIPersistentVolumeSource, volume: &str, path: &P
     let initiator = source.initiator_name.as_deref();
     if initiator.is_some() && volume.len() + 1 + source.target_portal.len() > 64 {
         let detail = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.";
-        errors.push(Error::invalid(&path.child("targetportal"), &source.target_portal, detail));
+        errors.push(Error::invalid(
+            &path.child("targetportal"),
+            &source.target_portal,
+            detail,
+        ));
     }
     if source.iqn.is_empty() {
         errors.push(Error::required(&path.child("iqn"), ""));
@@ -209,13 +220,21 @@ pub(super) fn iscsi(source: &ISCSIPersistentVolumeSource, volume: &str, path: &P
     if let Some(initiator) = initiator
         && !is_iscsi_name(initiator)
     {
-        errors.push(Error::invalid(&path.child("initiatorname"), initiator, "must be valid format"));
+        errors.push(Error::invalid(
+            &path.child("initiatorname"),
+            initiator,
+            "must be valid format",
+        ));
     }
 }
 
 /// A reference to a secret that names it and its namespace, of whatever form.
 fn require_secret(name: &str, namespace: &str, path: &Path<'_>, errors: &mut ErrorList) {
-    require([(name, "name"), (namespace, "namespace")], &path.child("secretRef"), errors);
+    require(
+        [(name, "name"), (namespace, "namespace")],
+        &path.child("secretRef"),
+        errors,
+    );
 }
 
 pub(super) fn cinder(source: &CinderPersistentVolumeSource, path: &Path<'_>, errors: &mut ErrorList) {
@@ -243,7 +262,10 @@ pub(super) fn fc(source: &FCVolumeSource, path: &Path<'_>, errors: &mut ErrorLis
         return;
     }
     match source.lun {
-        None => errors.push(Error::required(&path.child("lun"), "lun is required if targetWWNs is specified")),
+        None => errors.push(Error::required(
+            &path.child("lun"),
+            "lun is required if targetWWNs is specified",
+        )),
         Some(lun) => within_byte(lun, 0, &path.child("lun"), errors),
     }
 }
@@ -286,7 +308,11 @@ pub(super) fn portworx_volume(source: &PortworxVolumeSource, path: &Path<'_>, er
 }
 
 pub(super) fn azure_disk(source: &AzureDiskVolumeSource, path: &Path<'_>, errors: &mut ErrorList) {
-    require([(&source.disk_name, "diskName"), (&source.disk_uri, "diskURI")], path, errors);
+    require(
+        [(&source.disk_name, "diskName"), (&source.disk_uri, "diskURI")],
+        path,
+        errors,
+    );
     for (value, field, supported) in [
         (&source.caching_mode, "cachingMode", &CACHING_MODES),
         (&source.kind, "kind", &DISK_KINDS),
@@ -304,7 +330,10 @@ pub(super) fn azure_disk(source: &AzureDiskVolumeSource, path: &Path<'_>, errors
             "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}",
         )
     } else {
-        ("https://", "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd")
+        (
+            "https://",
+            "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",
+        )
     };
     if !source.disk_uri.starts_with(start) {
         errors.push(Error::not_supported(&path.child("diskURI"), &source.disk_uri, &[form]));
@@ -348,7 +377,11 @@ fn driver_name(name: &str, path: &Path<'_>, errors: &mut ErrorList) {
         errors.push(Error::too_long(path, MAX_DRIVER_NAME_LENGTH));
     }
     let messages = names::dns1123_subdomain(&name.to_lowercase());
-    errors.extend(messages.into_iter().map(|message| Error::invalid(path, BadValue::from(name), message)));
+    errors.extend(
+        messages
+            .into_iter()
+            .map(|message| Error::invalid(path, BadValue::from(name), message)),
+    );
 }
 
 fn secret_reference(reference: &SecretReference, path: &Path<'_>, errors: &mut ErrorList) {
