@@ -19,6 +19,7 @@ mod wire;
 use std::borrow::Cow;
 
 pub use generated::*;
+pub use json_schema::{JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, JSONSchemaPropsOrStringArray};
 pub use map::Map;
 pub use object::{HasMetadata, Kind, List, Object};
 
