@@ -36,7 +36,11 @@ fn discovery(folder: &Path) -> Result<(), Box<dyn Error>> {
     write(folder, "aggregated_v2_apis.json", &aggregated.apis.value)?;
     write(folder, "apis.json", &legacy::api_group_list(&groups))?;
     for group in groups.iter() {
-        let root = if group.name.is_empty() { "api".to_owned() } else { format!("apis__{}", group.name) };
+        let root = if group.name.is_empty() {
+            "api".to_owned()
+        } else {
+            format!("apis__{}", group.name)
+        };
         if !group.name.is_empty() {
             write(folder, &format!("{root}.json"), &legacy::api_group(group))?;
         }
@@ -53,7 +57,10 @@ fn openapi(folder: &Path) -> Result<(), Box<dyn Error>> {
     let service = OpenApi::new("unversioned");
     let mut report = String::new();
     let mut line = |what: &str, start: Instant, length: usize, gzip: usize| {
-        report.push_str(&format!("{what}: {length} bytes, {gzip} with gzip, {:?}\n", start.elapsed()));
+        report.push_str(&format!(
+            "{what}: {length} bytes, {gzip} with gzip, {:?}\n",
+            start.elapsed()
+        ));
     };
     for (name, representation) in [("v2.json", Representation::Json), ("v2.pb", Representation::Protobuf)] {
         let start = Instant::now();
@@ -75,7 +82,10 @@ fn openapi(folder: &Path) -> Result<(), Box<dyn Error>> {
             };
             length += artifact.length;
             gzip += artifact.gzip.len();
-            fs::write(folder.join(format!("v3__{}.{ending}", name.replace('/', "__"))), artifact.identity())?;
+            fs::write(
+                folder.join(format!("v3__{}.{ending}", name.replace('/', "__"))),
+                artifact.identity(),
+            )?;
         }
     }
     line("v3 documents, JSON and protobuf", start, length, gzip);

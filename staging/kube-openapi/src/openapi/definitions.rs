@@ -91,11 +91,38 @@ static UNIONS: [Union; 6] = [
     ),
 ];
 
-/// Maps that say explicitly that they are owned key by key.
-const GRANULAR_MAPS: [(&str, &str); 1] = [(
-    "io.k8s.api.core.v1.PersistentVolumeClaimStatus",
-    "allocatedResourceStatuses",
-)];
+/// Definition, field, key and value of what a field declares and the reflection does not show.
+static DECLARED: [(&str, &str, &str, &str); 3] = [
+    (
+        "io.k8s.api.core.v1.PersistentVolumeClaimStatus",
+        "allocatedResourceStatuses",
+        "x-kubernetes-map-type",
+        "granular",
+    ),
+    (
+        "io.k8s.api.core.v1.PersistentVolumeSpec",
+        "claimRef",
+        "x-kubernetes-map-type",
+        "granular",
+    ),
+    (
+        "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceSpec",
+        "caBundle",
+        "x-kubernetes-list-type",
+        "atomic",
+    ),
+];
+
+/// Structs whose `name` comes with an inlined `LocalObjectReference`, and with it the empty default.
+static NAMED_REFERENCES: [&str; 7] = [
+    "io.k8s.api.core.v1.ConfigMapEnvSource",
+    "io.k8s.api.core.v1.ConfigMapKeySelector",
+    "io.k8s.api.core.v1.ConfigMapProjection",
+    "io.k8s.api.core.v1.ConfigMapVolumeSource",
+    "io.k8s.api.core.v1.SecretEnvSource",
+    "io.k8s.api.core.v1.SecretKeySelector",
+    "io.k8s.api.core.v1.SecretProjection",
+];
 
 /// The definitions of the built-in types.
 #[derive(Debug)]
@@ -118,7 +145,7 @@ impl Definitions for BuiltinDefinitions {
     fn schema(&self, name: &str, form: Form) -> Option<Value> {
         let mut schema = match scalar_definition(name, form) {
             Some(schema) => schema,
-            None if name == VERSION_INFO => version_info(),
+            None if name == VERSION_INFO => version_info(form),
             None => {
                 let cursor = builtin_schema().at(k8s_api::definition(name)?);
                 self.structure(cursor, cursor.as_struct()?, form)
@@ -196,7 +223,7 @@ impl BuiltinDefinitions {
         }
         extensions(ty, parent, field, &mut schema);
         if form == Form::V3
-            && let Some(default) = default_of(ty, field)
+            && let Some(default) = default_of(ty, parent, field)
         {
             schema.insert("default".into(), default);
         }
@@ -216,12 +243,15 @@ fn wrap_reference(mut schema: Map<String, Value>, form: Form) -> Value {
 }
 
 /// The default: the declared one, or the zero value of what is always written.
-fn default_of(ty: TypeRef<'_>, field: &Field) -> Option<Value> {
+fn default_of(ty: TypeRef<'_>, parent: &StructType, field: &Field) -> Option<Value> {
     if !field.default.is_empty() {
         return Some(serde_json::from_str(&field.default).expect("the generated schema holds defaults as JSON"));
     }
     if field.pointer {
         return None;
+    }
+    if field.name == "name" && NAMED_REFERENCES.contains(&parent.name.as_ref()) {
+        return Some("".into());
     }
     match ty.get() {
         Type::Struct(_) => Some(json!({})),
@@ -254,14 +284,11 @@ fn extensions(ty: TypeRef<'_>, parent: &StructType, field: &Field, schema: &mut 
         Type::Map(map) if map.atomic => {
             schema.insert("x-kubernetes-map-type".into(), "atomic".into());
         }
-        Type::Map(_) if GRANULAR_MAPS.contains(&(parent.name.as_ref(), field.name.as_ref())) => {
-            schema.insert("x-kubernetes-map-type".into(), "granular".into());
-        }
-        // The definition is atomic, this use of it is not.
-        Type::Struct(used) if !used.atomic && definition_is_atomic(&used.name) => {
-            schema.insert("x-kubernetes-map-type".into(), "granular".into());
-        }
         _ => {}
+    }
+    let declared = DECLARED.iter().filter(|d| d.0 == parent.name && d.1 == field.name);
+    for (_, _, key, value) in declared {
+        schema.insert((*key).into(), (*value).into());
     }
     let strategy = match field.patch_strategy {
         PatchStrategy::None => "",
@@ -279,11 +306,6 @@ fn extensions(ty: TypeRef<'_>, parent: &StructType, field: &Field, schema: &mut 
             field.patch_merge_key.as_ref().into(),
         );
     }
-}
-
-fn definition_is_atomic(name: &str) -> bool {
-    let definition = k8s_api::definition(name).map(|id| builtin_schema().get(id));
-    matches!(definition, Some(Type::Struct(s)) if s.atomic)
 }
 
 fn type_schema(ty: TypeRef<'_>, form: Form) -> Map<String, Value> {
@@ -350,7 +372,7 @@ fn scalar_definition(name: &str, form: Form) -> Option<Map<String, Value>> {
     }
 }
 
-fn version_info() -> Map<String, Value> {
+fn version_info(form: Form) -> Map<String, Value> {
     const ALWAYS: [&str; 9] = [
         "major",
         "minor",
@@ -374,6 +396,9 @@ fn version_info() -> Map<String, Value> {
         let description = descriptions::of_field(VERSION_INFO, name);
         if !description.is_empty() {
             property["description"] = description.into();
+        }
+        if form == Form::V3 && ALWAYS.contains(name) {
+            property["default"] = "".into();
         }
         properties.insert((*name).into(), property);
     }
@@ -432,6 +457,11 @@ fn field_description(parent: &StructType, field: &str) -> String {
     let known = descriptions::of_field(&parent.name, field);
     if !known.is_empty() {
         return known.to_owned();
+    }
+    if parent.name == "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent" && field == "object" {
+        return "The object: after an ADDED or MODIFIED event its new state, after DELETED its last one; \
+            with BOOKMARK nothing but a resource version, with ERROR a Status."
+            .to_owned();
     }
     match (listed_kind(&parent.name), field) {
         (Some(_), "apiVersion" | "kind") => descriptions::of_field("io.k8s.api.core.v1.Pod", field).to_owned(),

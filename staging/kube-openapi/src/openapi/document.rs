@@ -32,6 +32,7 @@ pub struct Document {
     paths: Vec<PathItem>,
     definitions: BTreeSet<String>,
     source: Arc<dyn Definitions>,
+    group_version: Option<(String, String)>,
 }
 
 impl std::fmt::Debug for Document {
@@ -71,7 +72,16 @@ impl Document {
             paths,
             definitions,
             source,
+            group_version: None,
         }
+    }
+
+    /// Makes this the document of one group version: kinds that are registered in every group
+    /// version are shown with those of this one and of the core group.
+    #[must_use]
+    pub fn of_group_version(mut self, group: &str, version: &str) -> Self {
+        self.group_version = Some((group.to_owned(), version.to_owned()));
+        self
     }
 
     /// Names of the definitions.
@@ -84,7 +94,17 @@ impl Document {
     }
 
     fn schema(&self, name: &str, form: Form) -> Value {
-        self.source.schema(name, form).unwrap_or_else(|| json!({}))
+        let mut schema = self.source.schema(name, form).unwrap_or_else(|| json!({}));
+        if let Some((group, version)) = &self.group_version
+            && let Some(Value::Array(kinds)) = schema.get_mut("x-kubernetes-group-version-kind")
+            && kinds.len() > 1
+        {
+            kinds.retain(|k| {
+                let core = k["group"] == "" && k["version"] == "v1";
+                core || (k["group"] == group.as_str() && k["version"] == version.as_str())
+            });
+        }
+        schema
     }
 
     /// Writes the document as JSON.

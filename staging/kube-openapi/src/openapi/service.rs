@@ -193,7 +193,7 @@ impl OpenApi {
         if let Some(artifact) = state.v2.get(&representation) {
             return artifact.clone();
         }
-        let document = self.document(&state, |_| true);
+        let document = Document::new(self.info.clone(), Self::paths(&state), self.definitions(&state));
         let known = state.v2.values().next().map(|a| Arc::clone(&a.etag));
         let artifact = artifact(&document, Form::V2, representation, known);
         state.v2.insert(representation, artifact.clone());
@@ -242,7 +242,9 @@ impl OpenApi {
         let artifact = match state.v3.get(&key) {
             Some(artifact) => artifact.clone(),
             None => {
-                let document = self.document(&state, |path| v3_document_name(path) == name);
+                let mut paths = Self::paths(&state);
+                paths.retain(|item| v3_document_name(&item.path) == name);
+                let document = self.v3_document(name, paths, self.definitions(&state));
                 let artifact = artifact(&document, Form::V3, representation, Some(etag));
                 state.v3.insert(key, artifact.clone());
                 artifact
@@ -275,10 +277,13 @@ impl OpenApi {
         ))
     }
 
-    fn document(&self, state: &State, chosen: impl Fn(&str) -> bool) -> Document {
-        let mut paths = Self::paths(state);
-        paths.retain(|item| chosen(&item.path));
-        Document::new(self.info.clone(), paths, self.definitions(state))
+    fn v3_document(&self, name: &str, paths: Vec<PathItem>, source: Arc<dyn Definitions>) -> Document {
+        let document = Document::new(self.info.clone(), paths, source);
+        match name.split('/').collect::<Vec<_>>()[..] {
+            ["api", version] => document.of_group_version("", version),
+            ["apis", group, version] => document.of_group_version(group, version),
+            _ => document,
+        }
     }
 
     /// The entity tags of the version 3 documents; hashes them all when they are not known.
@@ -291,8 +296,8 @@ impl OpenApi {
             groups.entry(v3_document_name(&item.path)).or_default().push(item);
         }
         let source = self.definitions(state);
-        let tag = |(name, paths)| {
-            let document = Document::new(self.info.clone(), paths, Arc::clone(&source));
+        let tag = |(name, paths): (String, Vec<PathItem>)| {
+            let document = self.v3_document(&name, paths, Arc::clone(&source));
             (name, Arc::from(json_etag(&document, Form::V3)))
         };
         let etags: BTreeMap<String, Arc<str>> = groups.into_iter().map(tag).collect();
