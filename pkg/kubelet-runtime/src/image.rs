@@ -1,0 +1,236 @@
+//! Images: presence, pulls, credentials, and the words for what goes wrong.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use component_base::duration::GoDuration;
+use cri_client::api::{AuthConfig, Image, ImageSpec, PodSandboxConfig};
+use cri_client::{Error, ImageService};
+use k8s_api::core::v1::ObjectReference;
+use kubelet_types::backoff::Backoff;
+use kubelet_types::clock::SharedClock;
+use kubelet_types::seams::{EventRecorder, EventType};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::credentials::Keyring;
+use crate::reference::with_default_tag;
+use crate::sync::StartFailure;
+
+const INITIAL_BACKOFF: Duration = Duration::from_secs(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
+
+/// How pulls run.
+#[derive(Clone, Debug)]
+pub struct ImageOptions {
+    /// How many at a time; `None` is any number.
+    pub parallel_pulls: Option<usize>,
+}
+
+impl Default for ImageOptions {
+    fn default() -> Self {
+        Self {
+            parallel_pulls: Some(1),
+        }
+    }
+}
+
+/// What is asked for.
+pub(crate) struct ImageRequest<'a> {
+    pub(crate) uid: &'a str,
+    pub(crate) image: &'a str,
+    pub(crate) policy: &'a str,
+    pub(crate) keyring: &'a Keyring,
+    pub(crate) reference: &'a ObjectReference,
+    pub(crate) sandbox: &'a PodSandboxConfig,
+    pub(crate) runtime_handler: &'a str,
+}
+
+/// Makes images present.
+pub struct ImagePuller {
+    images: Arc<dyn ImageService>,
+    recorder: Arc<dyn EventRecorder>,
+    clock: SharedClock,
+    slots: Option<Semaphore>,
+    backoff: Backoff,
+    previous: Mutex<HashMap<String, String>>,
+}
+
+impl ImagePuller {
+    pub(crate) fn new(
+        images: Arc<dyn ImageService>,
+        recorder: Arc<dyn EventRecorder>,
+        clock: SharedClock,
+        options: ImageOptions,
+    ) -> Self {
+        Self {
+            images,
+            recorder,
+            backoff: Backoff::new(clock.clone(), INITIAL_BACKOFF, MAX_BACKOFF),
+            clock,
+            slots: options.parallel_pulls.map(Semaphore::new),
+            previous: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The image, pulled if the policy says so.
+    pub(crate) async fn ensure(&self, request: &ImageRequest<'_>) -> Result<Image, StartFailure> {
+        let ImageRequest { image, policy, .. } = *request;
+        let warn = |reason: &str, message: &str| {
+            self.recorder
+                .event(request.reference, EventType::Warning, reason, message)
+        };
+        let name = with_default_tag(image).map_err(|error| {
+            let message = format!("Failed to apply default image tag {image:?}: {error}");
+            warn("InspectFailed", &message);
+            StartFailure::new("InvalidImageName", message)
+        })?;
+        let spec = ImageSpec {
+            image: name,
+            runtime_handler: request.runtime_handler.to_owned(),
+            annotations: request.sandbox.annotations.clone(),
+            ..Default::default()
+        };
+        if policy != "Always" {
+            let found = self.images.image_status(&spec, false).await.map_err(|error| {
+                let message = format!("Failed to inspect image {image:?}: {error}");
+                warn("InspectFailed", &message);
+                StartFailure::new("ImageInspectError", message)
+            })?;
+            if let Some(found) = found.image {
+                let message =
+                    format!("Container image {image:?} already present on machine and can be accessed by the pod");
+                self.recorder
+                    .event(request.reference, EventType::Normal, "Pulled", &message);
+                return Ok(found);
+            }
+            if policy == "Never" {
+                let message = format!("Container image {image:?} is not present with pull policy of Never");
+                warn("ErrImageNeverPull", &message);
+                return Err(StartFailure::new("ErrImageNeverPull", message));
+            }
+        }
+        self.pull(request, &spec).await
+    }
+
+    async fn pull(&self, request: &ImageRequest<'_>, spec: &ImageSpec) -> Result<Image, StartFailure> {
+        let image = request.image;
+        let normal = |reason: &str, message: &str| {
+            self.recorder
+                .event(request.reference, EventType::Normal, reason, message)
+        };
+        let key = format!("{}_{image}", request.uid);
+        if self.backoff.is_in_backoff_since_update(&key, self.clock.now()) {
+            let mut message = format!("Back-off pulling image {image:?}");
+            normal("BackOff", &message);
+            if let Some(previous) = self.previous.lock().get(&key) {
+                message = format!("{message}: {previous}");
+            }
+            let until = self.backoff.until(&key);
+            return Err(StartFailure {
+                retry_at: until,
+                ..StartFailure::new("ImagePullBackOff", message)
+            });
+        }
+        self.previous.lock().remove(&key);
+        normal("Pulling", &format!("Pulling image {image:?}"));
+        let begun = self.clock.now();
+        let slot = match &self.slots {
+            Some(slots) => Some(slots.acquire().await.expect("the semaphore is never closed")),
+            None => None,
+        };
+        let waited = self.since(begun);
+        let pulled = self.pull_with_credentials(request, spec).await;
+        drop(slot);
+        let found = match pulled {
+            Ok(reference) => self.inspect(spec, reference).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(found) => {
+                let total = self.since(begun);
+                let shown = |duration: Duration| {
+                    GoDuration::from(Duration::from_millis(
+                        u64::try_from(duration.as_millis()).unwrap_or_default(),
+                    ))
+                };
+                normal(
+                    "Pulled",
+                    &format!(
+                        "Successfully pulled image {image:?} in {} ({} including waiting). Image size: {} bytes.",
+                        shown(total.saturating_sub(waited)),
+                        shown(total),
+                        found.size
+                    ),
+                );
+                self.backoff.collect_garbage();
+                Ok(found)
+            }
+            Err(error) => {
+                let text = error.to_string();
+                self.recorder.event(
+                    request.reference,
+                    EventType::Warning,
+                    "Failed",
+                    &format!("Failed to pull image {image:?}: {text}"),
+                );
+                self.backoff.next(&key, self.clock.now());
+                let (reason, message) = classify(image, &text);
+                self.previous.lock().insert(key.clone(), format!("{reason}: {message}"));
+                Err(StartFailure {
+                    retry_at: self.backoff.until(&key),
+                    ..StartFailure::new(reason, message)
+                })
+            }
+        }
+    }
+
+    fn since(&self, begun: SystemTime) -> Duration {
+        self.clock.now().duration_since(begun).unwrap_or_default()
+    }
+
+    /// Tries each credential, or none if there is none; the last failure counts.
+    async fn pull_with_credentials(&self, request: &ImageRequest<'_>, spec: &ImageSpec) -> Result<String, Error> {
+        let credentials = request.keyring.lookup(&spec.image);
+        if credentials.is_empty() {
+            return self.images.pull_image(spec, None, Some(request.sandbox)).await;
+        }
+        let mut last = Error::Reported(String::new());
+        for auth in credentials {
+            let auth: Option<AuthConfig> = Some(auth);
+            match self.images.pull_image(spec, auth, Some(request.sandbox)).await {
+                Ok(reference) => return Ok(reference),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn inspect(&self, spec: &ImageSpec, reference: String) -> Result<Image, Error> {
+        let by_reference = ImageSpec {
+            image: reference.clone(),
+            ..spec.clone()
+        };
+        let found = self.images.image_status(&by_reference, false).await?.image;
+        Ok(found.unwrap_or(Image {
+            id: reference,
+            ..Default::default()
+        }))
+    }
+}
+
+/// The reason and the words of a failed pull.
+fn classify(image: &str, text: &str) -> (&'static str, String) {
+    if let Some(rest) = text.strip_prefix("RegistryUnavailable") {
+        return (
+            "RegistryUnavailable",
+            format!("image pull failed for {image} because the registry is unavailable{rest}"),
+        );
+    }
+    if let Some(rest) = text.strip_prefix("SignatureValidationFailed") {
+        let message = format!("image pull failed for {image} because the signature validation failed{rest}");
+        return ("SignatureValidationFailed", message);
+    }
+    ("ErrImagePull", text.to_owned())
+}
