@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authentication::TokenFile,
-    documents::BuiltinDocuments,
+    documents::ApiDocuments,
     install::Installer,
     namespaces::{StoredNamespaces, ensure_system_namespaces},
     options::ServerOptions,
@@ -96,7 +96,7 @@ impl ControlPlane {
                 options.max_requests_inflight as usize,
                 options.max_mutating_requests_inflight as usize,
             ),
-            documents: Arc::new(BuiltinDocuments),
+            documents: Arc::new(ApiDocuments::new(&version.git_version)),
             version: version.to_json(),
         };
         Ok(Self {

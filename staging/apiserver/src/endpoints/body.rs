@@ -91,7 +91,9 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Result<Parsed, String> 
             let text = std::str::from_utf8(bytes).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
             let (value, duplicate) = json::parse_yaml(text).map_err(|error| {
                 let text = error.to_string();
-                text.strip_prefix("error converting YAML to JSON: ").unwrap_or(&text).to_owned()
+                text.strip_prefix("error converting YAML to JSON: ")
+                    .unwrap_or(&text)
+                    .to_owned()
             })?;
             let strict = duplicate
                 .into_iter()

@@ -74,7 +74,10 @@ pub(super) fn method_not_allowed() -> StatusError {
 /// The router's own look at media types, before any handler's.
 fn route_media_types(call: &Call<'_>) -> Result<(), StatusError> {
     let info = &call.context.info;
-    if matches!(info.subresource.as_str(), "exec" | "attach" | "portforward" | "proxy" | "log") {
+    if matches!(
+        info.subresource.as_str(),
+        "exec" | "attach" | "portforward" | "proxy" | "log"
+    ) {
         return Ok(());
     }
     let mut produces = negotiation::media_types(Encoding::DEFAULT);

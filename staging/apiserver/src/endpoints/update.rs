@@ -196,12 +196,10 @@ pub(super) fn check_name(call: &Call<'_>, endpoint: &Endpoint, object: &mut dyn 
     ensure_namespace(namespace, object.metadata_mut())?;
     let name = &object.metadata().name;
     if name.is_empty() {
-        return Err(StatusError::bad_request(
-            format!(
+        return Err(StatusError::bad_request(format!(
             "the name of the object ({} based on URL) was undeterminable: name must be provided",
             info.name
-        ),
-        ));
+        )));
     }
     if *name != info.name {
         return Err(StatusError::bad_request(format!(

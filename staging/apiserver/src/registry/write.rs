@@ -192,7 +192,9 @@ impl Store {
             Ok(revision) => self.decode(&key, &value, revision),
             Err(StorageError::Conflict(conflict)) => {
                 let status = self.already_exists(&object.metadata().name);
-                let current = conflict.current.map(|item| self.decode(&key, &item.value, item.mod_revision));
+                let current = conflict
+                    .current
+                    .map(|item| self.decode(&key, &item.value, item.mod_revision));
                 let leaving = match current {
                     Some(stored) => self.typed(&stored?)?.metadata().deletion_timestamp.is_some(),
                     None => false,

@@ -38,7 +38,7 @@ pub type Routes = HashMap<(String, String, String), Arc<Endpoint>>;
 #[async_trait]
 pub trait Documents: Send + Sync + std::fmt::Debug + 'static {
     /// Answers a request whose path is that of a document; `None` otherwise.
-    async fn respond(&self, path: &str, headers: &http::HeaderMap) -> Option<Response<Body>>;
+    async fn respond(&self, path: &str, query: Option<&str>, headers: &http::HeaderMap) -> Option<Response<Body>>;
 }
 
 /// What a server is made of.
@@ -178,7 +178,12 @@ impl ApiServer {
             "/version" | "/version/" => return json_document(self.config.version.clone()),
             _ => {}
         }
-        if let Some(response) = self.config.documents.respond(path, &parts.headers).await {
+        if let Some(response) = self
+            .config
+            .documents
+            .respond(path, parts.uri.query(), &parts.headers)
+            .await
+        {
             return response;
         }
         error_response(call, &StatusError::resource_not_found())
