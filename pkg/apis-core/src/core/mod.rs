@@ -1,6 +1,5 @@
 //! The kinds of core/v1, one module a kind.
 
-pub mod binding;
 pub mod config_map;
 pub mod endpoints;
 pub mod event;

@@ -51,12 +51,10 @@ fn wrong_type(value: &Value, go_type: &str) -> String {
 
 /// The member `name` in any case, as Go finds it.
 fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
-    let members = value.as_object().into_iter().flatten();
+    let mut members = value.as_object().into_iter().flatten();
     members
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .last()
-        .unwrap_or(&Value::Null)
+        .rfind(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map_or(&Value::Null, |(_, value)| value)
 }
 
 fn text_member(value: &Value, name: &str, go_struct: &str) -> Result<String, String> {

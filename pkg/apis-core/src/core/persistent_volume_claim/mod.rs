@@ -20,6 +20,8 @@ use apis_pod::resources::round_up_list;
 
 /// The annotation that named a claim's class before it was a field.
 pub const BETA_CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
+/// The phase of a claim that waits for its volume.
+pub const PENDING: &str = "Pending";
 /// The phase of a claim that has its volume.
 pub const BOUND: &str = "Bound";
 /// The mode of volumes that are mounted.
@@ -34,7 +36,7 @@ pub(crate) const VOLUME_MODES: [&str; 2] = [BLOCK, FILESYSTEM];
 /// Sets the defaults of a claim.
 pub fn set_defaults(claim: &mut PersistentVolumeClaim) {
     if claim.status.phase.is_empty() {
-        "Pending".clone_into(&mut claim.status.phase);
+        PENDING.clone_into(&mut claim.status.phase);
     }
     set_spec_defaults(&mut claim.spec);
     round_up_list(&mut claim.status.capacity);

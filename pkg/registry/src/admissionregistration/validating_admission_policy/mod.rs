@@ -1,0 +1,7 @@
+//! Validating admission policies.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{ValidatingAdmissionPolicyStatusStrategy, ValidatingAdmissionPolicyStrategy};

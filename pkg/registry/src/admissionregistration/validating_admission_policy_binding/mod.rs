@@ -1,0 +1,7 @@
+//! Validating admission policy bindings.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::ValidatingAdmissionPolicyBindingStrategy;

@@ -1,0 +1,7 @@
+//! Validating webhook configurations.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::ValidatingWebhookConfigurationStrategy;

@@ -1,0 +1,5 @@
+//! Custom resource definitions.
+
+mod strategy;
+
+pub use strategy::{CustomResourceDefinitionStatusStrategy, CustomResourceDefinitionStrategy};

@@ -1,0 +1,7 @@
+//! API services.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{APIServiceStatusStrategy, APIServiceStrategy};

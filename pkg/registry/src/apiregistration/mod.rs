@@ -1,0 +1,3 @@
+//! `apiregistration.k8s.io`: which server serves which API group.
+
+pub mod api_service;

@@ -1,0 +1,9 @@
+//! Nodes and their status.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{NodeStrategy, StatusStrategy};

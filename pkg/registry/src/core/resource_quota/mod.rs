@@ -1,0 +1,9 @@
+//! Resource quotas and their status.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{ResourceQuotaStrategy, StatusStrategy};

@@ -1,0 +1,9 @@
+//! Secrets.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::SecretStrategy;

@@ -1,0 +1,9 @@
+//! Services and their status.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{ServiceStrategy, StatusStrategy};

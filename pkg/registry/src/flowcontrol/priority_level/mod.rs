@@ -1,0 +1,7 @@
+//! Priority levels.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{PriorityLevelConfigurationStatusStrategy, PriorityLevelConfigurationStrategy};

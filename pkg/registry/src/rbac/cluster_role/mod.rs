@@ -1,0 +1,5 @@
+//! Cluster roles.
+
+mod strategy;
+
+pub use strategy::ClusterRoleStrategy;

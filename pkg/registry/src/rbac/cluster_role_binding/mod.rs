@@ -1,0 +1,7 @@
+//! Cluster role bindings.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::ClusterRoleBindingStrategy;

@@ -1,0 +1,5 @@
+//! Roles.
+
+mod strategy;
+
+pub use strategy::RoleStrategy;

@@ -1,0 +1,7 @@
+//! Role bindings.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::RoleBindingStrategy;

@@ -1,0 +1,18 @@
+//! What a table shows of resource claim templates.
+
+use apiserver::registry::{Column, Row};
+use k8s_api::resource::v1::ResourceClaimTemplate;
+
+use crate::printing::{AGE, NAME, age, column};
+
+/// The columns.
+pub const COLUMNS: &[Column] = &[NAME, AGE];
+
+/// The cells of one object.
+#[must_use]
+pub fn row(object: &ResourceClaimTemplate, now: jiff::Timestamp) -> Row {
+    vec![
+        object.metadata.name.as_str().into(),
+        age(object.metadata.creation_timestamp, now).into(),
+    ]
+}

@@ -1,0 +1,7 @@
+//! CSI drivers.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::CSIDriverStrategy;

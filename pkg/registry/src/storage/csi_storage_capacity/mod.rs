@@ -1,0 +1,5 @@
+//! CSI storage capacities.
+
+mod strategy;
+
+pub use strategy::CSIStorageCapacityStrategy;

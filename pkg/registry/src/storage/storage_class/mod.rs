@@ -1,0 +1,7 @@
+//! Storage classes.
+
+mod printer;
+mod strategy;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::StorageClassStrategy;
