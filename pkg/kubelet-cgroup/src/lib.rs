@@ -1,0 +1,21 @@
+//! The cgroups of pods: `kubepods/[burstable|besteffort/]pod<uid>` below the node's cgroup root.
+//!
+//! - [`Hierarchy`]: where the controllers are mounted, version 1 (one tree each) or 2 (one tree);
+//! - [`PodCgroupTree`]: makes, limits, measures and removes the cgroups of pods;
+//! - [`Limits`]: what a pod's specification becomes in the kernel.
+//!
+//! Invariants: nothing outside `kubepods` is written; a cgroup is removed only with its processes ended. A controller that is
+//! not mounted is passed over. Upstream counterpart: `pkg/kubelet/cm`.
+
+mod hierarchy;
+mod limits;
+mod stats;
+mod tree;
+
+pub use hierarchy::{CgroupError, Hierarchy};
+pub use limits::Limits;
+pub use stats::Usage;
+pub use tree::PodCgroupTree;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The machine's own cgroups, below a root of the test's own, and a tree of plain files in the shape of version 2.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use k8s_api::Kind;
+use k8s_api::core::v1::Pod;
+use kubelet_types::resources::{QUOTA_PERIOD, QosClass, qos_class};
+
+use super::*;
+
+fn pod(resources: &str) -> Pod {
+    let text =
+        format!(r#"{{"metadata":{{"uid":"u1"}},"spec":{{"containers":[{{"name":"c","resources":{resources}}}]}}}}"#);
+    Pod::from_json(text.as_bytes()).expect("a pod")
+}
+
+#[test]
+fn limits_by_class() {
+    let of = |resources: &str| Limits::of_pod(&pod(resources), QUOTA_PERIOD, true, Some(100));
+    assert_eq!(
+        of("{}"),
+        Limits {
+            shares: Some(2),
+            pids: Some(100),
+            ..Default::default()
+        }
+    );
+    let full = of(r#"{"limits":{"cpu":"500m","memory":"64Mi"}}"#);
+    assert_eq!(
+        full,
+        Limits {
+            shares: Some(512),
+            quota: Some((50_000, 100_000)),
+            memory: Some(64 << 20),
+            pids: Some(100)
+        }
+    );
+    let burst = of(r#"{"requests":{"cpu":"250m"},"limits":{"memory":"1Gi"}}"#);
+    assert_eq!(
+        burst,
+        Limits {
+            shares: Some(256),
+            quota: None,
+            memory: Some(1 << 30),
+            pids: Some(100)
+        }
+    );
+}
+
+#[test]
+fn cgroups_of_this_machine() {
+    let hierarchy = Hierarchy::detect().expect("a mount table");
+    let root = format!("kubelet-cgroup-test-{}", std::process::id());
+    let tree = PodCgroupTree::new(hierarchy.clone(), &root);
+    tree.set_up(&Limits {
+        shares: Some(2048),
+        ..Default::default()
+    })
+    .expect("set up");
+    let subject = pod(r#"{"requests":{"cpu":"250m"},"limits":{"memory":"64Mi"}}"#);
+    let limits = Limits::of_pod(&subject, QUOTA_PERIOD, true, Some(64));
+    let path = tree.ensure_pod("u1", qos_class(&subject), &limits).expect("made");
+    assert_eq!(path, format!("/{root}/kubepods/burstable/podu1"));
+    assert_eq!(
+        tree.ensure_pod("u1", QosClass::Burstable, &limits).expect("again"),
+        path
+    );
+    let file = |controller: &str, name: &str| {
+        let mount = hierarchy.controller(controller).expect("a controller");
+        fs::read_to_string(mount.join(path.trim_start_matches('/')).join(name))
+            .expect("a file")
+            .trim()
+            .to_owned()
+    };
+    if hierarchy.is_v2() {
+        assert_eq!(file("memory", "memory.max"), (64 << 20).to_string());
+    } else {
+        assert_eq!(
+            (file("cpu", "cpu.shares"), file("memory", "memory.limit_in_bytes")),
+            ("256".to_owned(), (64 << 20).to_string())
+        );
+    }
+    assert_eq!(tree.pods().expect("a list"), ["u1"]);
+
+    let mut child = Command::new("sleep")
+        .arg("600")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a process");
+    for mount in hierarchy.mounts() {
+        fs::write(
+            mount.join(path.trim_start_matches('/')).join("cgroup.procs"),
+            child.id().to_string(),
+        )
+        .expect("moved");
+    }
+    assert_eq!(tree.usage(&path).pids, hierarchy.controller("pids").map(|_| 1));
+    // The child is reaped by whoever waits for it, and only then leaves its cgroup for good.
+    let waiter = std::thread::spawn(move || child.wait());
+    tree.remove_pod("u1").expect("removed");
+    assert!(
+        !waiter.join().expect("joined").expect("waited").success(),
+        "it was killed"
+    );
+    tree.remove_pod("u1").expect("again");
+    assert!(tree.pods().expect("a list").is_empty());
+    for mount in hierarchy.mounts() {
+        for part in ["kubepods/burstable", "kubepods/besteffort", "kubepods", ""] {
+            fs::remove_dir(mount.join(&root).join(part)).expect("empty");
+        }
+    }
+}
+
+#[test]
+fn version_2_on_plain_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    let write = |path: &Path| {
+        fs::create_dir_all(path).expect("a directory");
+        fs::write(path.join("cgroup.controllers"), "cpu memory pids").expect("a file");
+        fs::write(path.join("cgroup.subtree_control"), "").expect("a file");
+    };
+    for path in ["", "kubepods", "kubepods/burstable", "kubepods/besteffort"] {
+        write(&root.join(path));
+    }
+    let tree = PodCgroupTree::new(Hierarchy::V2(root.to_owned()), "/");
+    let limits = Limits {
+        shares: Some(1024),
+        quota: Some((-1, 100_000)),
+        memory: Some(1000),
+        pids: None,
+    };
+    let path = tree.ensure_pod("u2", QosClass::Guaranteed, &limits).expect("made");
+    assert_eq!(path, "/kubepods/podu2");
+    let read = |name: &str| fs::read_to_string(root.join(path.trim_start_matches('/')).join(name)).expect("a file");
+    assert_eq!(
+        (read("cpu.weight"), read("cpu.max"), read("memory.max")),
+        ("39".into(), "max 100000".into(), "1000".into())
+    );
+    assert_eq!(
+        fs::read_to_string(root.join("cgroup.subtree_control")).expect("a file"),
+        "+cpu +memory +pids"
+    );
+    fs::write(root.join("kubepods/podu2/memory.current"), "500\n").expect("a file");
+    fs::write(root.join("kubepods/podu2/memory.stat"), "anon 100\ninactive_file 200\n").expect("a file");
+    let usage = tree.usage(&path);
+    assert_eq!(
+        (usage.memory, usage.working_set, usage.rss),
+        (Some(500), Some(300), Some(100))
+    );
+}

@@ -1,0 +1,171 @@
+//! The status of a pod, from its specification, the runtime, and the status before.
+
+use std::collections::BTreeMap;
+
+use k8s_api::core::v1::{Container, HostIP, Pod, PodIP, PodStatus};
+use k8s_api::primitives::Time;
+use kubelet_prober::Probes;
+use kubelet_runtime::actions::sandbox_changed;
+use kubelet_runtime::{PodRecord, StartFailure};
+use kubelet_types::container::from_ephemeral;
+use kubelet_types::pod::is_terminal_phase;
+use kubelet_types::resources::qos_class;
+
+use super::conditions;
+use super::containers::ListInput;
+use super::phase::phase;
+
+/// Why the kubelet fails a pod: evicted, past its deadline, not admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason.
+    pub reason: String,
+    /// The message.
+    pub message: String,
+}
+
+/// What a status is made from.
+pub struct StatusInput<'a> {
+    /// The pod as the API has it.
+    pub pod: &'a Pod,
+    /// What the runtime holds of it.
+    pub record: &'a PodRecord,
+    /// The runtime's name.
+    pub runtime: &'a str,
+    /// The status that was set before; the API's own if there is none.
+    pub previous: &'a PodStatus,
+    /// Containers that could not be started.
+    pub failures: &'a BTreeMap<String, StartFailure>,
+    /// The node's addresses.
+    pub host_ips: &'a [String],
+    /// Whether nothing is started any more.
+    pub terminal: bool,
+    /// Why the pod is failed, if the kubelet fails it.
+    pub failure: Option<&'a Failure>,
+}
+
+/// Makes the status.
+#[must_use]
+pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
+    let (pod, previous) = (input.pod, input.previous);
+    let list = |previous, init| ListInput {
+        pod,
+        record: input.record,
+        runtime: input.runtime,
+        failures: input.failures,
+        previous,
+        init,
+    };
+    let ephemeral: Vec<Container> = pod.spec.ephemeral_containers.iter().map(from_ephemeral).collect();
+    let mut status = PodStatus {
+        init_container_statuses: list(&previous.init_container_statuses, true).statuses(&pod.spec.init_containers),
+        container_statuses: list(&previous.container_statuses, false).statuses(&pod.spec.containers),
+        ephemeral_container_statuses: list(&previous.ephemeral_container_statuses, false).statuses(&ephemeral),
+        start_time: previous
+            .start_time
+            .or(pod.status.start_time)
+            .or_else(|| Some(Time::now())),
+        qos_class: qos_class(pod).as_str().to_owned(),
+        observed_generation: pod.metadata.generation,
+        nominated_node_name: pod.status.nominated_node_name.clone(),
+        resource_claim_statuses: pod.status.resource_claim_statuses.clone(),
+        ..Default::default()
+    };
+    let all: Vec<_> = status
+        .container_statuses
+        .iter()
+        .chain(&status.init_container_statuses)
+        .cloned()
+        .collect();
+    let initialized = conditions::any_regular_started(pod, &all);
+    phase(pod, &all, input.terminal, initialized).clone_into(&mut status.phase);
+    set_phase_words(&mut status, input);
+    probes.update_status(pod, &mut status);
+    set_addresses(&mut status, input);
+    set_conditions(&mut status, input);
+    status
+}
+
+/// Terminal phases stay, and reason and message stay with their phase.
+fn set_phase_words(status: &mut PodStatus, input: &StatusInput<'_>) {
+    for earlier in [input.previous, &input.pod.status] {
+        if !is_terminal_phase(&status.phase) && is_terminal_phase(&earlier.phase) {
+            status.phase.clone_from(&earlier.phase);
+        }
+    }
+    if status.phase == input.previous.phase {
+        let or = |first: &String, second: &String| {
+            if first.is_empty() {
+                second.clone()
+            } else {
+                first.clone()
+            }
+        };
+        status.reason = or(&input.previous.reason, &input.pod.status.reason);
+        status.message = or(&input.previous.message, &input.pod.status.message);
+    }
+    if let Some(failure) = input.failure {
+        "Failed".clone_into(&mut status.phase);
+        status.reason.clone_from(&failure.reason);
+        status.message.clone_from(&failure.message);
+    }
+    if is_terminal_phase(&input.pod.status.phase) {
+        status.phase.clone_from(&input.pod.status.phase);
+    }
+}
+
+fn set_addresses(status: &mut PodStatus, input: &StatusInput<'_>) {
+    status.host_ip = input.host_ips.first().cloned().unwrap_or_default();
+    status.host_ips = input.host_ips.iter().map(|ip| HostIP { ip: ip.clone() }).collect();
+    let own = if input.pod.spec.host_network {
+        input.host_ips
+    } else {
+        &input.record.ips
+    };
+    status.pod_ips = own.iter().map(|ip| PodIP { ip: ip.clone() }).collect();
+    // The address is gone with the sandbox, but what was known stays for those who look at an ended pod.
+    if status.pod_ips.is_empty() && (input.terminal || input.record.ready_sandbox().is_none()) {
+        status.pod_ips.clone_from(&input.previous.pod_ips);
+    }
+    status.pod_ip = status.pod_ips.first().map(|ip| ip.ip.clone()).unwrap_or_default();
+}
+
+fn set_conditions(status: &mut PodStatus, input: &StatusInput<'_>) {
+    let pod = input.pod;
+    let foreign = pod
+        .status
+        .conditions
+        .iter()
+        .filter(|it| !conditions::OWNED.contains(&it.type_.as_str()));
+    let mut set: Vec<_> = foreign.cloned().collect();
+    let all: Vec<_> = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses)
+        .cloned()
+        .collect();
+    let sandbox = !sandbox_changed(pod, input.record).0;
+    set.push(conditions::ready_to_start(pod, sandbox));
+    set.push(conditions::initialized(pod, &all, &status.phase));
+    let ready = conditions::ready(pod, &set, &all, &status.phase);
+    set.push(ready);
+    set.push(conditions::containers_ready(
+        pod,
+        &all,
+        &status.phase,
+        "ContainersReady",
+    ));
+    set.push(conditions::scheduled(pod));
+    for condition in &mut set {
+        let same = |it: &&k8s_api::core::v1::PodCondition| it.type_ == condition.type_ && it.status == condition.status;
+        let before = input
+            .previous
+            .conditions
+            .iter()
+            .find(same)
+            .or_else(|| pod.status.conditions.iter().find(same));
+        let since = before.and_then(|before| before.last_transition_time);
+        condition.last_transition_time = condition.last_transition_time.or(since).or_else(|| Some(Time::now()));
+    }
+    status.conditions = set;
+}

@@ -1,0 +1,513 @@
+//! Whole pods on the in-memory runtime, the in-memory API and paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cri_client::RuntimeService;
+use cri_client::api::Method;
+use cri_client::testing::{FakeRuntime, OnTerm, Program};
+use k8s_api::Kind;
+use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
+use k8s_api::primitives::Time;
+use kubelet_prober::{Prober, Probes, Results};
+use kubelet_runtime::dns::DnsOptions;
+use kubelet_runtime::image::ImageOptions;
+use kubelet_runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_types::clock::TokioClock;
+use kubelet_types::testing::{MemoryApi, MemoryRecorder};
+use kubelet_volume::{RecordingMounter, TokenCache, VolumeOptions, Volumes};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::kubelet::{Kubelet, KubeletParts};
+use crate::pods::{PodEvent, PodStore, Source, read_static_pods};
+use crate::status::{Failure, StatusWriter};
+use crate::workers::{PodCgroups, WorkerParts};
+
+#[derive(Default)]
+struct Cgroups(Mutex<Vec<String>>);
+
+#[async_trait]
+impl PodCgroups for Cgroups {
+    async fn ensure(&self, pod: &Pod) -> Result<String, String> {
+        let path = format!("/kubepods/pod{}", pod.metadata.uid);
+        let mut paths = self.0.lock();
+        if !paths.contains(&path) {
+            paths.push(path.clone());
+        }
+        Ok(path)
+    }
+
+    async fn remove(&self, uid: &str) -> Result<(), String> {
+        self.0.lock().retain(|path| *path != format!("/kubepods/pod{uid}"));
+        Ok(())
+    }
+}
+
+struct World {
+    directory: tempfile::TempDir,
+    fake: FakeRuntime,
+    api: Arc<MemoryApi>,
+    recorder: Arc<MemoryRecorder>,
+    cgroups: Arc<Cgroups>,
+    kubelet: Arc<Kubelet>,
+    events: mpsc::Sender<PodEvent>,
+    cancel: CancellationToken,
+}
+
+/// A kubelet on a runtime and an API that may hold something already.
+async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recorder, results) = (Arc::new(MemoryRecorder::default()), Arc::new(Results::default()));
+    let (clock, mounter) = (Arc::new(TokioClock::default()), Arc::new(RecordingMounter::default()));
+    let root = directory.path().join("kubelet");
+    let parts = RuntimeParts {
+        runtime: Arc::new(fake.clone()),
+        images: Arc::new(fake.clone()),
+        recorder: recorder.clone(),
+        objects: api.clone(),
+        results: results.clone(),
+        mounter: mounter.clone(),
+        clock: clock.clone(),
+    };
+    let options = RuntimeOptions {
+        root: root.clone(),
+        pod_logs: directory.path().join("logs"),
+        seccomp_profile_root: root.join("seccomp"),
+        seccomp_default: false,
+        cpu_cfs_quota: true,
+        cpu_cfs_quota_period: Duration::from_millis(100),
+        max_container_restart_period: Duration::from_secs(300),
+        memory_capacity: 4 << 30,
+        cgroup_v2: false,
+        swap_available: false,
+        single_process_oom_kill: false,
+        dns: DnsOptions::default(),
+        images: ImageOptions::default(),
+    };
+    let runtime = Arc::new(KubeRuntime::new(parts, options).await.expect("a runtime"));
+    let tokens = Arc::new(TokenCache::new(api.clone(), clock.clone()));
+    let volumes = Arc::new(Volumes::new(VolumeOptions { root }, api.clone(), tokens, mounter));
+    let statuses = Arc::new(StatusWriter::new(api.clone()));
+    let prober = Prober::new(Arc::new(fake.clone()), recorder.clone());
+    let cgroups = Arc::new(Cgroups::default());
+    let (_, host_ips) = watch::channel(vec!["192.0.2.1".to_owned()]);
+    let workers = WorkerParts {
+        runtime,
+        volumes,
+        probes: Probes::new(prober, results, statuses.clone(), clock.clone()),
+        statuses,
+        pods: Arc::new(PodStore::default()),
+        objects: api.clone(),
+        client: api.clone(),
+        recorder: recorder.clone(),
+        cgroups: cgroups.clone(),
+        clock,
+        host_ips,
+    };
+    let kubelet = Arc::new(Kubelet::new(KubeletParts {
+        workers,
+        sources: vec![Source::Api],
+    }));
+    let (events, receiver) = mpsc::channel(16);
+    let cancel = CancellationToken::new();
+    let (running, token) = (kubelet.clone(), cancel.clone());
+    tokio::spawn(async move { running.run(receiver, token).await });
+    World {
+        directory,
+        fake,
+        api,
+        recorder,
+        cgroups,
+        kubelet,
+        events,
+        cancel,
+    }
+}
+
+async fn world() -> World {
+    let fake = FakeRuntime::new();
+    fake.add_image("image:1", 7);
+    start(fake, Arc::default()).await
+}
+
+fn pod(spec: &str) -> Pod {
+    let text = format!(
+        r#"{{"metadata":{{"name":"p","namespace":"ns","uid":"u1","generation":1}},"spec":{spec},"status":{{"phase":"Pending"}}}}"#
+    );
+    Pod::from_json(text.as_bytes()).expect("a pod")
+}
+
+fn spec(policy: &str, more: &str) -> String {
+    format!(
+        r#"{{"restartPolicy":"{policy}","terminationGracePeriodSeconds":30,
+            "containers":[{{"name":"c","image":"image:1","imagePullPolicy":"IfNotPresent","command":["c"]{more}}}]}}"#
+    )
+}
+
+impl World {
+    async fn send(&self, event: PodEvent) {
+        self.events.send(event).await.expect("the kubelet listens");
+    }
+
+    async fn create(&self, pod: &Pod) {
+        self.api.set_pod(pod.clone());
+        self.send(PodEvent::Set(Source::Api, vec![Arc::new(pod.clone())])).await;
+    }
+
+    /// The status in the API once it is as wanted; the time it took is tokio's.
+    async fn until(&self, what: &str, wanted: impl Fn(&PodStatus) -> bool) -> PodStatus {
+        let end = Instant::now() + Duration::from_secs(900);
+        loop {
+            if let Some(pod) = self.api.pod("ns", "p")
+                && wanted(&pod.status)
+            {
+                return pod.status.clone();
+            }
+            assert!(
+                Instant::now() < end,
+                "{what}: {:?}",
+                self.api.pod("ns", "p").map(|pod| pod.status.clone())
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn delete(&self, grace: i64) {
+        let mut pod = Pod::clone(&self.api.pod("ns", "p").expect("a pod"));
+        pod.metadata.deletion_timestamp = Some(Time::now());
+        pod.metadata.deletion_grace_period_seconds = Some(grace);
+        self.api.set_pod(pod.clone());
+        self.send(PodEvent::Applied(Source::Api, Arc::new(pod))).await;
+    }
+
+    async fn until_nothing_is_left(&self) {
+        let end = Instant::now() + Duration::from_secs(900);
+        while self.kubelet.workers().knows("u1")
+            || !self.fake.list_pod_sandboxes(None).await.expect("a list").is_empty()
+        {
+            assert!(Instant::now() < end, "the pod is still there");
+            sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(self.fake.list_containers(None).await.expect("a list"), []);
+        assert!(self.cgroups.0.lock().is_empty());
+        let left = |path: &str| std::fs::read_dir(self.directory.path().join(path)).map_or(0, Iterator::count);
+        assert_eq!((left("kubelet/pods"), left("logs")), (0, 0));
+    }
+}
+
+fn condition<'a>(status: &'a PodStatus, kind: &str) -> &'a str {
+    let found = status.conditions.iter().find(|condition| condition.type_ == kind);
+    found.map_or("", |condition| condition.status.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_lives_and_leaves_nothing() {
+    let world = world().await;
+    let begun = Instant::now();
+    world.create(&pod(&spec("Always", ""))).await;
+    let status = world.until("running", |status| status.phase == "Running").await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(50),
+        "no polling on the way: {:?}",
+        begun.elapsed()
+    );
+    for kind in [
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ] {
+        assert_eq!(condition(&status, kind), "True", "{kind}");
+    }
+    assert_eq!(
+        (status.host_ip.as_str(), status.qos_class.as_str()),
+        ("192.0.2.1", "BestEffort")
+    );
+    assert!(!status.pod_ip.is_empty());
+    let container = &status.container_statuses[0];
+    assert!(container.ready && container.started == Some(true) && container.container_id.starts_with("fake://"));
+
+    let writes = world.api.patches().len();
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(
+        world.api.patches().len(),
+        writes,
+        "an unchanged status is not written again"
+    );
+
+    world.fake.add_program(
+        &["c"],
+        Program {
+            on_term: OnTerm::Ignore,
+            ..Default::default()
+        },
+    );
+    world.delete(30).await;
+    let end = Instant::now() + Duration::from_secs(60);
+    while world.api.deleted() != ["u1"] {
+        assert!(Instant::now() < end, "the API object is not deleted");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let last = world.api.patches().pop().expect("a status");
+    assert!(
+        last.container_statuses[0].state.terminated.is_some(),
+        "the last status tells the end"
+    );
+    world.send(PodEvent::Deleted(Source::Api, "u1".to_owned())).await;
+    world.until_nothing_is_left().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn crash_loops_show_and_recover() {
+    let world = world().await;
+    world.fake.add_program(
+        &["c"],
+        Program {
+            run_for: Some(Duration::from_secs(1)),
+            exit_code: 2,
+            ..Default::default()
+        },
+    );
+    world.create(&pod(&spec("Always", ""))).await;
+    let waits = |status: &PodStatus| {
+        let state = &status.container_statuses.first()?.state;
+        state.waiting.as_ref().map(|waiting| waiting.reason.clone())
+    };
+    let status = world
+        .until("crash loop", |status| {
+            waits(status).as_deref() == Some("CrashLoopBackOff")
+        })
+        .await;
+    let container = &status.container_statuses[0];
+    assert_eq!(status.phase, "Running");
+    assert_eq!(container.last_state.terminated.as_ref().map(|it| it.exit_code), Some(2));
+    let message = container.state.waiting.as_ref().map(|it| it.message.clone());
+    assert_eq!(
+        message.as_deref(),
+        Some("back-off 10s restarting failed container=c pod=p_ns(u1)")
+    );
+    assert_eq!(condition(&status, "Ready"), "False");
+    world.fake.add_program(&["c"], Program::default());
+    let status = world
+        .until("recovery", |status| condition(status, "Ready") == "True")
+        .await;
+    assert!(status.container_statuses[0].restart_count >= 2);
+    assert_eq!(
+        status.container_statuses[0]
+            .last_state
+            .terminated
+            .as_ref()
+            .map(|it| it.exit_code),
+        Some(2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_end_have_their_phase() {
+    for (policy, code, phase) in [
+        ("Never", 0, "Succeeded"),
+        ("Never", 5, "Failed"),
+        ("OnFailure", 0, "Succeeded"),
+    ] {
+        let world = world().await;
+        world.fake.add_program(
+            &["c"],
+            Program {
+                run_for: Some(Duration::from_secs(1)),
+                exit_code: code,
+                ..Default::default()
+            },
+        );
+        world.create(&pod(&spec(policy, ""))).await;
+        let status = world.until(phase, |status| status.phase == phase).await;
+        assert_eq!(
+            status.container_statuses[0]
+                .state
+                .terminated
+                .as_ref()
+                .map(|it| it.exit_code),
+            Some(code)
+        );
+        assert_eq!(status.container_statuses[0].restart_count, 0, "{policy} {code}");
+        sleep(Duration::from_secs(30)).await;
+        assert!(
+            world.cgroups.0.lock().is_empty(),
+            "what an ended pod used is given back"
+        );
+        assert!(world.api.deleted().is_empty(), "nobody asked for its deletion");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_config_maps_are_told_and_awaited() {
+    let world = world().await;
+    let text = spec("Always", r#","volumeMounts":[{"name":"v","mountPath":"/v"}]"#);
+    let text = text.replacen('{', r#"{"volumes":[{"name":"v","configMap":{"name":"cm"}}],"#, 1);
+    world.create(&pod(&text)).await;
+    let status = world
+        .until("creating", |status| !status.container_statuses.is_empty())
+        .await;
+    let waiting = status.container_statuses[0]
+        .state
+        .waiting
+        .as_ref()
+        .map(|it| it.reason.clone());
+    assert_eq!(
+        (status.phase.as_str(), waiting.as_deref()),
+        ("Pending", Some("ContainerCreating"))
+    );
+    sleep(Duration::from_secs(5)).await;
+    let told = r#"MountVolume.SetUp failed for volume "v" : configmaps "cm" not found"#;
+    assert_eq!(world.recorder.messages("FailedMount")[0], told);
+    assert_eq!(world.fake.count(Method::RunPodSandbox), 0);
+    world
+        .api
+        .set_config_map(ConfigMap::from_json(br#"{"metadata":{"name":"cm","namespace":"ns"}}"#).expect("a map"));
+    world.until("running", |status| status.phase == "Running").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_kubelet_adopts_its_pods_and_ends_others() {
+    let first = world().await;
+    let mut kept = pod(&spec("Always", ""));
+    first.create(&kept).await;
+    first.until("running", |status| status.phase == "Running").await;
+    let mut other = kept.clone();
+    "other".clone_into(&mut other.metadata.name);
+    "u2".clone_into(&mut other.metadata.uid);
+    first.api.set_pod(other.clone());
+    first.send(PodEvent::Applied(Source::Api, Arc::new(other))).await;
+    while first.fake.list_containers(None).await.expect("a list").len() < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    first.cancel.cancel();
+    sleep(Duration::from_secs(1)).await;
+
+    let second = start(first.fake.clone(), first.api.clone()).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(
+        second.fake.list_containers(None).await.expect("a list").len(),
+        2,
+        "nothing is ended before the API spoke"
+    );
+    kept.status = second.api.pod("ns", "p").expect("a pod").status.clone();
+    let before = kept.status.container_statuses[0].container_id.clone();
+    second.create(&kept).await;
+    while second.fake.list_pod_sandboxes(None).await.expect("a list").len() > 1 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(Duration::from_secs(5)).await;
+    let containers = second.fake.list_containers(None).await.expect("a list");
+    assert_eq!(containers.len(), 1);
+    assert_eq!(
+        format!("fake://{}", containers[0].id),
+        before,
+        "the pod's container runs on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_grace_period_counts_at_once() {
+    let world = world().await;
+    world.fake.add_program(
+        &["c"],
+        Program {
+            on_term: OnTerm::Ignore,
+            ..Default::default()
+        },
+    );
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+    world.delete(600).await;
+    sleep(Duration::from_secs(5)).await;
+    let begun = Instant::now();
+    world.delete(1).await;
+    while world.api.deleted() != ["u1"] {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "the API object is not deleted"
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(begun.elapsed() <= Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicted_pods_fail_with_the_reason() {
+    let world = world().await;
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+    let failure = Failure {
+        reason: "Evicted".to_owned(),
+        message: "The node was low on resource: memory.".to_owned(),
+    };
+    world.kubelet.workers().evict("u1", failure, 0);
+    let status = world.until("failed", |status| status.phase == "Failed").await;
+    assert_eq!(
+        (status.reason.as_str(), status.message.as_str()),
+        ("Evicted", "The node was low on resource: memory.")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_fail_are_tried_again() {
+    let world = world().await;
+    world.api.fail_writes(3);
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn static_pods_have_mirrors() {
+    let world = world().await;
+    let manifests = world.directory.path().join("manifests");
+    std::fs::create_dir(&manifests).expect("a directory");
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: 'image:1', command: [c]}]}\n";
+    std::fs::write(manifests.join("web.yaml"), text).expect("a file");
+    std::fs::write(manifests.join("bad.yaml"), "kind: [").expect("a file");
+    std::fs::write(manifests.join(".hidden"), "x").expect("a file");
+    let (pods, errors) = read_static_pods(&manifests, "Node-1").expect("a directory");
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].to_string().contains("bad.yaml: couldn't parse as pod"),
+        "{}",
+        errors[0]
+    );
+    assert_eq!(pods[0].metadata.name, "web-node-1");
+    let (again, _) = read_static_pods(&manifests, "Node-1").expect("a directory");
+    assert_eq!(again[0].metadata.uid, pods[0].metadata.uid);
+
+    world.send(PodEvent::Set(Source::Api, Vec::new())).await;
+    world.send(PodEvent::Set(Source::File, pods.clone())).await;
+    let end = Instant::now() + Duration::from_secs(60);
+    let mirror = loop {
+        if let Some(mirror) = world.api.pod("default", "web-node-1") {
+            break mirror;
+        }
+        assert!(Instant::now() < end, "no mirror pod");
+        sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(
+        mirror.metadata.annotations.get("kubernetes.io/config.mirror"),
+        pods[0].metadata.annotations.get("kubernetes.io/config.hash")
+    );
+    world.send(PodEvent::Applied(Source::Api, mirror.clone())).await;
+    while world
+        .api
+        .pod("default", "web-node-1")
+        .is_none_or(|pod| pod.status.phase != "Running")
+    {
+        assert!(Instant::now() < end, "the mirror's status");
+        sleep(Duration::from_millis(5)).await;
+    }
+    world.send(PodEvent::Set(Source::File, Vec::new())).await;
+    while !world.api.deleted().contains(&mirror.metadata.uid) {
+        assert!(Instant::now() < end, "the mirror is not deleted");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
