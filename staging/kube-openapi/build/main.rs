@@ -5,6 +5,8 @@
 //! of every definition; [`source`] reads the descriptions out of that text and [`table`] writes
 //! them as one file of bytes, which the crate includes.
 
+#![expect(clippy::print_stdout, reason = "build scripts speak to cargo on standard output")]
+
 mod source;
 mod table;
 

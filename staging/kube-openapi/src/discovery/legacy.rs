@@ -3,8 +3,6 @@
 //! The values are those of `meta/v1` kinds, so that the API server's codec can write them in any
 //! media type.
 
-use std::borrow::Cow;
-
 use k8s_api::scheme::api_version;
 use serde_json::{Map, Value, json};
 
@@ -110,8 +108,8 @@ fn resource(resource: &Resource) -> Vec<Value> {
     std::iter::once(entry).chain(subresources).collect()
 }
 
-fn insert(entry: &mut Value, key: &str, text: &Cow<'static, str>) {
+fn insert(entry: &mut Value, key: &str, text: &str) {
     if !text.is_empty() {
-        entry[key] = text.as_ref().into();
+        entry[key] = text.into();
     }
 }

@@ -1,7 +1,7 @@
 //! OpenAPI documents in protobuf.
 //!
-//! The messages are gnostic's (`openapi.v2.Document`, `openapi.v3.Document`), which kubectl up to
-//! 1.26 asks for in version 2, and client libraries in either. Their shape follows the JSON form,
+//! The messages are gnostic's (`openapi.v2.Document`, `openapi.v3.Document`), which kubectl
+//! asks for in version 2, and client libraries in either. Their shape follows the JSON form,
 //! so that tables which pair member names with field numbers say all there is to say; the engine
 //! here walks a JSON value along such a table.
 

@@ -269,7 +269,7 @@ fn default_of(ty: TypeRef<'_>, parent: &StructType, field: &Field) -> Option<Val
 fn extensions(ty: TypeRef<'_>, parent: &StructType, field: &Field, schema: &mut Map<String, Value>) {
     match ty.get() {
         // The items of list kinds and the lists that protobuf wraps declare nothing.
-        Type::List(list) if !list.wrapped && !(field.name == "items" && parent.name.ends_with("List")) => {
+        Type::List(list) if !list.wrapped && (field.name != "items" || !parent.name.ends_with("List")) => {
             let topology = match list.topology {
                 ListTopology::Atomic => "atomic",
                 ListTopology::Set => "set",

@@ -48,8 +48,8 @@ impl std::fmt::Debug for Document {
 impl Document {
     /// The document of these paths.
     ///
-    /// Definitions that the source does not know are left out, and so are references to them
-    /// nowhere resolved.
+    /// It holds the definitions that paths name and those that these refer to, as far as the source
+    /// knows them; a reference to an unknown one stays, and leads nowhere.
     #[must_use]
     pub fn new(info: Info, paths: Vec<PathItem>, source: Arc<dyn Definitions>) -> Self {
         let mut open: Vec<String> = paths
