@@ -4,10 +4,7 @@ use apimachinery::{
     field::{Error, ErrorList, Path},
     names,
 };
-use k8s_api::{
-    admissionregistration::v1::{MatchResources, ParamKind, ParamRef, Variable},
-    primitives::quote,
-};
+use k8s_api::admissionregistration::v1::{MatchResources, ParamKind, ParamRef, Variable};
 
 use super::{FAILURE_POLICIES, MATCH_POLICIES, rules};
 use crate::common;
@@ -236,9 +233,9 @@ pub(super) fn validate_audit_key(policy: &str, key: &str, path: &Path<'_>) -> Er
 #[test]
 fn identifiers() {
     for good in ["a", "_a1", "Foo"] {
-        assert!(is_identifier(good), "{}", quote(good));
+        assert!(is_identifier(good), "{good:?}");
     }
     for bad in ["", "1a", "a-b", "while", "true"] {
-        assert!(!is_identifier(bad), "{}", quote(bad));
+        assert!(!is_identifier(bad), "{bad:?}");
     }
 }

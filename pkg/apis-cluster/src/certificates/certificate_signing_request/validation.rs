@@ -15,7 +15,7 @@ use super::request;
 use crate::{certificates::pem, common, go};
 
 /// Signers of the first API version that had no signer names; not for new requests.
-pub const LEGACY_UNKNOWN_SIGNER: &str = "kubernetes.io/legacy-unknown";
+const LEGACY_UNKNOWN_SIGNER: &str = "kubernetes.io/legacy-unknown";
 
 const USAGES: [&str; 23] = [
     "any",
