@@ -18,7 +18,7 @@ impl Volumes {
     pub async fn tear_down(&self, uid: &str) -> Result<(), VolumeError> {
         self.tokens().forget_pod(uid);
         let paths = self.paths(uid);
-        let doomed = vec![paths.subpaths(), paths.volumes()];
+        let doomed = [paths.subpaths(), paths.volumes()];
         run(self.mounter.clone(), move |mounter| {
             doomed.iter().try_for_each(|path| remove(mounter, path))
         })
