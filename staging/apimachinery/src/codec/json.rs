@@ -270,7 +270,9 @@ mod tests {
             let text = crate::codec::testing::Random::new(round).mutate(seed.as_bytes());
             let Ok(value) = crate::json::parse(&text) else { continue };
             let json = to_vec(&value).expect("serialises");
-            assert_eq!(crate::json::parse(&json).as_ref(), Ok(&value));
+            // Whole floats are written as integers, so what is read back is compared as it is written.
+            let again = crate::json::parse(&json).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+            assert_eq!(to_vec(&again).expect("serialises"), json);
             let yaml = crate::codec::yaml::to_string(&value);
             assert!(yaml.ends_with('\n'), "{yaml:?}");
             written += 1;
