@@ -44,10 +44,10 @@ impl NodeAuthorizer {
         if node.is_empty() {
             return Authorization::no_opinion(format!("unknown node for user {}", quote(&attributes.user.name)));
         }
-        if attributes.is_resource {
-            if let Some(answer) = self.decide_resource(node, attributes) {
-                return answer;
-            }
+        if attributes.is_resource
+            && let Some(answer) = self.decide_resource(node, attributes)
+        {
+            return answer;
         }
         if auth_rbac::rules_allow(attributes, &self.rules) {
             allowed()

@@ -162,6 +162,7 @@ fn authorizer() -> NodeAuthorizer {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of requests and their answers")]
 fn decisions_read_as_upstream() {
     const UNRELATED: Option<&str> = Some("no relationship found between node 'n' and this object");
     let authorizer = authorizer();

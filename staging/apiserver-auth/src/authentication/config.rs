@@ -200,15 +200,16 @@ pub fn validate(configuration: &AuthenticationConfiguration, disallowed: &[Strin
             errors.push(Error::duplicate(&issuer.child("discoveryURL"), discovery.as_str()));
         }
     }
-    if let Some(anonymous) = &configuration.anonymous {
-        if !anonymous.enabled && !anonymous.conditions.is_empty() {
-            let root = Path::new("anonymous");
-            errors.push(Error::invalid(
-                &root.child("conditions"),
-                apimachinery::field::BadValue::json(&anonymous.conditions),
-                "enabled should be set to true when conditions are defined",
-            ));
-        }
+    if let Some(anonymous) = &configuration.anonymous
+        && !anonymous.enabled
+        && !anonymous.conditions.is_empty()
+    {
+        let root = Path::new("anonymous");
+        errors.push(Error::invalid(
+            &root.child("conditions"),
+            apimachinery::field::BadValue::json(&anonymous.conditions),
+            "enabled should be set to true when conditions are defined",
+        ));
     }
     errors
 }

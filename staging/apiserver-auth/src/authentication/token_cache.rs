@@ -101,10 +101,10 @@ impl TokenCache {
     /// The cell of a token: a live or pending one, or a new one in its place.
     fn cell(&self, digest: Digest, now: Instant) -> Arc<OnceCell<Answer>> {
         let mut table = self.table.lock();
-        if let Some(cell) = table.entries.get(&digest) {
-            if cell.get().is_none_or(|answer| answer.until > now) {
-                return cell.clone();
-            }
+        if let Some(cell) = table.entries.get(&digest)
+            && cell.get().is_none_or(|answer| answer.until > now)
+        {
+            return cell.clone();
         }
         let cell = Arc::new(OnceCell::new());
         if table.entries.insert(digest, cell.clone()).is_none() {

@@ -38,10 +38,13 @@ pub enum TokenFileError {
     },
 }
 
+/// A token, to be compared with the one that was given, and its user.
+type Entry = (Redacted<Box<[u8]>>, Arc<Response>);
+
 /// Fixed tokens and their users.
 pub struct TokenFile {
     /// By a digest, so that neither look-up nor memory shows the token.
-    users: HashMap<[u8; 32], (Redacted<Box<[u8]>>, Arc<Response>)>,
+    users: HashMap<[u8; 32], Entry>,
 }
 
 fn digest(token: &[u8]) -> [u8; 32] {
