@@ -12,7 +12,7 @@ mod unified_diff;
 use apimachinery::field::BadValue;
 use k8s_api::{
     Kind,
-    core::v1::{EphemeralContainer, Pod, PodSpec, SecurityContext},
+    core::v1::{EphemeralContainer, Pod, PodSpec, PodTemplateSpec, SecurityContext},
     reflect::{Scalar, StructType, Type, TypeRef},
 };
 use serde_json::Value;
@@ -112,6 +112,60 @@ pub fn member_of(spec: PodSpec, pointer: &str, name: &str) -> BadValue {
         Some(value) => show(Some(value), name, None),
         None => "null".to_owned(),
     })
+}
+
+/// A pod template as the bad value of an error: its metadata, and the spec beside it.
+#[must_use]
+pub fn pod_template(template: &PodTemplateSpec) -> BadValue {
+    const METADATA: [&str; 15] = [
+        "name",
+        "generateName",
+        "namespace",
+        "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "labels",
+        "annotations",
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+    ];
+    let pod = Pod {
+        metadata: template.metadata.clone(),
+        ..Pod::default()
+    };
+    let metadata = pod.to_value()["metadata"].take();
+    let members = METADATA
+        .into_iter()
+        .filter_map(|name| Some((name, metadata.get(name)?)));
+    let mut out = String::from("{");
+    for (name, value) in members {
+        write_name(&mut out, name, None);
+        write_json(&mut out, value);
+        out.push(',');
+    }
+    write_name(&mut out, "Spec", None);
+    let spec = pod_value(template.spec.clone());
+    write(&mut out, Some(&spec), type_of("PodSpec"), None);
+    out.push('}');
+    BadValue::plain(out)
+}
+
+/// A value without a type, escaped as Go does it.
+fn write_json(out: &mut String, value: &Value) {
+    match value {
+        Value::String(text) => write_text(out, text),
+        Value::Array(items) => write_all(out, ['[', ']'], items, None, write_json),
+        Value::Object(members) => write_all(out, ['{', '}'], members, None, |out, (name, value)| {
+            write_name(out, name, None);
+            write_json(out, value);
+        }),
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 /// A label selector as the bad value of an error.

@@ -5,9 +5,9 @@ mod defaults;
 mod disabled;
 mod in_use;
 mod normalize;
-// mod options;
-// pub mod validation;
-// mod warnings;
+mod options;
+pub mod validation;
+mod warnings;
 
 pub use containers::{
     ContainerKind, any_container, as_container, for_each_container, for_each_container_mut, is_sidecar,
@@ -18,13 +18,11 @@ pub use defaults::{
 };
 pub use disabled::{drop_disabled_pod_fields, drop_disabled_template_fields};
 pub use normalize::{normalize_pod, normalize_pod_spec, normalize_template_spec};
-// pub use options::PodValidationOptions;
-/*
+pub use options::PodValidationOptions;
 pub use warnings::{
     app_armor_profile_of_annotation, deprecated_node_label, warnings_for_claim_spec, warnings_for_node_selector_term,
     warnings_for_pod, warnings_for_template,
 };
-*/
 
 /// The annotation of pods that a kubelet mirrors from a file.
 pub const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
