@@ -166,7 +166,11 @@ async fn followed_logs_survive_rotation() {
         max_files: 3,
     };
     let now = "2026-01-01T00:00:10Z".parse().expect("a moment");
-    let rotated = rotate(&path, &policy, now, || async { Ok::<(), Infallible>(append("after")) }).await;
+    let rotated = rotate(&path, &policy, now, || async {
+        append("after");
+        Ok::<(), Infallible>(())
+    })
+    .await;
     assert!(rotated.expect("rotated"));
     tokio::time::sleep(Duration::from_secs(1)).await;
     append("last");

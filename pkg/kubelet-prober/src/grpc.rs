@@ -32,23 +32,40 @@ pub(crate) enum ServingStatus {
 
 /// Asks a server for the health of a service.
 pub(crate) async fn check(host: &str, port: i32, service: &str, timeout: Duration) -> Outcome {
-    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let address = if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
     let seconds = format!("{}s", timeout.as_secs());
     let connected = tokio::time::timeout(timeout, connect(&address));
     let channel = match connected.await {
         Err(_) => {
             let why = "context deadline exceeded";
-            return Outcome::Failure(format!("timeout: failed to connect service {address:?} within {seconds}: {why}"));
+            return Outcome::Failure(format!(
+                "timeout: failed to connect service {address:?} within {seconds}: {why}"
+            ));
         }
         Ok(Err(error)) => return Outcome::Failure(format!("error: failed to connect service at {address:?}: {error}")),
         Ok(Ok(channel)) => channel,
     };
     let mut client = tonic::client::Grpc::new(channel);
     let call = async {
-        client.ready().await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
-        let request = Request::new(HealthCheckRequest { service: service.to_owned() });
+        client
+            .ready()
+            .await
+            .map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+        let request = Request::new(HealthCheckRequest {
+            service: service.to_owned(),
+        });
         let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
-        client.unary(request, PathAndQuery::from_static("/grpc.health.v1.Health/Check"), codec).await
+        client
+            .unary(
+                request,
+                PathAndQuery::from_static("/grpc.health.v1.Health/Check"),
+                codec,
+            )
+            .await
     };
     let status = match tokio::time::timeout(timeout, call).await {
         Err(_) => return Outcome::Failure(format!("timeout: health rpc did not complete within {seconds}")),
@@ -80,8 +97,12 @@ pub(crate) async fn check(host: &str, port: i32, service: &str, timeout: Duratio
 
 async fn connect(address: &str) -> Result<tonic::transport::Channel, String> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-    let version = env!("CARGO_PKG_VERSION").rsplit_once('.').map_or("", |(minor, _)| minor);
-    let endpoint = endpoint.user_agent(format!("kube-probe/{version}")).map_err(|error| error.to_string())?;
+    let version = env!("CARGO_PKG_VERSION")
+        .rsplit_once('.')
+        .map_or("", |(minor, _)| minor);
+    let endpoint = endpoint
+        .user_agent(format!("kube-probe/{version}"))
+        .map_err(|error| error.to_string())?;
     endpoint.connect().await.map_err(|error| {
         let mut last: &dyn std::error::Error = &error;
         while let Some(source) = last.source() {

@@ -56,9 +56,9 @@ pub fn resolve_port(port: &IntOrString, container: &Container) -> Result<u16, Ht
         IntOrString::Int(number) => i64::from(*number),
         IntOrString::String(name) => match container.ports.iter().find(|port| *port.name == **name) {
             Some(port) => i64::from(port.container_port),
-            None => name.parse().map_err(|_| {
-                HttpError::Invalid(format!("strconv.Atoi: parsing {:?}: invalid syntax", &**name))
-            })?,
+            None => name
+                .parse()
+                .map_err(|_| HttpError::Invalid(format!("strconv.Atoi: parsing {:?}: invalid syntax", &**name)))?,
         },
     };
     match u16::try_from(number) {
@@ -80,7 +80,10 @@ pub async fn http_get(
 ) -> Result<HttpResponse, HttpError> {
     let url = action_url(action, container, pod_ip)?;
     let headers = headers(action, purpose)?;
-    let failed = |url: &Url, reason: String| HttpError::Failed { url: url.to_string(), reason };
+    let failed = |url: &Url, reason: String| HttpError::Failed {
+        url: url.to_string(),
+        reason,
+    };
     match tokio::time::timeout(timeout, follow(url.clone(), &headers)).await {
         Ok(result) => result.map_err(|(url, reason)| failed(&url, reason)),
         Err(_) => Err(failed(
@@ -91,25 +94,41 @@ pub async fn http_get(
 }
 
 fn action_url(action: &HTTPGetAction, container: &Container, pod_ip: &str) -> Result<Url, HttpError> {
-    let scheme = if action.scheme.is_empty() { "http".to_owned() } else { action.scheme.to_lowercase() };
+    let scheme = if action.scheme.is_empty() {
+        "http".to_owned()
+    } else {
+        action.scheme.to_lowercase()
+    };
     let host = if action.host.is_empty() { pod_ip } else { &action.host };
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    let host = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     let port = resolve_port(&action.port, container)?;
-    let path = if action.path.starts_with('/') { action.path.clone() } else { format!("/{}", action.path) };
+    let path = if action.path.starts_with('/') {
+        action.path.clone()
+    } else {
+        format!("/{}", action.path)
+    };
     Url::parse(&format!("{scheme}://{host}:{port}{path}")).map_err(|error| HttpError::Invalid(error.to_string()))
 }
 
 fn headers(action: &HTTPGetAction, purpose: &str) -> Result<HeaderMap, HttpError> {
     let mut headers = HeaderMap::new();
     for header in &action.http_headers {
-        let name: HeaderName =
-            header.name.parse().map_err(|_| HttpError::Invalid(format!("net/http: invalid header field name {:?}", header.name)))?;
+        let name: HeaderName = header
+            .name
+            .parse()
+            .map_err(|_| HttpError::Invalid(format!("net/http: invalid header field name {:?}", header.name)))?;
         let value = HeaderValue::from_str(&header.value)
             .map_err(|_| HttpError::Invalid(format!("net/http: invalid header field value for {:?}", header.name)))?;
         headers.append(name, value);
     }
     if !headers.contains_key(USER_AGENT) {
-        let version = env!("CARGO_PKG_VERSION").rsplit_once('.').map_or("", |(minor, _)| minor);
+        let version = env!("CARGO_PKG_VERSION")
+            .rsplit_once('.')
+            .map_or("", |(minor, _)| minor);
         let agent = HeaderValue::from_str(&format!("kube-{purpose}/{version}"));
         headers.insert(USER_AGENT, agent.expect("a version is printable"));
     }
@@ -127,7 +146,9 @@ async fn follow(first: Url, headers: &HeaderMap) -> Result<HttpResponse, (Url, S
     let mut url = first.clone();
     for _ in 0..MAX_REDIRECTS {
         let (response, location) = exchange(&url, headers).await.map_err(|reason| (url.clone(), reason))?;
-        let next = location.filter(|_| response.status.is_redirection()).and_then(|to| url.join(&to).ok());
+        let next = location
+            .filter(|_| response.status.is_redirection())
+            .and_then(|to| url.join(&to).ok());
         match next {
             Some(next) if next.host_str() == first.host_str() => url = next,
             _ => return Ok(response),
@@ -164,13 +185,16 @@ async fn send(
     url: &Url,
     headers: &HeaderMap,
 ) -> Result<(HttpResponse, Option<String>), String> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
     let mut target = url.path().to_owned();
     if let Some(query) = url.query() {
         target = format!("{target}?{query}");
     }
-    let mut request = Request::get(target).body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let mut request = Request::get(target)
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
     *request.headers_mut() = headers.clone();
     if !headers.contains_key(HOST) {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -179,7 +203,11 @@ async fn send(
     }
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
         let (parts, body) = response.into_parts();
         // A longer body is cut, and is no failure.
         let mut limited = Limited::new(body, MAX_BODY);
@@ -190,7 +218,13 @@ async fn send(
             }
         }
         let body = String::from_utf8_lossy(&text).into_owned();
-        Ok((HttpResponse { status: parts.status, body }, location))
+        Ok((
+            HttpResponse {
+                status: parts.status,
+                body,
+            },
+            location,
+        ))
     };
     tokio::pin!(exchange, connection);
     tokio::select! {

@@ -65,7 +65,9 @@ impl Probes {
             clock,
             workers: Mutex::new(HashMap::new()),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// The verdicts.
@@ -76,7 +78,11 @@ impl Probes {
 
     /// Starts the workers of a pod that are not there yet. Init containers are probed only if they are sidecars.
     pub fn add_pod(&self, pod: &Arc<Pod>) {
-        let sidecars = pod.spec.init_containers.iter().filter(|container| is_sidecar(container));
+        let sidecars = pod
+            .spec
+            .init_containers
+            .iter()
+            .filter(|container| is_sidecar(container));
         for container in pod.spec.containers.iter().chain(sidecars) {
             for kind in ProbeKind::ALL {
                 if kind.spec(container).is_some() {
@@ -164,7 +170,12 @@ impl Probes {
                 if started {
                     container.ready = self.is_ready(pod, container);
                 }
-            } else if container.state.terminated.as_ref().is_some_and(|ended| ended.exit_code == 0) {
+            } else if container
+                .state
+                .terminated
+                .as_ref()
+                .is_some_and(|ended| ended.exit_code == 0)
+            {
                 container.ready = true;
             }
         }

@@ -78,7 +78,10 @@ impl Prober {
                 Some(false)
             }
             Outcome::Error(text) => {
-                event("Unhealthy", format!("{kind} probe errored and resulted in unknown state: {text}"));
+                event(
+                    "Unhealthy",
+                    format!("{kind} probe errored and resulted in unknown state: {text}"),
+                );
                 None
             }
         }
@@ -102,15 +105,20 @@ impl Prober {
                 Ok(response) if response.status.is_redirection() => {
                     Outcome::Warning(format!("Probe terminated redirects, Response body: {}", response.body))
                 }
-                Ok(response) => {
-                    Outcome::Failure(format!("HTTP probe failed with statuscode: {}", response.status.as_u16()))
-                }
+                Ok(response) => Outcome::Failure(format!(
+                    "HTTP probe failed with statuscode: {}",
+                    response.status.as_u16()
+                )),
                 Err(error @ http::HttpError::Invalid(_)) => Outcome::Error(error.to_string()),
                 Err(error) => Outcome::Failure(error.to_string()),
             };
         }
         if let Some(action) = &spec.tcp_socket {
-            let host = if action.host.is_empty() { &status.pod_ip } else { &action.host };
+            let host = if action.host.is_empty() {
+                &status.pod_ip
+            } else {
+                &action.host
+            };
             return match resolve_port(&action.port, container) {
                 Ok(port) => connect(host, port, timeout).await,
                 Err(error) => Outcome::Error(error.to_string()),
@@ -120,11 +128,19 @@ impl Prober {
             let service = action.service.as_deref().unwrap_or_default();
             return grpc::check(&status.pod_ip, action.port, service, timeout).await;
         }
-        Outcome::Error(format!("missing probe handler for {}:{}", format_pod(pod), container.name))
+        Outcome::Error(format!(
+            "missing probe handler for {}:{}",
+            format_pod(pod),
+            container.name
+        ))
     }
 
     async fn exec(&self, action: &ExecAction, container: &Container, container_id: &str, timeout: Duration) -> Outcome {
-        let command: Vec<_> = action.command.iter().map(|word| expand_static(word, &container.env)).collect();
+        let command: Vec<_> = action
+            .command
+            .iter()
+            .map(|word| expand_static(word, &container.env))
+            .collect();
         let id = container_id.split_once("://").map_or(container_id, |(_, id)| id);
         match self.runtime.exec_sync(id, &command, timeout).await {
             Ok(output) => {
@@ -132,7 +148,11 @@ impl Prober {
                 bytes.extend(output.stderr);
                 bytes.truncate(MAX_OUTPUT);
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                if output.exit_code == 0 { Outcome::Success(text) } else { Outcome::Failure(text) }
+                if output.exit_code == 0 {
+                    Outcome::Success(text)
+                } else {
+                    Outcome::Failure(text)
+                }
             }
             Err(error @ Error::CommandTimedOut { .. }) => Outcome::Failure(error.to_string()),
             Err(error) => Outcome::Error(error.to_string()),
@@ -149,7 +169,11 @@ fn expand_static(word: &str, env: &[EnvVar]) -> String {
 }
 
 async fn connect(host: &str, port: u16, timeout: Duration) -> Outcome {
-    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let address = if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
     match tokio::time::timeout(timeout, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Outcome::Success(String::new()),
         Ok(Err(error)) => Outcome::Failure(format!("dial tcp {address}: connect: {}", http::words(&error))),

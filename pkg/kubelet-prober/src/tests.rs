@@ -39,7 +39,13 @@ fn world() -> World {
     let clock = Arc::new(TokioClock::default());
     let prober = Prober::new(Arc::new(runtime.clone()), recorder.clone());
     let probes = Probes::new(prober, Arc::default(), statuses.clone(), clock.clone());
-    World { runtime, recorder, statuses, clock, probes }
+    World {
+        runtime,
+        recorder,
+        statuses,
+        clock,
+        probes,
+    }
 }
 
 fn pod(container: &str) -> Arc<Pod> {
@@ -54,16 +60,30 @@ impl World {
     async fn run_container(&self) -> String {
         self.runtime.add_image("image", 1);
         let sandbox = PodSandboxConfig {
-            metadata: Some(PodSandboxMetadata { name: "p".to_owned(), uid: "u1".to_owned(), ..Default::default() }),
+            metadata: Some(PodSandboxMetadata {
+                name: "p".to_owned(),
+                uid: "u1".to_owned(),
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let id = self.runtime.run_pod_sandbox(&sandbox, "").await.expect("a sandbox");
         let config = ContainerConfig {
-            metadata: Some(ContainerMetadata { name: "c".to_owned(), attempt: 0 }),
-            image: Some(ImageSpec { image: "image".to_owned(), ..Default::default() }),
+            metadata: Some(ContainerMetadata {
+                name: "c".to_owned(),
+                attempt: 0,
+            }),
+            image: Some(ImageSpec {
+                image: "image".to_owned(),
+                ..Default::default()
+            }),
             ..Default::default()
         };
-        let id = self.runtime.create_container(&id, &config, &sandbox).await.expect("a container");
+        let id = self
+            .runtime
+            .create_container(&id, &config, &sandbox)
+            .await
+            .expect("a container");
         self.runtime.start_container(&id).await.expect("started");
         let id = format!("fake://{id}");
         self.publish(&id, None);
@@ -71,8 +91,16 @@ impl World {
     }
 
     fn publish(&self, id: &str, started: Option<bool>) {
-        let mut status = PodStatus { pod_ip: "127.0.0.1".to_owned(), ..Default::default() };
-        let mut container = ContainerStatus { name: "c".to_owned(), container_id: id.to_owned(), started, ..Default::default() };
+        let mut status = PodStatus {
+            pod_ip: "127.0.0.1".to_owned(),
+            ..Default::default()
+        };
+        let mut container = ContainerStatus {
+            name: "c".to_owned(),
+            container_id: id.to_owned(),
+            started,
+            ..Default::default()
+        };
         container.state.running = Some(Box::default());
         container.state.running.as_mut().expect("running").started_at = Some(Time::from(self.clock.now()));
         status.container_statuses.push(container);
@@ -88,7 +116,15 @@ impl World {
 
     fn program(&self, command: &str, exit_code: i32) {
         let output = vec![(Stream::Stdout, format!("{command} says {exit_code}"))];
-        self.runtime.add_program(&[command], Program { output, run_for: Some(Duration::ZERO), exit_code, ..Default::default() });
+        self.runtime.add_program(
+            &[command],
+            Program {
+                output,
+                run_for: Some(Duration::ZERO),
+                exit_code,
+                ..Default::default()
+            },
+        );
     }
 }
 
@@ -106,14 +142,25 @@ async fn liveness_fails_after_its_threshold() {
     let begun = tokio::time::Instant::now();
     world.probes.add_pod(&pod);
     let first = changes.recv().await.expect("a change");
-    assert_eq!((first.kind, first.verdict), (ProbeKind::Liveness, Verdict::Success), "alive until known better");
+    assert_eq!(
+        (first.kind, first.verdict),
+        (ProbeKind::Liveness, Verdict::Success),
+        "alive until known better"
+    );
     let second = changes.recv().await.expect("a change");
     assert_eq!(second.verdict, Verdict::Failure);
     assert_eq!(begun.elapsed().as_secs(), 20 - 5, "the third failure after the delay");
-    assert_eq!(world.recorder.messages("Unhealthy"), vec!["Liveness probe failed: check says 1"; 3]);
+    assert_eq!(
+        world.recorder.messages("Unhealthy"),
+        vec!["Liveness probe failed: check says 1"; 3]
+    );
     assert_eq!(world.recorder.events()[0].object.field_path, "spec.containers{c}");
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.recorder.messages("Unhealthy").len(), 3, "on hold until the container is another one");
+    assert_eq!(
+        world.recorder.messages("Unhealthy").len(),
+        3,
+        "on hold until the container is another one"
+    );
     world.probes.remove_pod("u1");
     assert_eq!(world.probes.worker_count(), 0);
 }
@@ -124,11 +171,9 @@ async fn startup_comes_before_readiness() {
     let id = world.run_container().await;
     world.program("start", 1);
     world.program("ready", 0);
-    let pod = pod(
-        r#"{"name":"c",
+    let pod = pod(r#"{"name":"c",
             "startupProbe":{"exec":{"command":["start"]},"periodSeconds":1,"timeoutSeconds":1,"failureThreshold":30,"successThreshold":1},
-            "readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":100,"timeoutSeconds":1,"failureThreshold":3,"successThreshold":1}}"#,
-    );
+            "readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":100,"timeoutSeconds":1,"failureThreshold":3,"successThreshold":1}}"#);
     world.probes.add_pod(&pod);
     assert_eq!(world.probes.worker_count(), 2);
     let mut changes = world.probes.results().subscribe();
@@ -143,7 +188,11 @@ async fn startup_comes_before_readiness() {
     }
     let before = tokio::time::Instant::now();
     world.publish(&id, Some(true));
-    assert_eq!(world.updated(&pod), (Some(true), false), "started, and readiness is asked at once");
+    assert_eq!(
+        world.updated(&pod),
+        (Some(true), false),
+        "started, and readiness is asked at once"
+    );
     loop {
         let change = changes.recv().await.expect("a change");
         if change.kind == ProbeKind::Readiness && change.verdict == Verdict::Success {
@@ -183,16 +232,31 @@ async fn probe(world: &World, probe: &str) -> (Option<bool>, Vec<String>) {
     let pod = pod(&format!(r#"{{"name":"c","livenessProbe":{probe}}}"#));
     let container = &pod.spec.containers[0];
     let spec = container.liveness_probe.as_deref().expect("a probe");
-    let status = PodStatus { pod_ip: "127.0.0.1".to_owned(), ..Default::default() };
-    let found = world.probes.shared.prober.probe(ProbeKind::Liveness, spec, &pod, &status, container, "fake://x").await;
-    (found, world.recorder.events().into_iter().map(|event| event.message).collect())
+    let status = PodStatus {
+        pod_ip: "127.0.0.1".to_owned(),
+        ..Default::default()
+    };
+    let found = world
+        .probes
+        .shared
+        .prober
+        .probe(ProbeKind::Liveness, spec, &pod, &status, container, "fake://x")
+        .await;
+    (
+        found,
+        world.recorder.events().into_iter().map(|event| event.message).collect(),
+    )
 }
 
 #[tokio::test]
 async fn http_statuses() {
     for (answer, found, message) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", true, None),
-        ("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n", false, Some("Liveness probe failed: HTTP probe failed with statuscode: 503")),
+        (
+            "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
+            false,
+            Some("Liveness probe failed: HTTP probe failed with statuscode: 503"),
+        ),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 4\r\n\r\nbody",
             true,
@@ -201,7 +265,11 @@ async fn http_statuses() {
     ] {
         let world = world();
         let port = server(answer).await;
-        let (seen, messages) = probe(&world, &format!(r#"{{"httpGet":{{"path":"/x","port":{port}}},"timeoutSeconds":5}}"#)).await;
+        let (seen, messages) = probe(
+            &world,
+            &format!(r#"{{"httpGet":{{"path":"/x","port":{port}}},"timeoutSeconds":5}}"#),
+        )
+        .await;
         assert_eq!(seen, Some(found), "{answer}");
         assert_eq!(messages.first().map(String::as_str), message, "{answer}");
     }
@@ -214,7 +282,10 @@ async fn refused_connections_and_unknown_ports() {
     drop(listener);
     let refused = format!("dial tcp 127.0.0.1:{port}: connect: connection refused");
     for (spec, expected) in [
-        (format!(r#"{{"tcpSocket":{{"port":{port}}}}}"#), format!("Liveness probe failed: {refused}")),
+        (
+            format!(r#"{{"tcpSocket":{{"port":{port}}}}}"#),
+            format!("Liveness probe failed: {refused}"),
+        ),
         (
             format!(r#"{{"httpGet":{{"path":"/x","port":{port}}}}}"#),
             format!("Liveness probe failed: Get \"http://127.0.0.1:{port}/x\": {refused}"),
@@ -231,5 +302,10 @@ async fn refused_connections_and_unknown_ports() {
     );
     let (found, messages) = probe(&world(), &format!(r#"{{"grpc":{{"port":{port}}}}}"#)).await;
     assert_eq!(found, Some(false));
-    assert!(messages[0].starts_with(&format!("Liveness probe failed: error: failed to connect service at \"127.0.0.1:{port}\"")), "{messages:?}");
+    assert!(
+        messages[0].starts_with(&format!(
+            "Liveness probe failed: error: failed to connect service at \"127.0.0.1:{port}\""
+        )),
+        "{messages:?}"
+    );
 }

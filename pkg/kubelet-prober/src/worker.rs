@@ -41,7 +41,17 @@ enum Next {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, pod: Arc<Pod>, container: Container, kind: ProbeKind) -> Self {
         let spec = kind.spec(&container).cloned().unwrap_or_default();
-        Self { shared, pod, container, spec, kind, container_id: String::new(), last: None, run: 0, on_hold: false }
+        Self {
+            shared,
+            pod,
+            container,
+            spec,
+            kind,
+            container_id: String::new(),
+            last: None,
+            run: 0,
+            on_hold: false,
+        }
     }
 
     /// Probes until the container is done with.
@@ -73,7 +83,9 @@ impl Worker {
     }
 
     fn set(&self, verdict: Verdict) {
-        self.shared.results.set(self.kind, &self.container_id, &self.pod.metadata.uid, verdict);
+        self.shared
+            .results
+            .set(self.kind, &self.container_id, &self.pod.metadata.uid, verdict);
     }
 
     async fn look(&mut self) -> Next {
@@ -105,7 +117,10 @@ impl Worker {
             self.set(Verdict::Success);
             return Next::Done;
         }
-        if let Some(moment) = running.started_at.and_then(|started| self.initial_delay_end(started.into())) {
+        if let Some(moment) = running
+            .started_at
+            .and_then(|started| self.initial_delay_end(started.into()))
+        {
             return Next::At(moment);
         }
         // Until the container has started only the startup probe runs, and afterwards only the others.
@@ -115,7 +130,14 @@ impl Worker {
         let found = self
             .shared
             .prober
-            .probe(self.kind, &self.spec, &self.pod, &status, &self.container, &self.container_id)
+            .probe(
+                self.kind,
+                &self.spec,
+                &self.pod,
+                &status,
+                &self.container,
+                &self.container_id,
+            )
             .await;
         if let Some(found) = found {
             self.count(found);
@@ -128,8 +150,13 @@ impl Worker {
         let Some(ended) = &container.state.terminated else {
             return Next::Period;
         };
-        let sidecar = is_sidecar(&self.container) && self.pod.spec.init_containers.iter().any(|it| it.name == container.name);
-        if sidecar || restarts_after(&self.container, &self.pod.spec, ended.exit_code) { Next::Period } else { Next::Done }
+        let sidecar =
+            is_sidecar(&self.container) && self.pod.spec.init_containers.iter().any(|it| it.name == container.name);
+        if sidecar || restarts_after(&self.container, &self.pod.spec, ended.exit_code) {
+            Next::Period
+        } else {
+            Next::Done
+        }
     }
 
     /// The end of the initial delay, if it is not over.
@@ -139,7 +166,11 @@ impl Worker {
             return None;
         }
         let left = delay.checked_sub(self.shared.clock.now().duration_since(started).unwrap_or_default())?;
-        if left.is_zero() { None } else { Some(Instant::now() + left) }
+        if left.is_zero() {
+            None
+        } else {
+            Some(Instant::now() + left)
+        }
     }
 
     /// Counts a finding, and makes it the verdict once there were enough of the same in a row.
@@ -149,7 +180,11 @@ impl Worker {
         } else {
             (self.last, self.run) = (Some(found), 1);
         }
-        let threshold = if found { self.spec.success_threshold } else { self.spec.failure_threshold };
+        let threshold = if found {
+            self.spec.success_threshold
+        } else {
+            self.spec.failure_threshold
+        };
         if self.run < threshold {
             return;
         }

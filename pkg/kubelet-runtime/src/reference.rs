@@ -62,7 +62,7 @@ pub(crate) fn repository(image: &str) -> String {
         .find(':')
         .map_or(name, |at| &name[..after_slash + at]);
     match name.split_once('/') {
-        Some((first, rest)) if first == "docker.io" => format!("index.docker.io/{rest}"),
+        Some(("docker.io", rest)) => format!("index.docker.io/{rest}"),
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_owned(),
         Some(_) => format!("index.docker.io/{name}"),
         None => format!("index.docker.io/library/{name}"),

@@ -59,6 +59,24 @@ async fn until(api: &MemoryApi, what: &str, wanted: impl Fn(&PodStatus) -> bool)
     }
 }
 
+/// A pod whose container writes what it sees of its volumes, and fails its probe after two seconds.
+fn subject() -> Result<Pod> {
+    let script = "cat /cm/k; echo; cat /part; echo; touch /mem/alive; sleep 2; rm /mem/alive; sleep 600";
+    let text = format!(
+        r#"{{"metadata":{{"name":"p","namespace":"ns","uid":"0f6e-1"}},"spec":{{"restartPolicy":"Always",
+        "terminationGracePeriodSeconds":1,
+        "volumes":[{{"name":"cm","configMap":{{"name":"cm"}}}},{{"name":"mem","emptyDir":{{"medium":"Memory"}}}}],
+        "containers":[{{"name":"c","image":"{BUSYBOX_IMAGE}","imagePullPolicy":"Never","command":["sh","-c","{script}"],
+        "terminationMessagePath":"/dev/termination-log",
+        "resources":{{"limits":{{"memory":"64Mi"}},"requests":{{"cpu":"100m"}}}},
+        "livenessProbe":{{"exec":{{"command":["test","-f","/mem/alive"]}},"initialDelaySeconds":1,"periodSeconds":1,
+            "timeoutSeconds":5,"failureThreshold":1,"successThreshold":1,"terminationGracePeriodSeconds":1}},
+        "volumeMounts":[{{"name":"cm","mountPath":"/cm"}},{{"name":"mem","mountPath":"/mem"}},
+            {{"name":"cm","mountPath":"/part","subPath":"k"}}]}}]}},"status":{{"phase":"Pending"}}}}"#
+    );
+    Ok(Pod::from_json(text.as_bytes())?)
+}
+
 #[tokio::test]
 async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
     let containerd = Containerd::start().await?;
@@ -128,20 +146,7 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
 
     let map = br#"{"metadata":{"name":"cm","namespace":"ns"},"data":{"k":"from the map"}}"#;
     api.set_config_map(ConfigMap::from_json(map)?);
-    let script = "cat /cm/k; echo; cat /part; echo; touch /mem/alive; sleep 2; rm /mem/alive; sleep 600";
-    let text = format!(
-        r#"{{"metadata":{{"name":"p","namespace":"ns","uid":"0f6e-1"}},"spec":{{"restartPolicy":"Always",
-        "terminationGracePeriodSeconds":1,
-        "volumes":[{{"name":"cm","configMap":{{"name":"cm"}}}},{{"name":"mem","emptyDir":{{"medium":"Memory"}}}}],
-        "containers":[{{"name":"c","image":"{BUSYBOX_IMAGE}","imagePullPolicy":"Never","command":["sh","-c","{script}"],
-        "terminationMessagePath":"/dev/termination-log",
-        "resources":{{"limits":{{"memory":"64Mi"}},"requests":{{"cpu":"100m"}}}},
-        "livenessProbe":{{"exec":{{"command":["test","-f","/mem/alive"]}},"initialDelaySeconds":1,"periodSeconds":1,
-            "timeoutSeconds":5,"failureThreshold":1,"successThreshold":1,"terminationGracePeriodSeconds":1}},
-        "volumeMounts":[{{"name":"cm","mountPath":"/cm"}},{{"name":"mem","mountPath":"/mem"}},
-            {{"name":"cm","mountPath":"/part","subPath":"k"}}]}}]}},"status":{{"phase":"Pending"}}}}"#
-    );
-    let pod = Pod::from_json(text.as_bytes())?;
+    let pod = subject()?;
     api.set_pod(pod.clone());
     events.send(PodEvent::Set(Source::Api, vec![Arc::new(pod)])).await?;
     let status = until(&api, "running", |status| status.phase == "Running").await?;

@@ -68,9 +68,9 @@ impl ListInput<'_> {
             .filter(|record| record.name == container.name);
         let mut status = match records.next() {
             Some(latest) => {
-                let mut status = self.from_record(container, latest, old);
+                let mut status = self.with_record(container, latest, old);
                 if let Some(before) = records.next() {
-                    status.last_state = self.from_record(container, before, None).state;
+                    status.last_state = self.with_record(container, before, None).state;
                 }
                 status
             }
@@ -151,7 +151,7 @@ impl ListInput<'_> {
         status
     }
 
-    fn from_record(
+    fn with_record(
         &self,
         container: &Container,
         record: &ContainerRecord,

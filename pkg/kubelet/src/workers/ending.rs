@@ -106,10 +106,8 @@ impl Worker {
                 .pod
                 .as_ref()
                 .is_some_and(|pod| pod.metadata.deletion_timestamp.is_some());
-            if let Some(pod) = &desired.pod {
-                if let Some(record) = &self.record {
-                    self.publish(pod, record, true);
-                }
+            if let (Some(pod), Some(record)) = (&desired.pod, &self.record) {
+                self.publish(pod, record, true);
             }
             if deleting && !finished {
                 finished = true;
