@@ -4,6 +4,15 @@
 //! Strategies are thin: the rules themselves are in the `apis-*` crates. Upstream counterpart:
 //! `pkg/registry` and `pkg/printers/internalversion`.
 
+pub mod admissionregistration;
+pub mod apiextensions;
+pub mod apiregistration;
+pub mod certificates;
 pub mod core;
+pub mod flowcontrol;
+pub mod metadata;
 pub mod printing;
+pub mod rbac;
+pub mod resource;
 pub mod scale;
+pub mod storage;

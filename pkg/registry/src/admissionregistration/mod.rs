@@ -7,6 +7,9 @@ pub mod validating_admission_policy;
 pub mod validating_admission_policy_binding;
 pub mod validating_webhook_configuration;
 
+#[cfg(test)]
+mod tests;
+
 use apimachinery::field::ErrorList;
 use apis_cluster::admissionregistration::{static_suffix_fault, static_suffix_warnings};
 use apiserver::registry::StrategyContext;
@@ -45,7 +48,10 @@ fn param_ref(reference: Option<&ParamRef>) -> String {
         return UNSET.into();
     };
     match (reference.name.as_str(), reference.namespace.as_str()) {
-        ("", _) => reference.selector.as_deref().map_or_else(|| UNSET.into(), selector_text),
+        ("", _) => reference
+            .selector
+            .as_deref()
+            .map_or_else(|| UNSET.into(), selector_text),
         (name, "") => format!("*/{name}"),
         (name, namespace) => format!("{namespace}/{name}"),
     }
@@ -53,13 +59,20 @@ fn param_ref(reference: Option<&ParamRef>) -> String {
 
 /// A selector in the form in which Go prints the struct.
 fn selector_text(selector: &LabelSelector) -> String {
-    let labels: String = selector.match_labels.iter().map(|(key, value)| format!("{key}: {value},")).collect();
+    let labels: String = selector
+        .match_labels
+        .iter()
+        .map(|(key, value)| format!("{key}: {value},"))
+        .collect();
     let expressions: String = selector
         .match_expressions
         .iter()
         .map(|one| {
             let values = one.values.join(" ");
-            format!("LabelSelectorRequirement{{Key:{},Operator:{},Values:[{values}],}},", one.key, one.operator)
+            format!(
+                "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{values}],}},",
+                one.key, one.operator
+            )
         })
         .collect();
     format!(

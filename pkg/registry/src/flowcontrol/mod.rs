@@ -2,3 +2,6 @@
 
 pub mod flow_schema;
 pub mod priority_level;
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,9 @@ pub mod cluster_role_binding;
 pub mod role;
 pub mod role_binding;
 
+#[cfg(test)]
+mod tests;
+
 use apiserver::registry::{Column, Row};
 use k8s_api::{
     meta::v1::ObjectMeta,
@@ -25,7 +28,11 @@ const BINDING_COLUMNS: &[Column] = &[
 /// The cells of a binding of either kind.
 fn binding_row(metadata: &ObjectMeta, role: &RoleRef, subjects: &[Subject], now: jiff::Timestamp) -> Row {
     let of_kind = |kind: &str, show: fn(&Subject) -> String| {
-        let names: Vec<_> = subjects.iter().filter(|subject| subject.kind == kind).map(show).collect();
+        let names: Vec<_> = subjects
+            .iter()
+            .filter(|subject| subject.kind == kind)
+            .map(show)
+            .collect();
         names.join(", ")
     };
     let name = |subject: &Subject| subject.name.clone();
@@ -35,6 +42,9 @@ fn binding_row(metadata: &ObjectMeta, role: &RoleRef, subjects: &[Subject], now:
         age(metadata.creation_timestamp, now).into(),
         of_kind("User", name).into(),
         of_kind("Group", name).into(),
-        of_kind("ServiceAccount", |subject| format!("{}/{}", subject.namespace, subject.name)).into(),
+        of_kind("ServiceAccount", |subject| {
+            format!("{}/{}", subject.namespace, subject.name)
+        })
+        .into(),
     ]
 }

@@ -5,15 +5,24 @@ pub mod resource_claim;
 pub mod resource_claim_template;
 pub mod resource_slice;
 
+#[cfg(test)]
+mod tests;
+
 use apiserver::registry::StrategyContext;
 use k8s_api::resource::v1::{CapacityRequirements, ResourceClaimSpec};
 
 /// Whether a claim asks for parts of devices.
 fn uses_consumable_capacity(spec: &ResourceClaimSpec) -> bool {
     let asks = |capacity: Option<&CapacityRequirements>| capacity.is_some();
-    spec.devices.constraints.iter().any(|constraint| constraint.distinct_attribute.is_some())
+    spec.devices
+        .constraints
+        .iter()
+        .any(|constraint| constraint.distinct_attribute.is_some())
         || spec.devices.requests.iter().any(|request| {
-            request.exactly.as_ref().is_some_and(|exactly| asks(exactly.capacity.as_deref()))
+            request
+                .exactly
+                .as_ref()
+                .is_some_and(|exactly| asks(exactly.capacity.as_deref()))
                 || request.first_available.iter().any(|one| asks(one.capacity.as_deref()))
         })
 }
@@ -21,7 +30,10 @@ fn uses_consumable_capacity(spec: &ResourceClaimSpec) -> bool {
 /// Whether a claim tolerates taints.
 fn uses_tolerations(spec: &ResourceClaimSpec) -> bool {
     spec.devices.requests.iter().any(|request| {
-        request.exactly.as_ref().is_some_and(|exactly| !exactly.tolerations.is_empty())
+        request
+            .exactly
+            .as_ref()
+            .is_some_and(|exactly| !exactly.tolerations.is_empty())
             || request.first_available.iter().any(|one| !one.tolerations.is_empty())
     })
 }
@@ -33,8 +45,10 @@ fn drop_disabled_claim_fields(
     old: Option<&ResourceClaimSpec>,
 ) {
     let off = |gate: &str, uses: fn(&ResourceClaimSpec) -> bool| !context.gates.enabled(gate) && !old.is_some_and(uses);
-    let (no_tolerations, no_capacity) =
-        (off("DRADeviceTaints", uses_tolerations), off("DRAConsumableCapacity", uses_consumable_capacity));
+    let (no_tolerations, no_capacity) = (
+        off("DRADeviceTaints", uses_tolerations),
+        off("DRAConsumableCapacity", uses_consumable_capacity),
+    );
     for request in &mut new.devices.requests {
         if let Some(exactly) = &mut request.exactly {
             if no_tolerations {

@@ -6,3 +6,6 @@ pub mod csi_storage_capacity;
 pub mod storage_class;
 pub mod volume_attachment;
 pub mod volume_attributes_class;
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use apimachinery::field::ErrorList;
 use apis_cluster::admissionregistration::mutating_admission_policy_binding as rules;
+use apis_cluster::admissionregistration::static_suffix_warnings;
 use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::admissionregistration::v1::MutatingAdmissionPolicyBinding;
-use apis_cluster::admissionregistration::static_suffix_warnings;
 
-use super::{static_suffix_on_create, with_static_suffix};
+use super::super::{static_suffix_on_create, with_static_suffix};
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]
@@ -27,21 +27,40 @@ impl Strategy for MutatingAdmissionPolicyBindingStrategy {
         with_static_suffix(context, &object.metadata.name, rules::validate(object))
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut MutatingAdmissionPolicyBinding, old: &MutatingAdmissionPolicyBinding) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut MutatingAdmissionPolicyBinding,
+        old: &MutatingAdmissionPolicyBinding,
+    ) {
         if new.spec != old.spec {
             new.metadata.generation = old.metadata.generation + 1;
         }
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &MutatingAdmissionPolicyBinding, _old: &MutatingAdmissionPolicyBinding) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &MutatingAdmissionPolicyBinding,
+        _old: &MutatingAdmissionPolicyBinding,
+    ) -> ErrorList {
         rules::validate(new)
     }
 
-    fn warnings_on_create(&self, context: &StrategyContext<'_>, object: &MutatingAdmissionPolicyBinding) -> Vec<String> {
+    fn warnings_on_create(
+        &self,
+        context: &StrategyContext<'_>,
+        object: &MutatingAdmissionPolicyBinding,
+    ) -> Vec<String> {
         static_suffix_on_create(context, &object.metadata.name)
     }
 
-    fn warnings_on_update(&self, _context: &StrategyContext<'_>, new: &MutatingAdmissionPolicyBinding, _old: &MutatingAdmissionPolicyBinding) -> Vec<String> {
+    fn warnings_on_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &MutatingAdmissionPolicyBinding,
+        _old: &MutatingAdmissionPolicyBinding,
+    ) -> Vec<String> {
         static_suffix_warnings(&new.metadata.name)
     }
 

@@ -2,11 +2,11 @@
 
 use apimachinery::field::ErrorList;
 use apis_cluster::admissionregistration::mutating_webhook_configuration as rules;
+use apis_cluster::admissionregistration::static_suffix_warnings;
 use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::admissionregistration::v1::MutatingWebhookConfiguration;
-use apis_cluster::admissionregistration::static_suffix_warnings;
 
-use super::{static_suffix_on_create, with_static_suffix};
+use super::super::{static_suffix_on_create, with_static_suffix};
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +27,23 @@ impl Strategy for MutatingWebhookConfigurationStrategy {
         with_static_suffix(context, &object.metadata.name, rules::validate(object))
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut MutatingWebhookConfiguration, old: &MutatingWebhookConfiguration) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut MutatingWebhookConfiguration,
+        old: &MutatingWebhookConfiguration,
+    ) {
         if new.webhooks != old.webhooks {
             new.metadata.generation = old.metadata.generation + 1;
         }
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &MutatingWebhookConfiguration, old: &MutatingWebhookConfiguration) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &MutatingWebhookConfiguration,
+        old: &MutatingWebhookConfiguration,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 
@@ -41,7 +51,12 @@ impl Strategy for MutatingWebhookConfigurationStrategy {
         static_suffix_on_create(context, &object.metadata.name)
     }
 
-    fn warnings_on_update(&self, _context: &StrategyContext<'_>, new: &MutatingWebhookConfiguration, _old: &MutatingWebhookConfiguration) -> Vec<String> {
+    fn warnings_on_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &MutatingWebhookConfiguration,
+        _old: &MutatingWebhookConfiguration,
+    ) -> Vec<String> {
         static_suffix_warnings(&new.metadata.name)
     }
 

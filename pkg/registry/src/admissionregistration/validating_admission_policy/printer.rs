@@ -7,7 +7,12 @@ use super::super::param_kind;
 use crate::printing::{AGE, NAME, age, column};
 
 /// The columns.
-pub const COLUMNS: &[Column] = &[NAME, column("Validations", "integer"), column("ParamKind", "string"), AGE];
+pub const COLUMNS: &[Column] = &[
+    NAME,
+    column("Validations", "integer"),
+    column("ParamKind", "string"),
+    AGE,
+];
 
 /// The cells of one object.
 #[must_use]

@@ -1,12 +1,12 @@
 //! The rules of validating admission policies.
 
 use apimachinery::field::ErrorList;
+use apis_cluster::admissionregistration::static_suffix_warnings;
 use apis_cluster::admissionregistration::validating_admission_policy as rules;
 use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::admissionregistration::v1::ValidatingAdmissionPolicy;
-use apis_cluster::admissionregistration::static_suffix_warnings;
 
-use super::{static_suffix_on_create, with_static_suffix};
+use super::super::{static_suffix_on_create, with_static_suffix};
 
 use crate::metadata::reset_for_status;
 
@@ -30,14 +30,24 @@ impl Strategy for ValidatingAdmissionPolicyStrategy {
         with_static_suffix(context, &object.metadata.name, rules::validate(object))
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut ValidatingAdmissionPolicy, old: &ValidatingAdmissionPolicy) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut ValidatingAdmissionPolicy,
+        old: &ValidatingAdmissionPolicy,
+    ) {
         new.status = old.status.clone();
         if new.spec != old.spec {
             new.metadata.generation = old.metadata.generation + 1;
         }
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &ValidatingAdmissionPolicy, old: &ValidatingAdmissionPolicy) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ValidatingAdmissionPolicy,
+        old: &ValidatingAdmissionPolicy,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 
@@ -45,7 +55,12 @@ impl Strategy for ValidatingAdmissionPolicyStrategy {
         static_suffix_on_create(context, &object.metadata.name)
     }
 
-    fn warnings_on_update(&self, _context: &StrategyContext<'_>, new: &ValidatingAdmissionPolicy, _old: &ValidatingAdmissionPolicy) -> Vec<String> {
+    fn warnings_on_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ValidatingAdmissionPolicy,
+        _old: &ValidatingAdmissionPolicy,
+    ) -> Vec<String> {
         static_suffix_warnings(&new.metadata.name)
     }
 
@@ -73,12 +88,22 @@ impl Strategy for ValidatingAdmissionPolicyStatusStrategy {
         with_static_suffix(context, &object.metadata.name, rules::validate(object))
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut ValidatingAdmissionPolicy, old: &ValidatingAdmissionPolicy) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut ValidatingAdmissionPolicy,
+        old: &ValidatingAdmissionPolicy,
+    ) {
         new.spec = old.spec.clone();
         reset_for_status(&mut new.metadata, &old.metadata);
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &ValidatingAdmissionPolicy, _old: &ValidatingAdmissionPolicy) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ValidatingAdmissionPolicy,
+        _old: &ValidatingAdmissionPolicy,
+    ) -> ErrorList {
         rules::validate_status_update(new)
     }
 

@@ -27,7 +27,12 @@ impl Strategy for CustomResourceDefinitionStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut CustomResourceDefinition, old: &CustomResourceDefinition) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut CustomResourceDefinition,
+        old: &CustomResourceDefinition,
+    ) {
         new.status = old.status.clone();
         if new.spec != old.spec {
             new.metadata.generation = old.metadata.generation + 1;
@@ -36,7 +41,12 @@ impl Strategy for CustomResourceDefinitionStrategy {
         new.status.stored_versions.extend(stored);
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CustomResourceDefinition, old: &CustomResourceDefinition) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CustomResourceDefinition,
+        old: &CustomResourceDefinition,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 
@@ -64,11 +74,21 @@ impl Strategy for CustomResourceDefinitionStatusStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut CustomResourceDefinition, old: &CustomResourceDefinition) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut CustomResourceDefinition,
+        old: &CustomResourceDefinition,
+    ) {
         new.spec = old.spec.clone();
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CustomResourceDefinition, old: &CustomResourceDefinition) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CustomResourceDefinition,
+        old: &CustomResourceDefinition,
+    ) -> ErrorList {
         rules::validate_status_update(new, old)
     }
 

@@ -12,7 +12,10 @@ pub const COLUMNS: &[Column] = &[NAME, column("Service", "string"), column("Avai
 #[must_use]
 pub fn row(service: &APIService, now: jiff::Timestamp) -> Row {
     let backend = service.spec.service.as_ref();
-    let backend = backend.map_or_else(|| "Local".into(), |backend| format!("{}/{}", backend.namespace, backend.name));
+    let backend = backend.map_or_else(
+        || "Local".into(),
+        |backend| format!("{}/{}", backend.namespace, backend.name),
+    );
     vec![
         service.metadata.name.as_str().into(),
         backend.into(),
@@ -26,7 +29,7 @@ fn available(service: &APIService) -> String {
     let mut conditions = service.status.conditions.iter();
     match conditions.find(|condition| condition.type_ == "Available") {
         None => "Unknown".into(),
-        Some(condition) if condition.status == "True" => "True".into(),
+        Some(condition) if condition.status == "True" || condition.reason.is_empty() => condition.status.clone(),
         Some(condition) => format!("{} ({})", condition.status, condition.reason),
     }
 }

@@ -4,4 +4,7 @@ mod printer;
 mod strategy;
 
 pub use printer::{COLUMNS, row};
-pub use strategy::{CertificateSigningRequestApprovalStrategy, CertificateSigningRequestStatusStrategy, CertificateSigningRequestStrategy};
+pub use strategy::{
+    CertificateSigningRequestApprovalStrategy, CertificateSigningRequestStatusStrategy,
+    CertificateSigningRequestStrategy,
+};

@@ -19,7 +19,10 @@ pub const COLUMNS: &[Column] = &[
 #[must_use]
 pub fn row(csr: &CertificateSigningRequest, now: jiff::Timestamp) -> Row {
     let signer = &csr.spec.signer_name;
-    let duration = csr.spec.expiration_seconds.map(|seconds| human_duration(seconds.into()));
+    let duration = csr
+        .spec
+        .expiration_seconds
+        .map(|seconds| human_duration(seconds.into()));
     vec![
         csr.metadata.name.as_str().into(),
         age(csr.metadata.creation_timestamp, now).into(),
@@ -41,6 +44,10 @@ fn condition(csr: &CertificateSigningRequest) -> String {
         "Pending"
     };
     let failed = if has("Failed") { ",Failed" } else { "" };
-    let issued = if csr.status.certificate.is_empty() { "" } else { ",Issued" };
+    let issued = if csr.status.certificate.is_empty() {
+        ""
+    } else {
+        ",Issued"
+    };
     format!("{decision}{failed}{issued}")
 }

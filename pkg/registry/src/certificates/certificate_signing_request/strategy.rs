@@ -6,13 +6,11 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use k8s_api::{certificates::v1::CertificateSigningRequest, primitives::Time};
 
 /// What selectors may name.
-const FIELDS: &[SelectableField] = &[
-    SelectableField {
-        name: "spec.signerName",
-        path: &["spec", "signerName"],
-        default: "",
-    },
-];
+const FIELDS: &[SelectableField] = &[SelectableField {
+    name: "spec.signerName",
+    path: &["spec", "signerName"],
+    default: "",
+}];
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,11 @@ impl Strategy for CertificateSigningRequestStrategy {
         spec.username.clone_from(&user.name);
         spec.uid.clone_from(&user.uid);
         spec.groups.clone_from(&user.groups);
-        spec.extra = user.extra.iter().map(|(key, values)| (key.clone(), values.clone())).collect();
+        spec.extra = user
+            .extra
+            .iter()
+            .map(|(key, values)| (key.clone(), values.clone()))
+            .collect();
         object.status = Default::default();
     }
 
@@ -38,12 +40,22 @@ impl Strategy for CertificateSigningRequestStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut CertificateSigningRequest, old: &CertificateSigningRequest) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) {
         new.spec = old.spec.clone();
         new.status = old.status.clone();
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CertificateSigningRequest, old: &CertificateSigningRequest) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 
@@ -71,7 +83,12 @@ impl Strategy for CertificateSigningRequestStatusStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, context: &StrategyContext<'_>, new: &mut CertificateSigningRequest, old: &CertificateSigningRequest) {
+    fn prepare_for_update(
+        &self,
+        context: &StrategyContext<'_>,
+        new: &mut CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) {
         new.spec = old.spec.clone();
         for decision in ["Approved", "Denied"] {
             keep_conditions(new, old, decision);
@@ -79,7 +96,12 @@ impl Strategy for CertificateSigningRequestStatusStrategy {
         set_times(new, old, context.now.into());
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CertificateSigningRequest, old: &CertificateSigningRequest) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) -> ErrorList {
         rules::validate_status_update(new, old)
     }
 
@@ -107,7 +129,12 @@ impl Strategy for CertificateSigningRequestApprovalStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, context: &StrategyContext<'_>, new: &mut CertificateSigningRequest, old: &CertificateSigningRequest) {
+    fn prepare_for_update(
+        &self,
+        context: &StrategyContext<'_>,
+        new: &mut CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) {
         set_times(new, old, context.now.into());
         let conditions = std::mem::take(&mut new.status.conditions);
         new.spec = old.spec.clone();
@@ -115,7 +142,12 @@ impl Strategy for CertificateSigningRequestApprovalStrategy {
         new.status.conditions = conditions;
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CertificateSigningRequest, old: &CertificateSigningRequest) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+    ) -> ErrorList {
         rules::validate_approval_update(new, old)
     }
 
@@ -130,8 +162,17 @@ impl Strategy for CertificateSigningRequestApprovalStrategy {
 
 /// Conditions of a type come from the old object if their number stays; validation sees to the rest.
 fn keep_conditions(new: &mut CertificateSigningRequest, old: &CertificateSigningRequest, type_: &str) {
-    let kept: Vec<_> = old.status.conditions.iter().filter(|condition| condition.type_ == type_).collect();
-    let places = new.status.conditions.iter_mut().filter(|condition| condition.type_ == type_);
+    let kept: Vec<_> = old
+        .status
+        .conditions
+        .iter()
+        .filter(|condition| condition.type_ == type_)
+        .collect();
+    let places = new
+        .status
+        .conditions
+        .iter_mut()
+        .filter(|condition| condition.type_ == type_);
     let places: Vec<_> = places.collect();
     if places.len() == kept.len() {
         for (place, condition) in places.into_iter().zip(kept) {

@@ -25,7 +25,10 @@ pub fn row(schema: &FlowSchema, now: jiff::Timestamp) -> Row {
         schema.metadata.name.as_str().into(),
         spec.priority_level_configuration.name.as_str().into(),
         spec.matching_precedence.into(),
-        spec.distinguisher_method.as_ref().map_or(NONE, |method| method.type_.as_str()).into(),
+        spec.distinguisher_method
+            .as_ref()
+            .map_or(NONE, |method| method.type_.as_str())
+            .into(),
         age(schema.metadata.creation_timestamp, now).into(),
         dangling.map_or("?", |condition| condition.status.as_str()).into(),
     ]

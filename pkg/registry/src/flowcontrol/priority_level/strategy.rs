@@ -25,14 +25,24 @@ impl Strategy for PriorityLevelConfigurationStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut PriorityLevelConfiguration, old: &PriorityLevelConfiguration) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut PriorityLevelConfiguration,
+        old: &PriorityLevelConfiguration,
+    ) {
         if new.spec != old.spec {
             new.metadata.generation = old.metadata.generation + 1;
         }
         new.status = old.status.clone();
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &PriorityLevelConfiguration, _old: &PriorityLevelConfiguration) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &PriorityLevelConfiguration,
+        _old: &PriorityLevelConfiguration,
+    ) -> ErrorList {
         rules::validate_update(new)
     }
 
@@ -56,14 +66,24 @@ impl Strategy for PriorityLevelConfigurationStatusStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, _context: &StrategyContext<'_>, new: &mut PriorityLevelConfiguration, old: &PriorityLevelConfiguration) {
+    fn prepare_for_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &mut PriorityLevelConfiguration,
+        old: &PriorityLevelConfiguration,
+    ) {
         let managed = std::mem::take(&mut new.metadata.managed_fields);
         new.metadata = old.metadata.clone();
         new.metadata.managed_fields = managed;
         new.spec = old.spec.clone();
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &PriorityLevelConfiguration, _old: &PriorityLevelConfiguration) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &PriorityLevelConfiguration,
+        _old: &PriorityLevelConfiguration,
+    ) -> ErrorList {
         rules::validate_status_update(new)
     }
 

@@ -20,7 +20,12 @@ impl Strategy for ClusterRoleBindingStrategy {
         rules::validate(object)
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &ClusterRoleBinding, old: &ClusterRoleBinding) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ClusterRoleBinding,
+        old: &ClusterRoleBinding,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 

@@ -3,7 +3,7 @@
 use apiserver::registry::{Column, Row};
 use k8s_api::resource::v1::DeviceClass;
 
-use crate::printing::{AGE, NAME, age, column};
+use crate::printing::{AGE, NAME, age};
 
 /// The columns.
 pub const COLUMNS: &[Column] = &[NAME, AGE];

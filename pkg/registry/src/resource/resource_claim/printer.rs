@@ -28,6 +28,10 @@ fn state(claim: &ResourceClaim) -> String {
         ("allocated", allocated),
         ("reserved", allocated && !claim.status.reserved_for.is_empty()),
     ];
-    let states: Vec<_> = states.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name).collect();
+    let states: Vec<_> = states
+        .into_iter()
+        .filter(|(_, holds)| *holds)
+        .map(|(name, _)| name)
+        .collect();
     states.join(",")
 }

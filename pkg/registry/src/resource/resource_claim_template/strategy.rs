@@ -26,11 +26,21 @@ impl Strategy for ResourceClaimTemplateStrategy {
         rules::validate(object)
     }
 
-    fn prepare_for_update(&self, context: &StrategyContext<'_>, new: &mut ResourceClaimTemplate, old: &ResourceClaimTemplate) {
+    fn prepare_for_update(
+        &self,
+        context: &StrategyContext<'_>,
+        new: &mut ResourceClaimTemplate,
+        old: &ResourceClaimTemplate,
+    ) {
         drop_disabled_claim_fields(context, &mut new.spec.spec, Some(&old.spec.spec));
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &ResourceClaimTemplate, old: &ResourceClaimTemplate) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ResourceClaimTemplate,
+        old: &ResourceClaimTemplate,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 }

@@ -4,12 +4,20 @@ use apiserver::registry::StrategyContext;
 use k8s_api::resource::v1::{Device, DeviceAttribute, ResourceSlice, ResourceSliceSpec};
 
 /// A feature: its gates, whether a slice uses it, and how to clear it.
-type Feature = (&'static [&'static str], fn(&ResourceSliceSpec) -> bool, fn(&mut ResourceSliceSpec));
+type Feature = (
+    &'static [&'static str],
+    fn(&ResourceSliceSpec) -> bool,
+    fn(&mut ResourceSliceSpec),
+);
 
 const FEATURES: [Feature; 6] = [
-    (&["DRADeviceTaints"], |spec| any(spec, |device| !device.taints.is_empty()), |spec| {
-        each(spec, |device| device.taints.clear());
-    }),
+    (
+        &["DRADeviceTaints"],
+        |spec| any(spec, |device| !device.taints.is_empty()),
+        |spec| {
+            each(spec, |device| device.taints.clear());
+        },
+    ),
     (&["DRAPartitionableDevices"], uses_partitions, |spec| {
         spec.shared_counters.clear();
         spec.per_device_node_selection = None;
@@ -20,36 +28,48 @@ const FEATURES: [Feature; 6] = [
             device.all_nodes = None;
         });
     }),
-    (&["DRADeviceBindingConditions", "DRAResourceClaimDeviceStatus"], |spec| any(spec, waits), |spec| {
-        each(spec, |device| {
-            device.binding_conditions.clear();
-            device.binding_failure_conditions.clear();
-            device.binds_to_node = None;
-        });
-    }),
-    (&["DRAConsumableCapacity"], |spec| any(spec, is_shared), |spec| {
-        each(spec, |device| {
-            device.allow_multiple_allocations = None;
-            for capacity in device.capacity.values_mut() {
-                capacity.request_policy = None;
-            }
-        });
-    }),
+    (
+        &["DRADeviceBindingConditions", "DRAResourceClaimDeviceStatus"],
+        |spec| any(spec, waits),
+        |spec| {
+            each(spec, |device| {
+                device.binding_conditions.clear();
+                device.binding_failure_conditions.clear();
+                device.binds_to_node = None;
+            });
+        },
+    ),
+    (
+        &["DRAConsumableCapacity"],
+        |spec| any(spec, is_shared),
+        |spec| {
+            each(spec, |device| {
+                device.allow_multiple_allocations = None;
+                for capacity in device.capacity.values_mut() {
+                    capacity.request_policy = None;
+                }
+            });
+        },
+    ),
     (
         &["DRANodeAllocatableResources"],
         |spec| any(spec, |device| !device.node_allocatable_resource_mappings.is_empty()),
         |spec| each(spec, |device| device.node_allocatable_resource_mappings.clear()),
     ),
-    (&["DRAListTypeAttributes"], |spec| any(spec, |device| device.attributes.values().any(is_list)), |spec| {
-        each(spec, |device| {
-            for attribute in device.attributes.values_mut() {
-                attribute.bools.clear();
-                attribute.ints.clear();
-                attribute.strings.clear();
-                attribute.versions.clear();
-            }
-        });
-    }),
+    (
+        &["DRAListTypeAttributes"],
+        |spec| any(spec, |device| device.attributes.values().any(is_list)),
+        |spec| {
+            each(spec, |device| {
+                for attribute in device.attributes.values_mut() {
+                    attribute.bools.clear();
+                    attribute.ints.clear();
+                    attribute.strings.clear();
+                    attribute.versions.clear();
+                }
+            });
+        },
+    ),
 ];
 
 fn any(spec: &ResourceSliceSpec, uses: fn(&Device) -> bool) -> bool {
@@ -65,7 +85,10 @@ fn uses_partitions(spec: &ResourceSliceSpec) -> bool {
         |device: &Device| device.node_name.is_some() || device.node_selector.is_some() || device.all_nodes.is_some();
     !spec.shared_counters.is_empty()
         || spec.per_device_node_selection.is_some()
-        || spec.devices.iter().any(|device| !device.consumes_counters.is_empty() || placed(device))
+        || spec
+            .devices
+            .iter()
+            .any(|device| !device.consumes_counters.is_empty() || placed(device))
 }
 
 fn waits(device: &Device) -> bool {
@@ -76,7 +99,10 @@ fn waits(device: &Device) -> bool {
 
 fn is_shared(device: &Device) -> bool {
     device.allow_multiple_allocations.is_some()
-        || device.capacity.values().any(|capacity| capacity.request_policy.is_some())
+        || device
+            .capacity
+            .values()
+            .any(|capacity| capacity.request_policy.is_some())
 }
 
 fn is_list(attribute: &DeviceAttribute) -> bool {

@@ -6,7 +6,13 @@ use k8s_api::resource::v1::ResourceSlice;
 use crate::printing::{AGE, NAME, age, column};
 
 /// The columns.
-pub const COLUMNS: &[Column] = &[NAME, column("Node", "string"), column("Driver", "string"), column("Pool", "string"), AGE];
+pub const COLUMNS: &[Column] = &[
+    NAME,
+    column("Node", "string"),
+    column("Driver", "string"),
+    column("Pool", "string"),
+    AGE,
+];
 
 /// The cells of one object.
 #[must_use]

@@ -56,7 +56,12 @@ impl Strategy for ResourceSliceStrategy {
         upper_case_warning(object)
     }
 
-    fn warnings_on_update(&self, _context: &StrategyContext<'_>, new: &ResourceSlice, _old: &ResourceSlice) -> Vec<String> {
+    fn warnings_on_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &ResourceSlice,
+        _old: &ResourceSlice,
+    ) -> Vec<String> {
         upper_case_warning(new)
     }
 
@@ -70,5 +75,7 @@ fn upper_case_warning(slice: &ResourceSlice) -> Vec<String> {
     if *driver == driver.to_lowercase() {
         return Vec::new();
     }
-    vec![format!("spec.driver: driver names should be lowercase; {driver:?} contains uppercase characters")]
+    vec![format!(
+        "spec.driver: driver names should be lowercase; {driver:?} contains uppercase characters"
+    )]
 }

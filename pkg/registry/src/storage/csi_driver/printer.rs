@@ -6,14 +6,31 @@ use k8s_api::storage::v1::CSIDriver;
 use crate::printing::{AGE, NAME, NONE, UNSET, age, column};
 
 /// The columns.
-pub const COLUMNS: &[Column] = &[NAME, column("AttachRequired", "boolean"), column("PodInfoOnMount", "boolean"), column("StorageCapacity", "boolean"), column("TokenRequests", "string"), column("RequiresRepublish", "boolean"), column("Modes", "string"), AGE];
+pub const COLUMNS: &[Column] = &[
+    NAME,
+    column("AttachRequired", "boolean"),
+    column("PodInfoOnMount", "boolean"),
+    column("StorageCapacity", "boolean"),
+    column("TokenRequests", "string"),
+    column("RequiresRepublish", "boolean"),
+    column("Modes", "string"),
+    AGE,
+];
 
 /// The cells of one object.
 #[must_use]
 pub fn row(object: &CSIDriver, now: jiff::Timestamp) -> Row {
     let spec = &object.spec;
-    let audiences: Vec<_> = spec.token_requests.iter().map(|request| request.audience.as_str()).collect();
-    let audiences = if audiences.is_empty() { UNSET.into() } else { audiences.join(",") };
+    let audiences: Vec<_> = spec
+        .token_requests
+        .iter()
+        .map(|request| request.audience.as_str())
+        .collect();
+    let audiences = if audiences.is_empty() {
+        UNSET.into()
+    } else {
+        audiences.join(",")
+    };
     let modes = spec.volume_lifecycle_modes.join(",");
     let modes = if modes.is_empty() { NONE.into() } else { modes };
     vec![

@@ -6,6 +6,7 @@ use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::storage::v1::CSIDriver;
 
 const GATE: &str = "VolumeLimitScaling";
+const TOKEN_WARNING: &str = "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,12 @@ impl Strategy for CSIStorageCapacityStrategy {
         rules::validate(object)
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &CSIStorageCapacity, old: &CSIStorageCapacity) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &CSIStorageCapacity,
+        old: &CSIStorageCapacity,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 

@@ -6,8 +6,10 @@ use k8s_api::storage::v1::StorageClass;
 use crate::printing::{AGE, NAME, age, column};
 
 /// What marks the class that claims get if they name none; the second is of an older API.
-const DEFAULT_ANNOTATIONS: [&str; 2] =
-    ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+const DEFAULT_ANNOTATIONS: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
 
 /// The columns.
 pub const COLUMNS: &[Column] = &[
@@ -27,7 +29,11 @@ pub fn row(class: &StorageClass, now: jiff::Timestamp) -> Row {
         .iter()
         .any(|name| annotations.get(name).is_some_and(|value| value == "true"));
     let name = &class.metadata.name;
-    let name = if is_default { format!("{name} (default)") } else { name.clone() };
+    let name = if is_default {
+        format!("{name} (default)")
+    } else {
+        name.clone()
+    };
     vec![
         name.into(),
         class.provisioner.as_str().into(),

@@ -1,11 +1,13 @@
 //! The rules of volume attachments.
 
 use apimachinery::field::ErrorList;
-use apis_cluster::storage::volume_attachment as rules;
+use apis_cluster::storage::volume_attachment::{self as rules, InlineVolumeRules};
 use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::storage::v1::VolumeAttachment;
 
 use crate::metadata::reset_for_status;
+
+const INLINE: InlineVolumeRules = apis_core::core::persistent_volume::validate_inline_spec;
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +32,12 @@ impl Strategy for VolumeAttachmentStrategy {
         new.status = old.status.clone();
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &VolumeAttachment, old: &VolumeAttachment) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &VolumeAttachment,
+        old: &VolumeAttachment,
+    ) -> ErrorList {
         rules::validate_update(new, old, INLINE)
     }
 
@@ -63,7 +70,12 @@ impl Strategy for VolumeAttachmentStatusStrategy {
         reset_for_status(&mut new.metadata, &old.metadata);
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &VolumeAttachment, old: &VolumeAttachment) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &VolumeAttachment,
+        old: &VolumeAttachment,
+    ) -> ErrorList {
         rules::validate_update(new, old, INLINE)
     }
 

@@ -20,7 +20,12 @@ impl Strategy for VolumeAttributesClassStrategy {
         rules::validate(object)
     }
 
-    fn validate_update(&self, _context: &StrategyContext<'_>, new: &VolumeAttributesClass, old: &VolumeAttributesClass) -> ErrorList {
+    fn validate_update(
+        &self,
+        _context: &StrategyContext<'_>,
+        new: &VolumeAttributesClass,
+        old: &VolumeAttributesClass,
+    ) -> ErrorList {
         rules::validate_update(new, old)
     }
 }
