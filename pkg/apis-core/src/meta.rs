@@ -6,6 +6,7 @@ use apis_pod::meta;
 pub(crate) use apis_pod::meta::{
     LabelSelectorOptions, NameRule, validate_core_object_meta as validate_object_meta,
     validate_core_object_meta_update as validate_object_meta_update, validate_label_selector, validate_labels,
+    validate_nonnegative,
 };
 
 /// Checks the name of a finalizer: its form, and that it has a domain unless it is a standard one.

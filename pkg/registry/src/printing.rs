@@ -4,7 +4,7 @@
 //! `k8s.io/apimachinery/pkg/util/duration`.
 
 use apiserver::registry::Column;
-use k8s_api::{Map, primitives::Time};
+use k8s_api::{Map, core::v1::Container, primitives::Time};
 
 /// What is shown of a time that is not known.
 pub const UNKNOWN: &str = "<unknown>";
@@ -93,6 +93,13 @@ pub fn labels(labels: &Map<String>) -> String {
     }
     let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(",")
+}
+
+/// The names and the images of containers, each list with commas between.
+#[must_use]
+pub fn containers(containers: &[Container]) -> (String, String) {
+    let join = |text: fn(&Container) -> &str| containers.iter().map(text).collect::<Vec<_>>().join(",");
+    (join(|container| &container.name), join(|container| &container.image))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod namespace;
 pub mod node;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
+pub mod replication_controller;
 pub mod resource_quota;
 pub mod secret;
 pub mod service;

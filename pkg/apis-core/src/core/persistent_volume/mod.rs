@@ -8,16 +8,13 @@ mod update;
 mod validation;
 
 use apimachinery::field::Path;
-use apis_pod::resources::round_up_list;
+use apis_pod::{pod::warnings_for_node_selector_term, resources::round_up_list};
 use k8s_api::core::v1::PersistentVolume;
 
 pub use update::{validate_status_update, validate_update};
 pub use validation::{Options, validate, validate_inline_spec};
 
-use crate::core::{
-    node::deprecated_label,
-    persistent_volume_claim::{BETA_CLASS_ANNOTATION, FILESYSTEM},
-};
+use crate::core::persistent_volume_claim::{BETA_CLASS_ANNOTATION, FILESYSTEM};
 
 const MOUNT_OPTIONS_ANNOTATION: &str = "volume.beta.kubernetes.io/mount-options";
 const RETAIN: &str = "Retain";
@@ -93,21 +90,14 @@ pub fn warnings(volume: &PersistentVolume) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let terms = spec
+    let required = spec
         .node_affinity
-        .iter()
-        .flat_map(|affinity| &affinity.required)
-        .flat_map(|it| &it.node_selector_terms);
+        .as_ref()
+        .and_then(|affinity| affinity.required.as_ref());
+    let terms = required.map_or(&[][..], |required| &required.node_selector_terms);
     let path = Path::new("spec.nodeAffinity.required.nodeSelectorTerms");
-    for (index, term) in terms.enumerate() {
-        let term_path = path.index(index);
-        let path = term_path.child("matchExpressions");
-        for (index, expression) in term.match_expressions.iter().enumerate() {
-            if let Some(message) = deprecated_label(&expression.key) {
-                let path = path.index(index);
-                warnings.push(format!("{path}.key: {} is {message}", expression.key));
-            }
-        }
+    for (index, term) in terms.iter().enumerate() {
+        warnings.extend(warnings_for_node_selector_term(term, false, &path.index(index)));
     }
     for (present, field, since) in [
         (spec.cephfs.is_some(), "cephfs", "v1.28, non-functional in v1.31+"),

@@ -5,9 +5,8 @@ use apimachinery::{
     field::{Error, ErrorList, Path},
     names,
 };
-use k8s_api::core::v1::{
-    NodeSelector, NodeSelectorRequirement, PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity,
-};
+use apis_pod::pod::validation::affinity::validate_node_selector;
+use k8s_api::core::v1::{PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity};
 
 use super::{MOUNT_OPTIONS_ANNOTATION, RECYCLE, RETAIN, sources};
 use crate::{
@@ -238,92 +237,10 @@ fn validate_node_affinity(affinity: &VolumeNodeAffinity, options: Options, path:
     let path = path.child("required");
     match &affinity.required {
         None => errors.push(Error::required(&path, "must specify required node constraints")),
-        Some(selector) => errors.append(validate_node_selector(selector, options, &path)),
-    }
-}
-
-/// Checks the terms of a node selector, of which one must hold.
-#[must_use]
-fn validate_node_selector(selector: &NodeSelector, options: Options, path: &Path<'_>) -> ErrorList {
-    let mut errors = ErrorList::new();
-    let path = path.child("nodeSelectorTerms");
-    if selector.node_selector_terms.is_empty() {
-        errors.push(Error::required(&path, "must have at least one node selector term"));
-    }
-    for (index, term) in selector.node_selector_terms.iter().enumerate() {
-        let path = path.index(index);
-        let (expressions, fields) = (path.child("matchExpressions"), path.child("matchFields"));
-        for (index, requirement) in term.match_expressions.iter().enumerate() {
-            validate_label_requirement(requirement, options, &expressions.index(index), &mut errors);
-        }
-        for (index, requirement) in term.match_fields.iter().enumerate() {
-            validate_field_requirement(requirement, &fields.index(index), &mut errors);
-        }
-    }
-    errors
-}
-
-fn validate_label_requirement(
-    requirement: &NodeSelectorRequirement,
-    options: Options,
-    path: &Path<'_>,
-    errors: &mut ErrorList,
-) {
-    let values = path.child("values");
-    match (requirement.operator.as_str(), requirement.values.len()) {
-        ("In" | "NotIn", 0) => {
-            errors.push(Error::required(
-                &values,
-                "must be specified when `operator` is 'In' or 'NotIn'",
-            ));
-        }
-        ("Exists" | "DoesNotExist", 1..) => errors.push(Error::forbidden(
-            &values,
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        Some(selector) => errors.append(validate_node_selector(
+            selector,
+            options.allow_invalid_label_values,
+            &path,
         )),
-        ("Gt" | "Lt", 0 | 2..) => errors.push(Error::required(
-            &values,
-            "must be specified single value when `operator` is 'Lt' or 'Gt'",
-        )),
-        ("In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt", _) => {}
-        (operator, _) => errors.push(Error::invalid(
-            &path.child("operator"),
-            named(operator),
-            "not a valid selector operator",
-        )),
-    }
-    errors.invalid_each(
-        &path.child("key"),
-        &requirement.key,
-        names::qualified_name(&requirement.key),
-    );
-    if !options.allow_invalid_label_values {
-        for (index, value) in requirement.values.iter().enumerate() {
-            errors.invalid_each(&values.index(index), value, names::label_value(value));
-        }
-    }
-}
-
-fn validate_field_requirement(requirement: &NodeSelectorRequirement, path: &Path<'_>, errors: &mut ErrorList) {
-    let values = path.child("values");
-    match requirement.operator.as_str() {
-        "In" | "NotIn" => {
-            if requirement.values.len() != 1 {
-                let detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
-                errors.push(Error::required(&values, detail));
-            }
-        }
-        operator => errors.push(Error::invalid(
-            &path.child("operator"),
-            named(operator),
-            "not a valid selector operator",
-        )),
-    }
-    if requirement.key != "metadata.name" {
-        let detail = "not a valid field selector key";
-        return errors.push(Error::invalid(&path.child("key"), &requirement.key, detail));
-    }
-    for (index, value) in requirement.values.iter().enumerate() {
-        errors.invalid_each(&values.index(index), value, names::dns1123_subdomain(value));
     }
 }

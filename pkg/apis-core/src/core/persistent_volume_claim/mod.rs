@@ -11,6 +11,7 @@ use apimachinery::field::Path;
 use component_base::feature_gates::FeatureGates;
 use k8s_api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec};
 
+pub use apis_pod::pod::{set_claim_spec_defaults as set_spec_defaults, warnings_for_claim_spec as spec_warnings};
 pub use data_source::{enforce_data_source_compatibility, normalize_data_sources};
 pub use update::{validate_status_update, validate_update};
 pub(crate) use validation::validate_access_modes;
@@ -41,13 +42,6 @@ pub fn set_defaults(claim: &mut PersistentVolumeClaim) {
     set_spec_defaults(&mut claim.spec);
     round_up_list(&mut claim.status.capacity);
     round_up_list(&mut claim.status.allocated_resources);
-}
-
-/// Sets the defaults of a claim's spec, which templates have too.
-pub fn set_spec_defaults(spec: &mut PersistentVolumeClaimSpec) {
-    spec.volume_mode.get_or_insert_with(|| FILESYSTEM.to_owned());
-    round_up_list(&mut spec.resources.limits);
-    round_up_list(&mut spec.resources.requests);
 }
 
 /// The class that a claim asks for; empty if it names none.
@@ -87,27 +81,4 @@ pub fn warnings(claim: &PersistentVolumeClaim) -> Vec<String> {
     }
     warnings.extend(spec_warnings(&claim.spec, &Path::new("spec")));
     warnings
-}
-
-/// Warnings about a claim's spec, which templates have too.
-#[must_use]
-pub fn spec_warnings(spec: &PersistentVolumeClaimSpec, path: &Path<'_>) -> Vec<String> {
-    let resources = path.child("resources");
-    let lists = [
-        (&spec.resources.requests, "requests"),
-        (&spec.resources.limits, "limits"),
-    ];
-    lists
-        .into_iter()
-        .filter_map(|(list, field)| {
-            let quantity = list
-                .get("storage")
-                .filter(|quantity| quantity.milli_value() % 1000 != 0)?;
-            let list = resources.child(field);
-            let path = list.key("storage");
-            Some(format!(
-                "{path}: fractional byte value \"{quantity}\" is invalid, must be an integer"
-            ))
-        })
-        .collect()
 }
