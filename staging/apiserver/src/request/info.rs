@@ -148,7 +148,7 @@ impl RequestInfo {
             }
         }
         // A selector that names one object narrows the request to it, which authorization may rely on.
-        if collection {
+        if collection && self.verb != "deletecollection" {
             if let Some(name) = exact_name(&self.field_selector) {
                 self.name = name;
             }
@@ -220,6 +220,10 @@ fn is_true(value: &str) -> bool {
 
 /// The name in `metadata.name=NAME`, alone or among other requirements.
 fn exact_name(field_selector: &str) -> Option<String> {
+    // With an escaped comma a value could pass for a requirement of its own: such a selector names nothing.
+    if field_selector.contains('\\') {
+        return None;
+    }
     field_selector.split(',').find_map(|part| {
         let value = part.strip_prefix("metadata.name=")?;
         let value = value.strip_prefix('=').unwrap_or(value);
@@ -347,6 +351,9 @@ mod tests {
             assert!(!info.is_resource_request, "{target}");
             assert_eq!(info.verb, "get", "{target}");
         }
+        let escaped = "/api/v1/pods?fieldSelector=spec.nodeName!%3Dx%5C,metadata.name%3Dy";
+        assert_eq!(parse(Method::GET, escaped).name, "", "an escaped comma begins no requirement");
+        assert_eq!(parse(Method::DELETE, "/api/v1/pods?fieldSelector=metadata.name%3Dx").name, "");
         assert!(parse(Method::GET, "/api/v1/pods?watch=1").is_long_running());
         assert!(!parse(Method::GET, "/api/v1/pods").is_long_running());
     }
