@@ -305,3 +305,6 @@ pub fn default_user_agent() -> String {
     };
     format!("{program}/{number} ({}) kubernetes/{commit}", version.platform)
 }
+
+#[cfg(test)]
+mod tests;

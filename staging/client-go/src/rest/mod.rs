@@ -133,3 +133,6 @@ impl Client {
         self.inner.transport.close_connections();
     }
 }
+
+#[cfg(test)]
+mod tests;

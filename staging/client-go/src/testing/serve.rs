@@ -104,9 +104,9 @@ struct Place {
 
 fn place(path: &str) -> Option<Place> {
     let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let head = match parts.first()? {
-        &"api" => 2,
-        &"apis" => 3,
+    let head = match *parts.first()? {
+        "api" => 2,
+        "apis" => 3,
         _ => return None,
     };
     if parts.len() <= head {

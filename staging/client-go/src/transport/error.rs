@@ -51,6 +51,20 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// What ended an exchange; TLS speaks up within it.
+    pub(super) fn exchange(error: hyper::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(deeper) = cause {
+            let inner = deeper.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
+            if let Some(tls) = tls.or_else(|| alert_in(&deeper.to_string())) {
+                return Self::Tls(Arc::new(io::Error::new(io::ErrorKind::InvalidData, tls)));
+            }
+            cause = deeper.source();
+        }
+        Self::Exchange(Arc::new(error))
+    }
+
     /// Nobody listens there.
     #[must_use]
     pub fn is_connection_refused(&self) -> bool {
@@ -145,7 +159,10 @@ fn tls_error(error: &io::Error) -> String {
     let unverified = |why: &str| format!("tls: failed to verify certificate: x509: {why}");
     match tls {
         rustls::Error::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => unverified("certificate signed by unknown authority"),
+            // A signature that does not fit is that of another authority of the same name.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                unverified("certificate signed by unknown authority")
+            }
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
@@ -169,16 +186,32 @@ fn tls_error(error: &io::Error) -> String {
     }
 }
 
+/// The alerts that Go has words for.
+const ALERTS: [(AlertDescription, &str); 12] = [
+    (AlertDescription::BadCertificate, "bad certificate"),
+    (AlertDescription::CertificateExpired, "expired certificate"),
+    (AlertDescription::CertificateRequired, "certificate required"),
+    (AlertDescription::CertificateUnknown, "unknown certificate"),
+    (AlertDescription::CertificateRevoked, "revoked certificate"),
+    (AlertDescription::UnsupportedCertificate, "unsupported certificate"),
+    (AlertDescription::DecryptError, "error decrypting message"),
+    (AlertDescription::HandshakeFailure, "handshake failure"),
+    (AlertDescription::InternalError, "internal error"),
+    (AlertDescription::UnknownCA, "unknown certificate authority"),
+    (AlertDescription::ProtocolVersion, "protocol version not supported"),
+    (AlertDescription::UnrecognisedName, "unrecognized name"),
+];
+
 fn alert_text(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::BadCertificate => "bad certificate".to_owned(),
-        AlertDescription::CertificateExpired => "expired certificate".to_owned(),
-        AlertDescription::CertificateRequired => "certificate required".to_owned(),
-        AlertDescription::CertificateUnknown => "unknown certificate".to_owned(),
-        AlertDescription::HandshakeFailure => "handshake failure".to_owned(),
-        AlertDescription::UnknownCA => "unknown certificate authority".to_owned(),
-        AlertDescription::ProtocolVersion => "protocol version not supported".to_owned(),
-        AlertDescription::UnrecognisedName => "unrecognized name".to_owned(),
-        other => format!("{other:?}"),
-    }
+    let known = ALERTS.iter().find(|(known, _)| *known == alert);
+    known.map_or_else(|| format!("{alert:?}"), |(_, text)| (*text).to_owned())
+}
+
+/// HTTP/2 keeps only the text of what broke its connection.
+fn alert_in(text: &str) -> Option<rustls::Error> {
+    let name = text.rsplit_once("received fatal alert: ")?.1;
+    let known = ALERTS
+        .iter()
+        .find(|(alert, _)| name.starts_with(&format!("{alert:?}")))?;
+    Some(rustls::Error::AlertReceived(known.0))
 }

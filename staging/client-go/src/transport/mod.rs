@@ -4,6 +4,7 @@
 //! has changed, no request goes over a connection that was made with the one before; those connections are closed.
 
 mod auth;
+mod closable;
 mod dial;
 mod error;
 mod pool;
@@ -143,3 +144,6 @@ impl Transport {
         Ok(current.pool.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

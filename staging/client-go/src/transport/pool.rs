@@ -5,7 +5,7 @@
 //! dialling of the first one, and its failure.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::closable::Closable;
 use super::dial::{Dialer, Protocols};
 use super::error::TransportError;
 
@@ -38,7 +39,9 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 const MAX_STALE: usize = 8;
 
 type RequestBody = Full<Bytes>;
-type Dialing = Shared<BoxFuture<'static, Result<(), TransportError>>>;
+type Dialing = Shared<BoxFuture<'static, Result<Dialed, TransportError>>>;
+/// Why a connection ended, if it did not end well.
+type Failure = Arc<OnceLock<TransportError>>;
 
 /// The connections to one server, made with one set of certificates.
 pub(crate) struct Pool {
@@ -54,7 +57,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     http2: Vec<Http2>,
-    idle: Vec<(http1::SendRequest<RequestBody>, Instant)>,
+    idle: Vec<(Http1, Instant)>,
     dialing: Option<Dialing>,
     /// The server is known to speak HTTP/1.1 only; dialling is not worth sharing then.
     http1_only: bool,
@@ -65,11 +68,26 @@ struct Http2 {
     sender: http2::SendRequest<RequestBody>,
     /// One clone a stream.
     streams: Arc<()>,
+    failure: Failure,
 }
 
+struct Http1 {
+    sender: http1::SendRequest<RequestBody>,
+    failure: Failure,
+}
+
+/// A connection for one request.
 enum Lease {
     Http2(Http2),
-    Http1(http1::SendRequest<RequestBody>),
+    Http1(Http1),
+}
+
+/// What came of dialling, for everybody who waited for it.
+#[derive(Clone)]
+enum Dialed {
+    Http2(Http2),
+    /// At rest, for whoever is first.
+    Http1,
 }
 
 impl Pool {
@@ -100,49 +118,50 @@ impl Pool {
     ) -> Result<Response<ResponseBody>, TransportError> {
         let mut stale = 0;
         loop {
-            let lease = self.shared.lease().await?;
-            let (unsent, error) = match lease {
-                Lease::Http2(mut connection) => match connection.sender.try_send_request(request).await {
-                    Ok(response) => {
-                        let hold = Hold::Http2 {
-                            _stream: connection.streams,
-                        };
-                        return Ok(response.map(|body| ResponseBody {
-                            body,
-                            hold: Some(hold),
-                            closed: self.shared.closed.clone(),
-                        }));
-                    }
-                    Err(mut failed) => (failed.take_message(), failed.into_error()),
-                },
-                Lease::Http1(mut sender) => {
-                    http1_form(&mut request);
-                    match sender.try_send_request(request).await {
-                        Ok(response) => {
-                            let hold = Hold::Http1 {
-                                sender: Some(sender),
-                                pool: self.shared.clone(),
-                            };
-                            return Ok(response.map(|body| ResponseBody {
-                                body,
-                                hold: Some(hold),
-                                closed: self.shared.closed.clone(),
-                            }));
-                        }
-                        Err(mut failed) => (failed.take_message(), failed.into_error()),
-                    }
+            let (outcome, failure) = match self.shared.lease().await? {
+                Lease::Http2(mut connection) => {
+                    let outcome = connection.sender.try_send_request(request).await;
+                    let hold = Hold::Http2 {
+                        _stream: connection.streams,
+                    };
+                    (outcome.map(|response| (response, hold)), connection.failure)
                 }
+                Lease::Http1(mut connection) => {
+                    http1_form(&mut request);
+                    let outcome = connection.sender.try_send_request(request).await;
+                    let failure = connection.failure.clone();
+                    let hold = Hold::Http1 {
+                        connection: Some(connection),
+                        pool: self.shared.clone(),
+                    };
+                    (outcome.map(|response| (response, hold)), failure)
+                }
+            };
+            let mut failed = match outcome {
+                Ok((response, hold)) => {
+                    let closed = self.shared.closed.clone();
+                    return Ok(response.map(|body| ResponseBody {
+                        body,
+                        hold: Some(hold),
+                        closed,
+                    }));
+                }
+                Err(failed) => failed,
             };
             if self.shared.closed.is_cancelled() {
                 return Err(TransportError::Closed);
             }
-            match unsent {
+            // A server that refuses the client's certificate says so after the client's part of the handshake.
+            if let Some(refused @ TransportError::Tls(_)) = failure.get() {
+                return Err(refused.clone());
+            }
+            match failed.take_message() {
                 // Nothing was sent: the connection had been closed while it rested.
                 Some(back) if stale < MAX_STALE => {
                     stale += 1;
                     request = back;
                 }
-                _ => return Err(TransportError::Exchange(Arc::new(error))),
+                _ => return Err(TransportError::exchange(failed.into_error())),
             }
         }
     }
@@ -186,8 +205,7 @@ impl Inner {
                             let outcome = inner.dial().await;
                             let mut state = inner.state.lock();
                             state.dialing = None;
-                            state.put(outcome?);
-                            Ok(())
+                            Ok(state.put(outcome?))
                         }
                         .boxed()
                         .shared()
@@ -196,7 +214,11 @@ impl Inner {
                 }
             };
             match dialing {
-                Some(dialing) => dialing.await?,
+                // One that has room is taken even if it has ended already: the request then learns why.
+                Some(dialing) => match dialing.await? {
+                    Dialed::Http2(connection) if connection.has_room() => return Ok(Lease::Http2(connection)),
+                    Dialed::Http2(_) | Dialed::Http1 => {}
+                },
                 None => return self.dial().await,
             }
         }
@@ -207,8 +229,10 @@ impl Inner {
             connection = self.dialer.dial(Protocols::Any) => connection?,
             () = self.closed.cancelled() => return Err(TransportError::Closed),
         };
-        let failed = |error| TransportError::Exchange(Arc::new(error));
-        if connection.is_http2() {
+        let failure = Failure::default();
+        let is_http2 = connection.is_http2();
+        let connection = TokioIo::new(Closable::new(connection, self.closed.clone()));
+        if is_http2 {
             let (sender, driver) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .keep_alive_interval(PING_PERIOD)
@@ -216,38 +240,41 @@ impl Inner {
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .max_frame_size(64 * 1024)
-                .handshake(TokioIo::new(connection))
+                .handshake(connection)
                 .await
-                .map_err(failed)?;
-            self.drive(driver);
+                .map_err(TransportError::exchange)?;
+            Self::drive(driver, failure.clone());
             return Ok(Lease::Http2(Http2 {
                 sender,
                 streams: Arc::new(()),
+                failure,
             }));
         }
-        let (sender, driver) = http1::Builder::new()
-            .handshake(TokioIo::new(connection))
-            .await
-            .map_err(failed)?;
-        self.drive(driver);
-        Ok(Lease::Http1(sender))
+        let handshake = http1::Builder::new().handshake(connection).await;
+        let (sender, driver) = handshake.map_err(TransportError::exchange)?;
+        Self::drive(driver, failure.clone());
+        Ok(Lease::Http1(Http1 { sender, failure }))
     }
 
-    /// Runs a connection until it ends or the pool is closed.
-    fn drive<D>(self: &Arc<Self>, driver: D)
+    /// Runs a connection until it ends.
+    fn drive<D>(driver: D, failure: Failure)
     where
         D: Future<Output = Result<(), hyper::Error>> + Send + 'static,
     {
-        let closed = self.closed.clone();
         tokio::spawn(async move {
-            tokio::select! {
-                outcome = driver => if let Err(error) = outcome {
-                    // Whoever waits for a response is told as well.
-                    tracing::debug!(%error, "a connection to the API server ended");
-                },
-                () = closed.cancelled() => {}
+            // Dropped after the reason is known, because its end wakes those who ask for it.
+            tokio::pin!(driver);
+            if let Err(error) = (&mut driver).await {
+                tracing::debug!(%error, "a connection to the API server ended");
+                failure.get_or_init(|| TransportError::exchange(error));
             }
         });
+    }
+}
+
+impl Http2 {
+    fn has_room(&self) -> bool {
+        Arc::strong_count(&self.streams) <= MAX_STREAMS
     }
 }
 
@@ -258,22 +285,26 @@ impl State {
         let free = self
             .http2
             .iter()
-            .filter(|connection| Arc::strong_count(&connection.streams) <= MAX_STREAMS)
+            .filter(|connection| connection.has_room())
             .max_by_key(|connection| Arc::strong_count(&connection.streams));
         if let Some(connection) = free {
             return Some(Lease::Http2(connection.clone()));
         }
         self.idle
-            .retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_TIMEOUT);
-        self.idle.pop().map(|(sender, _)| Lease::Http1(sender))
+            .retain(|(idle, since)| !idle.sender.is_closed() && since.elapsed() < IDLE_TIMEOUT);
+        self.idle.pop().map(|(idle, _)| Lease::Http1(idle))
     }
 
-    fn put(&mut self, lease: Lease) {
+    fn put(&mut self, lease: Lease) -> Dialed {
         match lease {
-            Lease::Http2(connection) => self.http2.push(connection),
-            Lease::Http1(sender) => {
+            Lease::Http2(connection) => {
+                self.http2.push(connection.clone());
+                Dialed::Http2(connection)
+            }
+            Lease::Http1(connection) => {
                 self.http1_only = true;
-                self.idle.push((sender, Instant::now()));
+                self.idle.push((connection, Instant::now()));
+                Dialed::Http1
             }
         }
     }
@@ -285,22 +316,22 @@ enum Hold {
         _stream: Arc<()>,
     },
     Http1 {
-        sender: Option<http1::SendRequest<RequestBody>>,
+        connection: Option<Http1>,
         pool: Arc<Inner>,
     },
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let Self::Http1 { sender, pool } = self else { return };
-        let (Some(mut sender), Ok(runtime)) = (sender.take(), tokio::runtime::Handle::try_current()) else {
+        let Self::Http1 { connection, pool } = self else { return };
+        let (Some(mut connection), Ok(runtime)) = (connection.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
         let pool = pool.clone();
         runtime.spawn(async move {
             // A body that was not read to its end closes the connection, and this fails at once.
-            if sender.ready().await.is_ok() && !pool.closed.is_cancelled() {
-                pool.state.lock().idle.push((sender, Instant::now()));
+            if connection.sender.ready().await.is_ok() && !pool.closed.is_cancelled() {
+                pool.state.lock().idle.push((connection, Instant::now()));
             }
         });
     }
@@ -334,7 +365,7 @@ impl Body for ResponseBody {
         Poll::Ready(match frame {
             Some(Ok(frame)) => Some(Ok(frame)),
             Some(Err(_)) if self.closed.is_cancelled() => Some(Err(TransportError::Closed)),
-            Some(Err(error)) => Some(Err(TransportError::Exchange(Arc::new(error)))),
+            Some(Err(error)) => Some(Err(TransportError::exchange(error))),
             None => {
                 self.hold = None;
                 None

@@ -138,9 +138,12 @@ fn stamps(config: &TlsConfig) -> Vec<Stamp> {
     files(config).into_iter().map(|(path, _)| stamp(path)).collect()
 }
 
+/// A part of the content.
+type Member = fn(&mut Content) -> &mut Vec<u8>;
+
 /// The files, where what is given in place does not go before them.
-fn files(config: &TlsConfig) -> Vec<(&String, fn(&mut Content) -> &mut Vec<u8>)> {
-    let all: [(&String, &Vec<u8>, fn(&mut Content) -> &mut Vec<u8>); 3] = [
+fn files(config: &TlsConfig) -> Vec<(&String, Member)> {
+    let all: [(&String, &[u8], Member); 3] = [
         (&config.ca_file, &config.ca_data, |content| &mut content.ca),
         (&config.cert_file, &config.cert_data, |content| &mut content.certificate),
         (&config.key_file, &config.key_data, |content| &mut content.key),
