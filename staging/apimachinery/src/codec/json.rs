@@ -270,9 +270,10 @@ mod tests {
             let text = crate::codec::testing::Random::new(round).mutate(seed.as_bytes());
             let Ok(value) = crate::json::parse(&text) else { continue };
             let json = to_vec(&value).expect("serialises");
-            // Whole floats are written as integers, so what is read back is compared as it is written.
-            let again = crate::json::parse(&json).unwrap_or_else(|error| panic!("{error}: {text:?}"));
-            assert_eq!(to_vec(&again).expect("serialises"), json);
+            // Whole floats are written as integers (and -0.0 is read back as 0): from then on nothing changes.
+            let read = crate::json::parse(&json).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+            let again = to_vec(&read).expect("serialises");
+            assert_eq!(crate::json::parse(&again), Ok(read));
             let yaml = crate::codec::yaml::to_string(&value);
             assert!(yaml.ends_with('\n'), "{yaml:?}");
             written += 1;

@@ -191,7 +191,9 @@ impl Parser<'_> {
         }
         // `1e1` stays a float: a typed decoder refuses it where it wants an integer.
         let float = text.parse().unwrap_or(f64::INFINITY);
-        Number::from_f64(float).map(Value::Number).ok_or_else(|| JsonError::Number(text.to_owned()))
+        Number::from_f64(float)
+            .map(Value::Number)
+            .ok_or_else(|| JsonError::Number(text.to_owned()))
     }
 
     fn array(&mut self, depth: usize) -> Result<Value, JsonError> {
