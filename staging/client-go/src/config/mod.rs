@@ -17,13 +17,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures::future::BoxFuture;
 
 pub use kubeconfig::Kubeconfig;
 pub use loading::LoadingRules;
 pub use resolve::{Overrides, parse_timeout};
 
 use crate::rest::metrics::RestMetrics;
+use crate::transport::TransportError;
 
 /// Why there is no configuration. The texts are upstream's; kubectl prints them.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +170,18 @@ pub struct ExecProvider {
     pub stdin_unavailable: Option<String>,
 }
 
+/// Gives bearer tokens that change while the program runs.
+pub trait TokenSource: Send + Sync {
+    /// The token for the next request; a source keeps what it has while it is good.
+    ///
+    /// # Errors
+    /// There is none to be had.
+    fn token(&self) -> BoxFuture<'_, Result<String, TransportError>>;
+
+    /// The server did not take this token.
+    fn refused(&self, token: &str) -> BoxFuture<'_, ()>;
+}
+
 /// Everything a client needs to know.
 #[derive(Clone)]
 pub struct Config {
@@ -177,6 +193,8 @@ pub struct Config {
     pub bearer_token: String,
     /// File of a bearer token; goes before `bearer_token`, read again once a minute and after a refusal.
     pub bearer_token_file: String,
+    /// Gives bearer tokens; goes before the other ways.
+    pub token_source: Option<Arc<dyn TokenSource>>,
     /// For basic authentication.
     pub username: String,
     /// For basic authentication.
@@ -209,6 +227,7 @@ impl Default for Config {
             tls: TlsConfig::default(),
             bearer_token: String::new(),
             bearer_token_file: String::new(),
+            token_source: None,
             username: String::new(),
             password: String::new(),
             exec: None,
@@ -279,6 +298,7 @@ impl Config {
             },
             bearer_token: String::new(),
             bearer_token_file: String::new(),
+            token_source: None,
             username: String::new(),
             password: String::new(),
             exec: None,

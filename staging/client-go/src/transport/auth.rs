@@ -11,13 +11,14 @@ use tokio::time::Instant;
 
 use super::error::TransportError;
 use crate::config::exec::{Authenticator, Credentials};
-use crate::config::{Config, Impersonation};
+use crate::config::{Config, Impersonation, TokenSource};
 
 /// How long a token from a file is used before the file is read again.
 const TOKEN_PERIOD: Duration = Duration::from_secs(60);
 
 /// Adds credentials to requests.
 pub(crate) struct Auth {
+    source: Option<Arc<dyn TokenSource>>,
     fixed: Option<HeaderValue>,
     file: Option<TokenFile>,
     exec: Option<Authenticator>,
@@ -33,6 +34,7 @@ struct TokenFile {
 #[derive(Default)]
 pub(crate) struct Used {
     pub(crate) exec: Option<Arc<Credentials>>,
+    token: Option<String>,
 }
 
 fn header(text: &str) -> Result<HeaderValue, TransportError> {
@@ -72,12 +74,14 @@ impl Auth {
             cached: Mutex::new(None),
         });
         // A program is asked only by clients that have nothing else.
-        let exec = if fixed.is_some() || file.is_some() || config.tls.has_client_certificate() {
+        let source = config.token_source.clone();
+        let exec = if source.is_some() || fixed.is_some() || file.is_some() || config.tls.has_client_certificate() {
             None
         } else {
             Authenticator::new(config)?
         };
         Ok(Self {
+            source,
             fixed,
             file,
             exec,
@@ -95,6 +99,14 @@ impl Auth {
         if headers.contains_key(AUTHORIZATION) {
             return Ok(Used::default());
         }
+        if let Some(source) = &self.source {
+            let token = source.token().await?;
+            headers.insert(AUTHORIZATION, bearer(&token)?);
+            return Ok(Used {
+                token: Some(token),
+                ..Used::default()
+            });
+        }
         if let Some(file) = &self.file {
             if let Some(value) = file.token(self.fixed.as_ref())? {
                 headers.insert(AUTHORIZATION, value);
@@ -108,6 +120,7 @@ impl Auth {
             }
             return Ok(Used {
                 exec: Some(credentials),
+                ..Used::default()
             });
         }
         Ok(Used::default())
@@ -117,6 +130,9 @@ impl Auth {
     pub(crate) async fn refused(&self, used: &Used) {
         if let Some(file) = &self.file {
             *file.cached.lock() = None;
+        }
+        if let (Some(source), Some(token)) = (&self.source, &used.token) {
+            source.refused(token).await;
         }
         if let (Some(exec), Some(credentials)) = (&self.exec, &used.exec)
             && let Err(error) = exec.refresh(credentials).await
