@@ -32,10 +32,7 @@ pub(crate) fn deletion_cost(text: Option<&str>) -> Result<i32, ()> {
     let Some(text) = text else {
         return Ok(0);
     };
-    let canonical = match text.as_bytes() {
-        [b'0'] | [b'-' | b'1'..=b'9', ..] => true,
-        _ => false,
-    };
+    let canonical = matches!(text.as_bytes(), [b'0'] | [b'-' | b'1'..=b'9', ..]);
     text.parse().ok().filter(|_| canonical).ok_or(())
 }
 

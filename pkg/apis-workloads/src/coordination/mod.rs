@@ -1,0 +1,3 @@
+//! The coordination group: who leads.
+
+pub mod lease;

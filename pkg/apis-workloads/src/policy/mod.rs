@@ -1,0 +1,3 @@
+//! The policy group: how much disruption a workload bears.
+
+pub mod pod_disruption_budget;

@@ -1,0 +1,3 @@
+//! The scheduling group: which pods go first.
+
+pub mod priority_class;
