@@ -1,70 +1,20 @@
 //! Turns the description of a resource into its store, cache and endpoints.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use apimachinery::codec::protobuf::{Envelope, MAGIC, ProtobufCodec};
 use apiserver::{
     admission::{Chain, GroupVersionName},
     cacher::{Cacher, CacherConfig, StoredCodec},
-    endpoints::{Backing, Endpoint, Subresource},
-    registry::{Hooks, NoHooks, ResourceStrategy, Store, StoreConfig, TableConvertor, VersionCodec},
+    endpoints::{Backing, Endpoint},
+    registry::{Store, StoreConfig, VersionCodec},
     server::Routes,
 };
 use apiserver_storage::Storage;
 use component_base::feature_gates::FeatureGates;
-use k8s_api::scheme::{self, ResourceInfo};
+use k8s_api::scheme;
+use registry::{Registration, Version};
 use tokio_util::sync::CancellationToken;
-
-/// One stored resource and the versions that serve it.
-pub(crate) struct Resource {
-    /// Where the resource lies below the prefix, if not under its plural name.
-    pub(crate) key: &'static str,
-    /// The rules.
-    pub(crate) strategy: Arc<dyn ResourceStrategy>,
-    /// The served versions, the stored one first.
-    pub(crate) versions: Vec<(&'static ResourceInfo, Arc<dyn VersionCodec>)>,
-    /// How it is shown.
-    pub(crate) table: Option<Arc<dyn TableConvertor>>,
-    /// What stands below its objects.
-    pub(crate) subresources: BTreeMap<String, Subresource>,
-    /// Names of the selectable fields that have an index.
-    pub(crate) indexed: &'static [&'static str],
-    /// How long objects live after each write.
-    pub(crate) ttl: Option<Duration>,
-    /// Whether a completed deletion answers with the object.
-    pub(crate) returns_deleted_object: bool,
-    /// What happens around writes.
-    pub(crate) hooks: Arc<dyn Hooks>,
-}
-
-impl Resource {
-    /// A resource with nothing special about it.
-    pub(crate) fn new(
-        key: &'static str,
-        strategy: Arc<dyn ResourceStrategy>,
-        versions: Vec<(&'static ResourceInfo, Arc<dyn VersionCodec>)>,
-    ) -> Self {
-        Self {
-            key,
-            strategy,
-            versions,
-            table: None,
-            subresources: BTreeMap::new(),
-            indexed: &[],
-            ttl: None,
-            returns_deleted_object: false,
-            hooks: Arc::new(NoHooks),
-        }
-    }
-
-    /// The same, answering a completed deletion with the object.
-    pub(crate) fn returning_deleted(self) -> Self {
-        Self {
-            returns_deleted_object: true,
-            ..self
-        }
-    }
-}
 
 /// Installs resources one after the other.
 pub(crate) struct Installer {
@@ -72,14 +22,16 @@ pub(crate) struct Installer {
     pub(crate) prefix: String,
     pub(crate) gates: Arc<FeatureGates>,
     pub(crate) admission: Chain,
+    /// How long objects that go away by themselves live after each write; `None` for ever.
+    pub(crate) event_ttl: Option<Duration>,
     pub(crate) routes: Routes,
     pub(crate) cachers: Vec<Arc<Cacher>>,
 }
 
 impl Installer {
     /// Adds one resource at all its versions.
-    pub(crate) fn install(&mut self, resource: Resource) -> Arc<Store> {
-        let (info, hub) = resource
+    pub(crate) fn install(&mut self, resource: Registration) -> Arc<Store> {
+        let Version { info, codec: hub, .. } = resource
             .versions
             .first()
             .expect("a resource has a stored version")
@@ -100,7 +52,8 @@ impl Installer {
                 )
             })
             .collect();
-        let codecs: Vec<Arc<dyn VersionCodec>> = resource.versions.iter().map(|(_, codec)| codec.clone()).collect();
+        let codecs: Vec<Arc<dyn VersionCodec>> =
+            resource.versions.iter().map(|version| version.codec.clone()).collect();
         let stored = StoredCodec::new(
             hub.api_version(),
             hub.kind(),
@@ -127,13 +80,15 @@ impl Installer {
             kind: info.kind.to_owned(),
             strategy: resource.strategy,
             hub: hub.clone(),
-            ttl: resource.ttl,
+            ttl: self.event_ttl.filter(|_| resource.expires),
             garbage_collection: true,
             returns_deleted_object: resource.returns_deleted_object,
             hooks: resource.hooks,
         };
         let store = Store::new(config, self.storage.clone(), cacher, self.gates.clone());
-        for (number, (info, codec)) in (0_u32..).zip(resource.versions) {
+        for (number, version) in (0_u32..).zip(resource.versions) {
+            let fields = version_fields(&version, &field_names);
+            let Version { info, codec, .. } = version;
             let endpoint = Endpoint {
                 resource: name(info.group, info.version, info.plural),
                 kind: name(info.group, info.version, info.kind),
@@ -146,7 +101,7 @@ impl Installer {
                 table: resource.table.clone(),
                 subresources: resource.subresources.clone(),
                 admission: self.admission.clone(),
-                fields: field_names.clone(),
+                fields,
                 indexed_fields: indexed.clone(),
             };
             let key = (info.group.to_owned(), info.version.to_owned(), info.plural.to_owned());
@@ -161,6 +116,19 @@ impl Installer {
             tokio::spawn(cacher.clone().run(stop.clone()));
         }
     }
+}
+
+/// The names of the selectable fields in a version, in the stored version's order; empty for those it has not.
+fn version_fields(version: &Version, stored: &[String]) -> Vec<String> {
+    if version.field_names.is_empty() {
+        return stored.to_vec();
+    }
+    let name = |stored: &String| {
+        let mut names = version.field_names.iter();
+        let renamed = names.find(|(_, hub)| hub == stored);
+        renamed.map_or_else(String::new, |(name, _)| (*name).to_owned())
+    };
+    stored.iter().map(name).collect()
 }
 
 fn name(group: &str, version: &str, name: &str) -> GroupVersionName {

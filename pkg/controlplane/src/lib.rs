@@ -6,7 +6,6 @@ mod install;
 mod namespaces;
 mod options;
 mod resources;
-mod rules;
 mod server;
 mod storage;
 

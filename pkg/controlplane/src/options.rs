@@ -52,6 +52,8 @@ pub struct ServerOptions {
     pub advertise_address: Option<IpAddr>,
     /// `--external-hostname`
     pub external_hostname: String,
+    /// `--allow-privileged`
+    pub allow_privileged: bool,
     /// `--anonymous-auth`
     pub anonymous_auth: bool,
     /// `--client-ca-file`
@@ -87,6 +89,7 @@ impl Default for ServerOptions {
             gates: FeatureGates::default(),
             advertise_address: None,
             external_hostname: String::new(),
+            allow_privileged: false,
             anonymous_auth: true,
             client_ca_file: String::new(),
             token_auth_file: String::new(),
@@ -183,6 +186,11 @@ impl Flags for ServerOptions {
                 &mut self.token_auth_file,
                 "file of tokens: token,user,uid[,groups]",
             );
+        flags.section("misc").add(
+            "allow-privileged",
+            &mut self.allow_privileged,
+            "let containers be privileged",
+        );
         flags.section("authorization").add(
             "authorization-mode",
             &mut self.authorization_mode,

@@ -17,6 +17,7 @@ use component_base::{
     version::VersionInfo,
 };
 use k8s_api::Kind as _;
+use registry::Settings;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -120,15 +121,19 @@ async fn install(
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
     let namespaces = Arc::new(StoredNamespaces::default());
+    let settings = Settings {
+        allow_privileged: options.allow_privileged,
+    };
     let mut installer = Installer {
         storage: store.clone(),
         prefix: normalize_prefix(&options.storage.etcd_prefix),
         gates: Arc::new(options.gates.clone()),
         admission: Chain::new(vec![Arc::new(NamespaceLifecycle::new(namespaces.clone()))]),
+        event_ttl: Some(options.storage.event_ttl.to_std()).filter(|ttl| !ttl.is_zero()),
         routes: Routes::new(),
         cachers: Vec::new(),
     };
-    let namespace_store = resources::install_all(&mut installer, options.storage.event_ttl.to_std());
+    let namespace_store = resources::install_all(&mut installer, &settings);
     namespaces.set(namespace_store.clone());
     installer.start(background);
     for cacher in &installer.cachers {

@@ -3,8 +3,9 @@
 //! Upstream counterpart: the helpers of `pkg/printers/internalversion` and
 //! `k8s.io/apimachinery/pkg/util/duration`.
 
+use apimachinery::selectors::Selector;
 use apiserver::registry::Column;
-use k8s_api::{Map, core::v1::Container, primitives::Time};
+use k8s_api::{Map, core::v1::Container, meta::v1::LabelSelector, primitives::Time};
 
 /// What is shown of a time that is not known.
 pub const UNKNOWN: &str = "<unknown>";
@@ -93,6 +94,17 @@ pub fn labels(labels: &Map<String>) -> String {
     }
     let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(",")
+}
+
+/// A selector as text, or that there is none or a malformed one.
+#[must_use]
+pub fn label_selector(selector: Option<&LabelSelector>) -> String {
+    match Selector::from_api(selector) {
+        Err(_) => "<error>".to_owned(),
+        Ok(selector) => Some(selector.to_string())
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| NONE.to_owned()),
+    }
 }
 
 /// The names and the images of containers, each list with commas between.

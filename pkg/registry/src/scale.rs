@@ -18,6 +18,9 @@ pub trait Scalable {
     /// The object as a scale.
     fn to_scale(&self) -> Scale;
 
+    /// Sets how many replicas there shall be.
+    fn set_replicas(&mut self, replicas: i32);
+
     /// Takes over from a scale the number of replicas, and the revision that the change is based on.
     fn apply_scale(&mut self, scale: &Scale);
 }
@@ -66,8 +69,12 @@ macro_rules! scalable {
                 scale(&self.metadata, self.spec.replicas, self.status.replicas, selector(self))
             }
 
+            fn set_replicas(&mut self, replicas: i32) {
+                self.spec.replicas = Some(replicas);
+            }
+
             fn apply_scale(&mut self, scale: &Scale) {
-                self.spec.replicas = Some(scale.spec.replicas);
+                self.set_replicas(scale.spec.replicas);
                 self.metadata.resource_version.clone_from(&scale.metadata.resource_version);
             }
         })*

@@ -1,4 +1,4 @@
-//! The kinds of core/v1 other than pods and their templates, and events in both their groups.
+//! The kinds of core/v1, and events in both their groups.
 
 pub mod component_status;
 pub mod config_map;
@@ -9,6 +9,8 @@ pub mod namespace;
 pub mod node;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
+pub mod pod;
+pub mod pod_template;
 pub mod replication_controller;
 pub mod resource_quota;
 pub mod secret;

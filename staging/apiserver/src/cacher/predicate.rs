@@ -30,7 +30,8 @@ impl Labels for CachedObject {
 }
 
 impl Predicate {
-    /// A predicate over a resource with these selectable fields, of which `indexed` have an index.
+    /// A predicate over a resource with these selectable fields, of which `indexed` have an index. A field without a
+    /// name cannot be selected by.
     ///
     /// # Errors
     /// If `fields` names a field that the resource does not have.
@@ -62,7 +63,7 @@ impl Predicate {
                 field => {
                     let number = known
                         .iter()
-                        .position(|k| k == field)
+                        .position(|k| !k.is_empty() && k == field)
                         .ok_or_else(|| FieldError(field.to_owned()))?;
                     predicate.fields.push((number, value, requirement.negated));
                 }

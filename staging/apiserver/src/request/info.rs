@@ -352,8 +352,15 @@ mod tests {
             assert_eq!(info.verb, "get", "{target}");
         }
         let escaped = "/api/v1/pods?fieldSelector=spec.nodeName!%3Dx%5C,metadata.name%3Dy";
-        assert_eq!(parse(Method::GET, escaped).name, "", "an escaped comma begins no requirement");
-        assert_eq!(parse(Method::DELETE, "/api/v1/pods?fieldSelector=metadata.name%3Dx").name, "");
+        assert_eq!(
+            parse(Method::GET, escaped).name,
+            "",
+            "an escaped comma begins no requirement"
+        );
+        assert_eq!(
+            parse(Method::DELETE, "/api/v1/pods?fieldSelector=metadata.name%3Dx").name,
+            ""
+        );
         assert!(parse(Method::GET, "/api/v1/pods?watch=1").is_long_running());
         assert!(!parse(Method::GET, "/api/v1/pods").is_long_running());
     }

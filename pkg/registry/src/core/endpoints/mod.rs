@@ -5,5 +5,15 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 
+use apis_core::core::endpoints;
+
+use crate::registration::Registration;
+
 pub use printer::{COLUMNS, row};
 pub use strategy::EndpointsStrategy;
+
+/// The resource `endpoints`.
+#[must_use]
+pub fn registration() -> Registration {
+    Registration::new("services/endpoints", EndpointsStrategy, endpoints::set_defaults).table(COLUMNS, row)
+}

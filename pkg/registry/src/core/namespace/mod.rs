@@ -5,5 +5,19 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 
+use apis_core::core::namespace;
+
+use crate::registration::Registration;
+
 pub use printer::{COLUMNS, row};
 pub use strategy::{FinalizeStrategy, NamespaceStrategy, StatusStrategy};
+
+/// The resource `namespaces`.
+#[must_use]
+pub fn registration() -> Registration {
+    Registration::new("namespaces", NamespaceStrategy, namespace::set_defaults)
+        .table(COLUMNS, row)
+        .update("status", StatusStrategy)
+        .update("finalize", FinalizeStrategy)
+        .returns_deleted_object()
+}

@@ -1,0 +1,23 @@
+//! Deployments and their status.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+use apis_workloads::apps::deployment;
+use k8s_api::apps::v1::Deployment;
+
+use crate::registration::Registration;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{DeploymentStrategy, StatusStrategy};
+
+/// The resource `deployments`.
+#[must_use]
+pub fn registration() -> Registration {
+    Registration::new("deployments", DeploymentStrategy, deployment::set_defaults)
+        .table(COLUMNS, row)
+        .update("status", StatusStrategy)
+        .scale::<Deployment>()
+}

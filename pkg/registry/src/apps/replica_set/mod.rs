@@ -1,0 +1,23 @@
+//! Replica sets and their status.
+
+mod printer;
+mod strategy;
+#[cfg(test)]
+mod tests;
+
+use apis_workloads::apps::replica_set;
+use k8s_api::apps::v1::ReplicaSet;
+
+use crate::registration::Registration;
+
+pub use printer::{COLUMNS, row};
+pub use strategy::{ReplicaSetStrategy, StatusStrategy};
+
+/// The resource `replicasets`.
+#[must_use]
+pub fn registration() -> Registration {
+    Registration::new("replicasets", ReplicaSetStrategy, replica_set::set_defaults)
+        .table(COLUMNS, row)
+        .update("status", StatusStrategy)
+        .scale::<ReplicaSet>()
+}

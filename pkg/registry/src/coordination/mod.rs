@@ -1,0 +1,3 @@
+//! The coordination group.
+
+pub mod lease;

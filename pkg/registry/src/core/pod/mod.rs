@@ -1,0 +1,35 @@
+//! Pods: what each of their endpoints may change, how they are bound, shown and taken away.
+
+mod app_armor;
+mod binding;
+mod conditions;
+mod label_keys;
+mod printer;
+mod strategy;
+mod subresources;
+#[cfg(test)]
+mod tests;
+
+use apis_pod::pod::set_pod_defaults;
+
+use crate::{Settings, registration::Registration};
+
+pub use binding::{BindError, bind};
+pub use printer::{COLUMNS, row};
+pub use strategy::PodStrategy;
+pub use subresources::{EphemeralContainersStrategy, ResizeStrategy, StatusStrategy};
+
+/// The resource `pods`.
+#[must_use]
+pub fn registration(settings: &Settings) -> Registration {
+    let pods = PodStrategy {
+        allow_privileged: settings.allow_privileged,
+    };
+    Registration::new("pods", pods, set_pod_defaults)
+        .table(COLUMNS, row)
+        .update("status", StatusStrategy(pods))
+        .update("ephemeralcontainers", EphemeralContainersStrategy(pods))
+        .update("resize", ResizeStrategy(pods))
+        .indexed(&["spec.nodeName"])
+        .returns_deleted_object()
+}
