@@ -1,11 +1,15 @@
 //! The flags of kube-apiserver.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use component_base::{
     GoDuration,
     feature_gates::FeatureGates,
     flags::{FlagSet, Flags},
+    host_ip::resolve_bind_address,
     logs::LoggingConfiguration,
     options::SecureServingOptions,
 };
@@ -96,6 +100,31 @@ impl Default for ServerOptions {
             authorization_mode: vec!["AlwaysAllow".to_owned()],
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
+        }
+    }
+}
+
+impl ServerOptions {
+    /// The address that other machines find this server under: `--advertise-address`, or else the bound or the host's.
+    /// A host without any falls back to loopback, where the server still works alone.
+    #[must_use]
+    pub fn advertised_ip(&self) -> IpAddr {
+        let bound = Some(self.secure_serving.bind_address);
+        let found = self.advertise_address.map_or_else(|| resolve_bind_address(bound), Ok);
+        found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "no address to advertise; using 127.0.0.1");
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        })
+    }
+
+    /// Host and port that clients of any network are told.
+    #[must_use]
+    pub fn public_address(&self) -> String {
+        let port = self.secure_serving.secure_port;
+        match (self.external_hostname.as_str(), self.advertised_ip()) {
+            ("", IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+            ("", ip) => format!("{ip}:{port}"),
+            (host, _) => format!("{host}:{port}"),
         }
     }
 }

@@ -14,7 +14,7 @@ use component_base::{
     metrics::{MetricsOptions, MetricsRegistry},
     options::SecureServingError,
     serving::{Body, Server},
-    version::VersionInfo,
+    version::{MINOR, VersionInfo},
 };
 use k8s_api::Kind as _;
 use registry::Settings;
@@ -97,8 +97,8 @@ impl ControlPlane {
                 options.max_requests_inflight as usize,
                 options.max_mutating_requests_inflight as usize,
             ),
-            documents: Arc::new(ApiDocuments::new(&version.git_version)),
-            version: version.to_json(),
+            documents: Arc::new(ApiDocuments::new(&version.git_version, options.public_address())),
+            version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),
         };
         Ok(Self {
             server: ApiServer::new(config, routes, health, metrics),

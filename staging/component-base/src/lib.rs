@@ -14,6 +14,7 @@ pub mod feature_gates;
 pub mod files;
 pub mod flags;
 pub mod health;
+pub mod host_ip;
 pub mod lifecycle;
 pub mod logs;
 pub mod metrics;

@@ -104,7 +104,7 @@ pub(crate) fn is_unprintable(c: char) -> bool {
 }
 
 /// Go's `%v` of a decoded JSON value: `map[a:1 b:[x y]]`, `<nil>`.
-pub(crate) fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     let mut out = String::new();
     write_plain(&mut out, value);
     out

@@ -15,3 +15,5 @@ pub mod manager;
 #[cfg(test)]
 pub(crate) mod test_schema;
 pub mod typed;
+
+pub use go::plain as plain_value;

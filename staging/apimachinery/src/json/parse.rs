@@ -32,8 +32,8 @@ pub enum JsonError {
         offset: usize,
     },
     /// Deeper than [`MAX_DEPTH`].
-    #[error("exceeded max depth")]
-    Depth,
+    #[error("invalid character {} exceeded max depth", show(*.0))]
+    Depth(u8),
     /// A number that no float can hold.
     #[error("json: cannot unmarshal number {0} into Go value of type float64")]
     Number(String),
@@ -120,11 +120,9 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
-        if depth > MAX_DEPTH {
-            return Err(JsonError::Depth);
-        }
         self.text.skip_space();
         match self.text.peek().ok_or(JsonError::End)? {
+            open @ (b'{' | b'[') if depth > MAX_DEPTH => Err(JsonError::Depth(open)),
             b'{' => self.object(depth),
             b'[' => self.array(depth),
             b'"' => read_string(&mut self.text).map(Value::String),

@@ -77,6 +77,28 @@ impl JsonPatch {
         Ok(Self(operations))
     }
 
+    /// The part of a document that applying opens, as nested objects of names and indices: the way to each member
+    /// that an operation names.
+    #[must_use]
+    pub fn opened(&self) -> Value {
+        let mut root = Map::new();
+        let named = self.0.iter().flat_map(|operation| {
+            ["path", "from"]
+                .into_iter()
+                .filter_map(|member| operation.get(member).and_then(Value::as_str))
+        });
+        for pointer in named {
+            let mut at = &mut root;
+            let segments: Vec<&str> = pointer.split('/').skip(1).collect();
+            for segment in segments.iter().rev().skip(1).rev() {
+                let name = segment.replace("~1", "/").replace("~0", "~");
+                let next = at.entry(name).or_insert_with(|| Value::Object(Map::new()));
+                at = next.as_object_mut().expect("only objects are put in");
+            }
+        }
+        Value::Object(root)
+    }
+
     /// Applies the operations in their order. `max_copy_bytes` bounds what all copies together add,
     /// in bytes of JSON; 0 means no bound.
     ///

@@ -68,8 +68,8 @@ fn errors_in_the_words_of_go() {
     }
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
-    assert_eq!(parse(nested(MAX_DEPTH + 2).as_bytes()), Err(JsonError::Depth));
-    assert_eq!(parse("[".repeat(1_000_000).as_bytes()), Err(JsonError::Depth));
+    assert_eq!(parse(nested(MAX_DEPTH + 2).as_bytes()), Err(JsonError::Depth(b'[')));
+    assert_eq!(parse("[".repeat(1_000_000).as_bytes()), Err(JsonError::Depth(b'[')));
 }
 
 #[test]

@@ -58,11 +58,25 @@ fn read(yaml: &str, duplicate_keys: serde_saphyr::DuplicateKeyPolicy) -> Result<
                 let line = other.location().map_or(1, |location| location.line());
                 Err(YamlError::Syntax {
                     line,
-                    message: other.to_string(),
+                    message: words(&other.to_string()),
                 })
             }
         },
     }
+}
+
+/// What upstream's parser says where this one says something else; its own words, without the place, for the rest.
+fn words(message: &str) -> String {
+    const KNOWN: [(&str, &str); 3] = [
+        ("tabs disallowed", "found character that cannot start any token"),
+        ("unclosed bracket '['", "did not find expected ',' or ']'"),
+        ("unclosed bracket '{'", "did not find expected ',' or '}'"),
+    ];
+    if let Some((_, theirs)) = KNOWN.iter().find(|(ours, _)| message.starts_with(ours)) {
+        return (*theirs).to_owned();
+    }
+    let end = message.find(" at line ").unwrap_or(message.len());
+    message[..end].to_owned()
 }
 
 /// Writes whole floats as whole numbers, as Go does.

@@ -40,6 +40,29 @@ pub struct TypeMismatch {
     pub path: String,
 }
 
+impl TypeMismatch {
+    /// The same mismatch in the words of Go's conversion from maps (`DefaultUnstructuredConverter`), which decodes what a
+    /// strategic merge patch yields.
+    #[must_use]
+    pub fn of_conversion(&self) -> String {
+        let (kind, go_type) = match self.value.as_str() {
+            "object" => ("map", "map[string]interface {}"),
+            "array" => ("slice", "[]interface {}"),
+            "string" => ("string", "string"),
+            "bool" => ("bool", "bool"),
+            number if number.contains(['.', 'e', 'E']) => ("float64", "float64"),
+            _ => ("int64", "int64"),
+        };
+        let wanted = self.type_name.as_str();
+        match wanted {
+            _ if wanted.starts_with("[]") => format!("cannot restore slice from {kind}"),
+            _ if wanted.starts_with("map[") => format!("cannot restore map from {kind}"),
+            "bool" | "string" | "int32" | "int64" | "float64" => format!("cannot convert {go_type} to {wanted}"),
+            _ => format!("cannot restore struct from: {kind}"),
+        }
+    }
+}
+
 impl fmt::Display for TypeMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.structure {

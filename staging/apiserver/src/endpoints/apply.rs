@@ -3,7 +3,6 @@
 use apimachinery::{
     apply::manager::{ApplyError, ApplyOptions},
     json,
-    normalize::StrictError,
     status::StatusError,
 };
 use async_trait::async_trait;
@@ -16,10 +15,13 @@ use super::{
     Output,
     create::dedup_owner_references,
     field_management::{Tracker, set_managed_fields},
-    patch::decode_patched,
+    patch::{Shown, decode_patched},
     update::Update,
 };
-use crate::registry::{Existing, ObjectBox, UpdateSource};
+use crate::{
+    options::FieldValidation,
+    registry::{Existing, ObjectBox, UpdateSource},
+};
 
 /// Applies a configuration; an absent object is created.
 pub(super) async fn apply(update: &Update<'_>, bytes: &[u8], output: &Output) -> Result<Response<Body>, StatusError> {
@@ -27,15 +29,12 @@ pub(super) async fn apply(update: &Update<'_>, bytes: &[u8], output: &Output) ->
         std::str::from_utf8(bytes).map_err(|_| StatusError::bad_request("error decoding YAML: invalid UTF-8"))?;
     let (applied, duplicate) =
         json::parse_yaml(text).map_err(|error| StatusError::bad_request(format!("error decoding YAML: {error}")))?;
-    let strict: Vec<StrictError> = duplicate
-        .into_iter()
-        .map(|error| StrictError::Yaml(error.to_string()))
-        .collect();
+    let duplicate = duplicate.map(|error| error.to_string());
     check_identity(update, &applied)?;
     let source = Applied {
         update,
         applied,
-        strict,
+        duplicate,
     };
     update.run(&source, true, output).await
 }
@@ -74,7 +73,25 @@ fn check_identity(update: &Update<'_>, applied: &Value) -> Result<(), StatusErro
 struct Applied<'a> {
     update: &'a Update<'a>,
     applied: Value,
-    strict: Vec<StrictError>,
+    /// What strict decoding has against the text.
+    duplicate: Option<String>,
+}
+
+impl Applied<'_> {
+    fn judge_duplicate(&self) -> Result<(), StatusError> {
+        let Some(complaint) = &self.duplicate else {
+            return Ok(());
+        };
+        match FieldValidation::of(&self.update.options.field_validation) {
+            FieldValidation::Strict => {
+                let message = format!("error strict decoding YAML: {complaint}");
+                return Err(StatusError::bad_request(message));
+            }
+            FieldValidation::Warn => self.update.call.context.warn(complaint.clone()),
+            FieldValidation::Ignore => {}
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -92,8 +109,9 @@ impl UpdateSource for Applied<'_> {
         let merged = tracker
             .with(|fields| fields.apply(live.as_ref(), &self.applied, options))
             .map_err(|error| apply_status(&error))?;
+        self.judge_duplicate()?;
         let managed = merged.clone();
-        let mut object = decode_patched(update, merged, &mut self.strict.clone())?;
+        let mut object = decode_patched(update, merged, Shown::Result(&Value::Null), &mut Vec::new())?;
         set_managed_fields(&mut object, &managed);
         if existing.is_none() {
             crate::registry::wipe_system_fields(object.metadata_mut());

@@ -149,7 +149,7 @@ pub(super) fn decode_object(
     };
     let mut strict = parsed.strict;
     let handled = |error: &dyn std::fmt::Display| {
-        StatusError::bad_request(cannot_be_handled(&seen.kind, &seen.api_version(), kind, error))
+        StatusError::bad_request(cannot_be_handled(&seen.kind, &seen.version, kind, error))
     };
     strict.extend(
         normalize_builtin(&mut value, codec.type_ref().id, source).map_err(|error: DecodeError| handled(&error))?,
@@ -225,7 +225,7 @@ fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<()
     };
     Err(StatusError::bad_request(cannot_be_handled(
         &seen.kind,
-        &seen.api_version(),
+        &seen.version,
         &expected.kind,
         &reason,
     )))
@@ -245,7 +245,7 @@ fn decode_protobuf(bytes: &[u8], codec: &dyn VersionCodec, expected: &GroupVersi
     check_kind(&seen, expected)?;
     let mut value = ProtobufCodec::builtin()
         .decode(codec.type_ref().id, &envelope)
-        .map_err(|error| StatusError::bad_request(cannot_be_handled(&seen.kind, &seen.api_version(), kind, &error)))?;
+        .map_err(|error| StatusError::bad_request(cannot_be_handled(&seen.kind, &seen.version, kind, &error)))?;
     set_type_meta(&mut value, expected);
     Ok(value)
 }

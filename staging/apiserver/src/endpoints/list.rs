@@ -56,14 +56,19 @@ pub(super) async fn list(call: &Call<'_>, endpoint: &Endpoint) -> Result<Respons
     respond(call, endpoint, &output, &page)
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 struct ContinueToken {
     v: String,
     rv: i64,
     start: String,
 }
 
-const ENGINE: base64::engine::GeneralPurpose = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+/// Like Go's, it does not mind bits behind the last byte.
+const ENGINE: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    base64::engine::general_purpose::NO_PAD.with_decode_allow_trailing_bits(true),
+);
 
 fn encode_continue(revision: u64, after: &str) -> String {
     let rv = i64::try_from(revision).unwrap_or(i64::MAX);
@@ -75,17 +80,30 @@ fn encode_continue(revision: u64, after: &str) -> String {
     ENGINE.encode(serde_json::to_vec(&token).expect("a token encodes as JSON"))
 }
 
+/// Go's words for a text that is not base64.
+fn base64_words(error: &base64::DecodeError) -> String {
+    use base64::DecodeError::{InvalidByte, InvalidLastSymbol, InvalidLength, InvalidPadding};
+
+    let offset = match error {
+        InvalidByte(offset, _) | InvalidLastSymbol(offset, _) => *offset,
+        InvalidLength(length) => length.saturating_sub(1),
+        InvalidPadding => 0,
+    };
+    format!("illegal base64 data at input byte {offset}")
+}
+
 /// The revision (negative: the latest) and the key behind which the page begins.
 fn decode_continue(text: &str) -> Result<(i64, String), StatusError> {
-    let bad = |reason: &str| StatusError::bad_request(format!("continue key is not valid: {reason}"));
-    let data = ENGINE.decode(text).map_err(|error| bad(&error.to_string()))?;
-    let token: ContinueToken = serde_json::from_slice(&data).map_err(|error| bad(&error.to_string()))?;
+    let bad =
+        |reason: &str| StatusError::bad_request(format!("invalid continue token: continue key is not valid: {reason}"));
+    let data = ENGINE.decode(text).map_err(|error| bad(&base64_words(&error)))?;
+    let value = apimachinery::json::parse(&data).map_err(|error| bad(&error.to_string()))?;
+    let token: ContinueToken = serde_json::from_value(value).map_err(|error| bad(&error.to_string()))?;
     if token.v != "meta.k8s.io/v1" {
-        let message = format!(
-            "continue key is not valid: server does not recognize this encoded version {}",
+        return Err(bad(&format!(
+            "server does not recognize this encoded version {}",
             token.v
-        );
-        return Err(StatusError::bad_request(message));
+        )));
     }
     if token.rv == 0 {
         return Err(bad("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));

@@ -1,9 +1,10 @@
 //! PATCH: JSON patch, merge patch, strategic merge patch.
 
 use apimachinery::{
+    codec::go,
     field::{Error as FieldError, ErrorList, Path},
     json::{self, JsonPatch, JsonPatchError},
-    normalize::{Source, StrictError, normalize_builtin, strict_message},
+    normalize::{DecodeError, Source, StrictError, normalize_builtin, strict_message},
     status::{GroupResource, StatusError},
     strategic,
 };
@@ -144,7 +145,16 @@ impl UpdateSource for Patched<'_> {
         let live = endpoint.codec.encode(existing.object.as_ref());
         let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
         let given = given_managers(&patched);
-        let mut object = decode_patched(update, patched, &mut strict)?;
+        let opened;
+        let shown = match &self.patch {
+            Patch::Strategic { patch, .. } => Shown::Patch(patch),
+            Patch::Merge { patch, .. } => Shown::Result(patch),
+            Patch::Json(patch) => {
+                opened = patch.opened();
+                Shown::Result(&opened)
+            }
+        };
+        let mut object = decode_patched(update, patched, shown, &mut strict)?;
         check_name(update.call, endpoint, object.as_mut())?;
         dedup_owner_references(update.call, object.as_mut(), false);
         Tracker::new(endpoint, update.subresource, update.strategy).update(
@@ -159,21 +169,36 @@ impl UpdateSource for Patched<'_> {
     }
 }
 
+/// What a client is shown of a patch whose result does not decode.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'a> {
+    /// The patched document; with the part of it that the patch opened (see [`go::declared_order`]).
+    Result(&'a Value),
+    /// The patch itself, and the words of Go's conversion from maps.
+    Patch(&'a Value),
+}
+
 /// Checks and decodes the result of a patch.
 pub(super) fn decode_patched(
     update: &Update<'_>,
     mut patched: Value,
+    show: Shown<'_>,
     strict: &mut Vec<StrictError>,
 ) -> Result<ObjectBox, StatusError> {
     let endpoint = update.endpoint;
+    let ty = endpoint.codec.type_ref();
     let invalid = |value: &Value, detail: String| {
+        let value = match show {
+            Shown::Result(opened) => go::declared_order(value, ty, opened),
+            Shown::Patch(patch) => go::plain_value(patch),
+        };
         let mut errors = ErrorList::default();
-        errors.push(FieldError::invalid(
-            &Path::new("patch"),
-            value.to_string().as_str(),
-            detail,
-        ));
+        errors.push(FieldError::invalid(&Path::new("patch"), value.as_str(), detail));
         StatusError::invalid(GroupResource::default(), "", &errors)
+    };
+    let words = |error: &DecodeError| match (show, error) {
+        (Shown::Patch(_), DecodeError::Type(mismatch)) => mismatch.of_conversion(),
+        _ => error.to_string(),
     };
     if !patched.is_object() {
         let name = &update.call.context.info.name;
@@ -187,8 +212,8 @@ pub(super) fn decode_patched(
         let (got, wanted) = (text("kind"), endpoint.codec.kind());
         return Err(invalid(&shown, format!("unable to decode a {got} as a {wanted}")));
     }
-    let found = normalize_builtin(&mut patched, endpoint.codec.type_ref().id, Source::Sorted)
-        .map_err(|error| invalid(&shown, error.to_string()))?;
+    let found =
+        normalize_builtin(&mut patched, ty.id, Source::Sorted).map_err(|error| invalid(&shown, words(&error)))?;
     strict.extend(found);
     let validation = FieldValidation::of(&update.options.field_validation);
     judge(update.call, strict, validation).map_err(|_| invalid(&shown, strict_message(strict)))?;

@@ -39,6 +39,12 @@ pub type Routes = HashMap<(String, String, String), Arc<Endpoint>>;
 pub trait Documents: Send + Sync + std::fmt::Debug + 'static {
     /// Answers a request whose path is that of a document; `None` otherwise.
     async fn respond(&self, path: &str, query: Option<&str>, headers: &http::HeaderMap) -> Option<Response<Body>>;
+
+    /// Whether there is an API group of this name.
+    fn has_group(&self, group: &str) -> bool;
+
+    /// The paths of all documents, for the index at `/`.
+    fn paths(&self) -> Vec<String>;
 }
 
 /// What a server is made of.
@@ -166,7 +172,7 @@ impl ApiServer {
                 Some(endpoint) => endpoints::handle(call, &endpoint, context.clone(), body).await,
                 None => {
                     endpoints::discard_body(body).await;
-                    error_response(call, &StatusError::resource_not_found())
+                    self.not_found(call, path)
                 }
             };
         }
@@ -176,6 +182,7 @@ impl ApiServer {
         match path {
             "/metrics" => return self.metrics.respond(&parts.headers),
             "/version" | "/version/" => return json_document(self.config.version.clone()),
+            "/" | "/index.html" => return json_document(self.index()),
             _ => {}
         }
         if let Some(response) = self
@@ -186,8 +193,43 @@ impl ApiServer {
         {
             return response;
         }
-        error_response(call, &StatusError::resource_not_found())
+        self.not_found(call, path)
     }
+
+    /// Below an API group's root the API answers, elsewhere the plain web server.
+    fn not_found(&self, call: &Call<'_>, path: &str) -> Response<Body> {
+        let mut segments = path.split('/').skip(1);
+        let of_api = match (segments.next(), segments.next()) {
+            (Some("api"), _) => true,
+            (Some("apis"), Some(group)) => self.config.documents.has_group(group),
+            _ => false,
+        };
+        if of_api {
+            return error_response(call, &StatusError::resource_not_found());
+        }
+        page_not_found()
+    }
+
+    /// The index: every path that a client may look at.
+    fn index(&self) -> Vec<u8> {
+        let mut paths = self.config.documents.paths();
+        paths.extend(self.health.paths());
+        paths.extend(["/metrics", "/version"].map(str::to_owned));
+        paths.sort_unstable();
+        paths.dedup();
+        serde_json::to_vec_pretty(&serde_json::json!({ "paths": paths })).expect("strings encode as JSON")
+    }
+}
+
+/// The answer of Go's web server to a path that nobody has.
+fn page_not_found() -> Response<Body> {
+    let mut response = Response::new(Body::from("404 page not found\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    let headers = response.headers_mut();
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 fn json_document(bytes: Vec<u8>) -> Response<Body> {

@@ -183,6 +183,18 @@ impl HealthEndpoints {
         }
     }
 
+    /// The three paths and those of their single checks.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        let endpoints = [&self.healthz, &self.livez, &self.readyz].into_iter();
+        let of = |endpoint: &Endpoint| {
+            let root = format!("/{}", endpoint.name);
+            let checks = endpoint.checks.iter().map(|check| format!("{root}/{}", check.name()));
+            std::iter::once(root.clone()).chain(checks).collect::<Vec<_>>()
+        };
+        endpoints.flat_map(of).collect()
+    }
+
     /// Whether every check of `/readyz` passes now.
     pub async fn is_ready(&self) -> bool {
         self.respond_all(&self.readyz, "").await.status() == StatusCode::OK
