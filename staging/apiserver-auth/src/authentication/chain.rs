@@ -33,7 +33,7 @@ impl Credentials {
 
 /// Asks authenticators in turn; the first user counts. A credential that does not hold is an error even if the
 /// request might pass without: only a request without any becomes anonymous.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Chain {
     authenticators: Vec<Arc<dyn RequestAuthenticator>>,
     anonymous: Option<Anonymous>,
