@@ -27,4 +27,4 @@ pub use health::HealthRegistry;
 pub use options::{Authentication, DelegatingAuthenticationOptions, DelegatingAuthorizationOptions, DelegationError};
 pub use paths::{AllowedPaths, PathError};
 pub use router::Router;
-pub use serve::Serving;
+pub use serve::{Serving, ServingError};

@@ -1,0 +1,4 @@
+//! The controllers that run pods.
+
+/// The controllers of this crate.
+pub const DESCRIPTORS: &[controller::Descriptor] = &[];
