@@ -11,7 +11,10 @@ pub mod pods;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use client_go::Error;
+use client_go::wait::jitter;
 
 /// Whether a server refuses a creation because the namespace is on its way out.
 #[must_use]
@@ -34,4 +37,22 @@ pub fn aggregate(errors: &[String]) -> String {
         [one] => (*one).to_owned(),
         many => format!("[{}]", many.join(", ")),
     }
+}
+
+/// Calls `change` until it ends otherwise than in a conflict, `attempts` times at most, with pauses of `pause` up to twice
+/// as long. It must read the object anew each time.
+///
+/// # Errors
+/// Its last error.
+pub async fn retry_on_conflict<T, F>(attempts: u32, pause: Duration, mut change: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for _ in 1..attempts {
+        match change().await {
+            Err(error) if error.is_conflict() => tokio::time::sleep(jitter(pause, 1.0)).await,
+            outcome => return outcome,
+        }
+    }
+    change().await
 }

@@ -1,10 +1,14 @@
 //! Nodes: readiness, conditions, taints.
 
+use std::time::Duration;
+
 use client_go::api::{GetOptions, Patch};
 use client_go::{Client, Error};
 use k8s_api::core::v1::{Node, NodeCondition, NodeStatus, Taint, Toleration};
 use k8s_api::primitives::Time;
 use serde_json::json;
+
+use crate::retry_on_conflict;
 
 /// The condition of a type.
 #[must_use]
@@ -86,29 +90,35 @@ pub fn swapped(present: &[Taint], add: &[Taint], remove: &[Taint], now: Time) ->
 /// # Errors
 /// See [`Error`].
 pub async fn swap_taints(client: &Client, name: &str, add: &[Taint], remove: &[Taint]) -> Result<(), Error> {
-    let api = client.cluster::<Node>();
     // The first look may be at the server's cache; a conflict calls for the truth.
-    let mut first = true;
-    client_go::wait::retry_on_conflict(async || {
+    let mut version = "0";
+    retry_on_conflict(5, Duration::from_millis(100), || {
         let options = GetOptions {
-            resource_version: if std::mem::take(&mut first) {
-                "0".to_owned()
-            } else {
-                String::new()
-            },
+            resource_version: std::mem::take(&mut version).to_owned(),
         };
-        let node = api.get_with(name, &options).await?;
-        let Some(taints) = swapped(&node.spec.taints, add, remove, Time::now()) else {
-            return Ok(());
-        };
-        let taints: Vec<_> = taints.iter().map(taint_json).collect();
-        let patch = json!({
-            "metadata": {"resourceVersion": node.metadata.resource_version},
-            "spec": {"taints": taints},
-        });
-        api.patch(name, &Patch::Merge(patch)).await.map(drop)
+        swap_taints_once(client, name, options, add, remove)
     })
     .await
+}
+
+async fn swap_taints_once(
+    client: &Client,
+    name: &str,
+    options: GetOptions,
+    add: &[Taint],
+    remove: &[Taint],
+) -> Result<(), Error> {
+    let api = client.cluster::<Node>();
+    let node = api.get_with(name, &options).await?;
+    let Some(taints) = swapped(&node.spec.taints, add, remove, Time::now()) else {
+        return Ok(());
+    };
+    let taints: Vec<_> = taints.iter().map(taint_json).collect();
+    let patch = json!({
+        "metadata": {"resourceVersion": node.metadata.resource_version},
+        "spec": {"taints": taints},
+    });
+    api.patch(name, &Patch::Merge(patch)).await.map(drop)
 }
 
 fn taint_json(taint: &Taint) -> serde_json::Value {

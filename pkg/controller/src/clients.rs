@@ -72,6 +72,12 @@ impl ClientBuilder {
         &self.inner.root
     }
 
+    /// How the manager's own client is configured.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
     /// A client as the manager with a name and a rate limit of its own.
     ///
     /// # Panics

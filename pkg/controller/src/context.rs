@@ -100,6 +100,23 @@ impl ControllerContext {
         })
     }
 
+    /// The same with so many times the usual rate limit, for controllers that send many small requests.
+    ///
+    /// # Errors
+    /// The account cannot be read or made.
+    pub async fn client_scaled(&self, account: &str, qps: f32, burst: u32) -> Result<Client, BuildError> {
+        let limits = &self.config.generic.client_connection;
+        let qps = limits.qps * qps;
+        let burst = u32::try_from(limits.burst).unwrap_or(0).saturating_mul(burst);
+        self.clients
+            .client_limited(account, qps, burst)
+            .await
+            .map_err(|source| BuildError::Client {
+                name: account.to_owned(),
+                source,
+            })
+    }
+
     /// Whether a feature gate is on.
     #[must_use]
     pub fn enabled(&self, gate: &str) -> bool {
