@@ -30,4 +30,4 @@ pub mod types;
 #[cfg(test)]
 mod fixtures;
 mod hash;
-mod process;
+pub mod process;

@@ -269,6 +269,12 @@ impl MetricsRegistry {
         }
     }
 
+    /// The registry below, for metrics that a library registers itself.
+    #[must_use]
+    pub fn prometheus(&self) -> &prometheus::Registry {
+        &self.inner.registry
+    }
+
     fn publish(&self, opts: &MetricOpts<'_>, collector: Box<dyn Collector>) {
         if opts.hidden() && !self.inner.show_hidden {
             self.inner.hidden.inc();
