@@ -25,7 +25,11 @@ pub const ABSENT: &[&str] = &[
 /// Every controller, in no particular order but that the first ones come first.
 #[must_use]
 pub fn descriptors() -> Vec<Descriptor> {
-    let families = [controller_workloads::DESCRIPTORS];
+    let families = [
+        controller_workloads::DESCRIPTORS,
+        controller_cluster::DESCRIPTORS,
+        controller_gc::DESCRIPTORS,
+    ];
     let mut all = families.concat();
     all.sort_by_key(|descriptor| !descriptor.first);
     all

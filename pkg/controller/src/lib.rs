@@ -15,6 +15,9 @@ pub mod config;
 mod context;
 mod descriptor;
 mod run;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod workload;
 
 pub use clients::ClientBuilder;
 pub use clock::Clock;

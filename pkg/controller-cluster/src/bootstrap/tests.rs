@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::signer::detached_signature;
 use super::{Life, cleaner, life, signer, signing_token};
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 const SECRETS: &str = "/api/v1/secrets";
 const CONFIG_MAPS: &str = "/api/v1/configmaps";

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 

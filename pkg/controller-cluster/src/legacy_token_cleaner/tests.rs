@@ -6,7 +6,7 @@ use k8s_api::core::v1::{Pod, Secret, ServiceAccount};
 use serde_json::{Value, json};
 
 use super::Cleaner;
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 const SECRETS: &str = "/api/v1/secrets";
 

@@ -1,7 +1,7 @@
 use k8s_api::core::v1::ConfigMap;
 use serde_json::json;
 
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 #[tokio::test]
 async fn every_namespace_has_the_bundle_as_it_should_be() {

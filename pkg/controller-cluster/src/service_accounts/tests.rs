@@ -1,7 +1,7 @@
 use k8s_api::core::v1::ServiceAccount;
 use serde_json::json;
 
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 #[tokio::test]
 async fn active_namespaces_get_a_default_account_again_and_again() {

@@ -1,7 +1,7 @@
 use k8s_api::primitives::Time;
 use serde_json::{Value, json};
 
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 const RANGES: &str = "/apis/networking.k8s.io/v1/servicecidrs";
 const ADDRESSES: &str = "/apis/networking.k8s.io/v1/ipaddresses";

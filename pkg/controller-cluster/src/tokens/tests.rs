@@ -1,7 +1,7 @@
 use k8s_api::core::v1::{Secret, ServiceAccount};
 use serde_json::json;
 
-use crate::testing::Fixture;
+use controller::testing::Fixture;
 
 const ACCOUNTS: &str = "/api/v1/serviceaccounts";
 const SECRETS: &str = "/api/v1/secrets";

@@ -62,6 +62,15 @@ impl<T: ApiObject> Lister<T> {
         self.store.by_index(index, value)
     }
 
+    /// How many objects have this value in an index.
+    ///
+    /// # Panics
+    /// If there is no such index.
+    #[must_use]
+    pub fn count(&self, index: &str, value: &str) -> usize {
+        self.store.count(index, value)
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {

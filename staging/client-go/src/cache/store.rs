@@ -147,6 +147,20 @@ impl<T: ApiObject> Store<T> {
         keys.filter_map(|key| inner.objects.get(key).cloned()).collect()
     }
 
+    /// How many objects have this value in an index.
+    ///
+    /// # Panics
+    /// If there is no such index: a mistake of the code.
+    #[must_use]
+    pub fn count(&self, index: &str, value: &str) -> usize {
+        let inner = self.inner.read();
+        let found = inner
+            .indices
+            .get(index)
+            .unwrap_or_else(|| panic!("Index with name {index} does not exist"));
+        found.keys.get(value).map_or(0, |keys| keys.len())
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
