@@ -1,11 +1,9 @@
 //! Pods of the API server.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
+use client_go::Client;
 use client_go::api::{DeleteOptions, Patch, WriteOptions};
 use client_go::cache::{Event, InformerOptions, SharedInformer};
-use client_go::Client;
 use k8s_api::Kind;
 use k8s_api::core::v1::{Pod, PodStatus};
 use kubelet_types::seams::{ApiError, PodClient};
@@ -136,6 +134,9 @@ mod tests {
         let patch = status_patch("u1", &old, &new).expect("a patch");
         assert_eq!(patch["metadata"]["uid"], "u1");
         assert_eq!(patch["status"]["phase"], "Running");
-        assert_eq!(patch["status"]["conditions"], json!([{"type": "Ready", "status": "True"}]));
+        assert_eq!(
+            patch["status"]["conditions"],
+            json!([{"type": "Ready", "status": "True"}])
+        );
     }
 }

@@ -1,0 +1,278 @@
+//! Puts the parts of a kubelet together; nothing runs yet.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use client_go::Client;
+use client_go::events::{EventApi, EventBroadcaster};
+use component_base::logs::LogHandle;
+use component_base::version::VersionInfo;
+use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
+use k8s_api::core::v1::Taint;
+use kubelet_config::{KubeletConfiguration, KubeletOptions, resource_list};
+use kubelet_node::{Machine, NodeOptions, NodeParts, NodeReporter, Reservations, addresses};
+use kubelet_prober::{Prober, Probes, Results};
+use kubelet_runtime::dns::DnsOptions;
+use kubelet_runtime::image::ImageOptions;
+use kubelet_runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_types::clock::SystemClock;
+use kubelet_types::pressure::Pressures;
+use kubelet_types::seams::{EventRecorder, ObjectSource, PodClient, TokenRequester};
+use kubelet_volume::{SystemMounter, TokenCache, VolumeOptions, Volumes};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{self, Clients};
+use super::{RunError, cgroup_limits, host, static_pods};
+use crate::api::{ApiEvents, ApiObjects, ApiPods, ApiTokens, ChangeDetection, Standalone};
+use crate::cgroups::PodCgroupfs;
+use crate::pods::{PodStore, Source};
+use crate::status::StatusWriter;
+use crate::workers::WorkerParts;
+use crate::{Kubelet, KubeletParts};
+
+/// A kubelet that is ready to run.
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) client: Option<Client>,
+    pub(super) kubelet: Arc<Kubelet>,
+    pub(super) reporter: Arc<NodeReporter>,
+    pub(super) runtime: Arc<KubeRuntime>,
+    pub(super) pods: Arc<PodStore>,
+    pub(super) objects: Option<Arc<ApiObjects>>,
+    pub(super) recorder: Arc<dyn EventRecorder>,
+    pub(super) broadcaster: Mutex<Option<EventBroadcaster>>,
+    pub(super) sources: Vec<Source>,
+}
+
+/// The API server, or what stands in for it.
+struct Api {
+    objects: Arc<dyn ObjectSource>,
+    pods: Arc<dyn PodClient>,
+    tokens: Arc<dyn TokenRequester>,
+    followed: Option<Arc<ApiObjects>>,
+}
+
+pub(super) async fn assemble(
+    options: &KubeletOptions,
+    version: &VersionInfo,
+    _log: &LogHandle,
+    cancel: &CancellationToken,
+) -> Result<Node, RunError> {
+    let kc = &options.configuration;
+    let name = host::hostname(&options.flags.hostname_override)?;
+    let clients = client::clients(options)?;
+    let (runtime, images) = connect(kc).await?;
+    let machine = Machine::read(std::path::Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
+    let reservations = Reservations {
+        system: resource_list(&kc.system_reserved).map_err(RunError::Refused)?,
+        kube: resource_list(&kc.kube_reserved).map_err(RunError::Refused)?,
+        eviction: std::collections::BTreeMap::new(),
+    };
+    let tree = cgroup_limits::set_up(kc, &machine, &reservations)?;
+    let (recorder, broadcaster) = recorder(clients.as_ref(), &name);
+    let detection = match kc.config_map_and_secret_change_detection_strategy.as_str() {
+        "Get" => ChangeDetection::Get,
+        "Cache" => ChangeDetection::Cache,
+        _ => ChangeDetection::Watch,
+    };
+    let followed = clients
+        .as_ref()
+        .map(|clients| Arc::new(ApiObjects::new(&clients.main, &name, detection, cancel)));
+    let pressures = Arc::new(Pressures::default());
+    let cached = followed.clone();
+    let node_options = node_options(options, version, &name, reservations)?;
+    let parts = NodeParts {
+        client: clients.as_ref().map(|clients| clients.heartbeat.clone()),
+        runtime: runtime.clone(),
+        images: images.clone(),
+        pressures: pressures.clone(),
+        recorder: recorder.clone(),
+        health: Box::new(Vec::new),
+        cached: Box::new(move || cached.as_ref()?.node()),
+    };
+    let reporter = Arc::new(NodeReporter::new(node_options, parts, machine));
+    let api = api(clients.as_ref(), followed, &reporter);
+    let results = Arc::new(Results::default());
+    let (clock, mounter) = (Arc::new(SystemClock), Arc::new(SystemMounter));
+    let runtime_parts = RuntimeParts {
+        runtime: runtime.clone(),
+        images,
+        recorder: recorder.clone(),
+        objects: api.objects.clone(),
+        results: results.clone(),
+        mounter: mounter.clone(),
+        clock: clock.clone(),
+    };
+    let runtime_options = runtime_options(options, &reporter, tree.hierarchy().is_v2());
+    let root = runtime_options.root.clone();
+    let kube_runtime = Arc::new(KubeRuntime::new(runtime_parts, runtime_options).await?);
+    let tokens = Arc::new(TokenCache::new(api.tokens, clock.clone()));
+    let volumes = Arc::new(Volumes::new(
+        VolumeOptions { root },
+        api.objects.clone(),
+        tokens,
+        mounter,
+    ));
+    let statuses = Arc::new(StatusWriter::new(api.pods.clone()));
+    let probes = Probes::new(
+        Prober::new(runtime, recorder.clone()),
+        results,
+        statuses.clone(),
+        clock.clone(),
+    );
+    let cgroups = PodCgroupfs {
+        tree,
+        quota_period: i64::try_from(kc.cpu_cfs_quota_period.to_std().as_micros()).unwrap_or(i64::MAX),
+        enforce_quota: kc.cpu_cfs_quota,
+        pod_pids_limit: Some(kc.pod_pids_limit).filter(|limit| *limit > 0),
+    };
+    let pods = Arc::new(PodStore::default());
+    let state = reporter.runtime_state().clone();
+    let workers = WorkerParts {
+        runtime: kube_runtime.clone(),
+        volumes,
+        probes,
+        statuses,
+        pods: pods.clone(),
+        objects: api.objects,
+        client: api.pods,
+        recorder: recorder.clone(),
+        cgroups: Arc::new(cgroups),
+        clock,
+        host_ips: reporter.host_ips(),
+        sync_frequency: kc.sync_frequency.to_std(),
+        network_error: Arc::new(move || state.network_error()),
+    };
+    let mut sources = Vec::new();
+    sources.extend(clients.is_some().then_some(Source::Api));
+    sources.extend(static_pods::configured(kc).then_some(Source::File));
+    Ok(Node {
+        kubelet: Arc::new(Kubelet::new(KubeletParts {
+            workers,
+            sources: sources.clone(),
+        })),
+        name,
+        client: clients.map(|clients| clients.main),
+        reporter,
+        runtime: kube_runtime,
+        pods,
+        objects: api.followed,
+        recorder,
+        broadcaster: Mutex::new(broadcaster),
+        sources,
+    })
+}
+
+type Runtime = (Arc<dyn RuntimeService>, Arc<dyn ImageService>);
+
+async fn connect(kc: &KubeletConfiguration) -> Result<Runtime, RunError> {
+    let options = ConnectOptions {
+        timeout: kc.runtime_request_timeout.to_std(),
+        ..Default::default()
+    };
+    let images_at = if kc.image_service_endpoint.is_empty() {
+        &kc.container_runtime_endpoint
+    } else {
+        &kc.image_service_endpoint
+    };
+    let runtime = RemoteRuntimeService::connect(&kc.container_runtime_endpoint, &options).await?;
+    let images = RemoteImageService::connect(images_at, &options).await?;
+    Ok((Arc::new(runtime), Arc::new(images)))
+}
+
+fn recorder(clients: Option<&Clients>, name: &str) -> (Arc<dyn EventRecorder>, Option<EventBroadcaster>) {
+    let Some(clients) = clients else {
+        let (_, node) = tokio::sync::watch::channel(None);
+        return (Arc::new(Standalone::new(node)), None);
+    };
+    let broadcaster = EventBroadcaster::new(clients.events.clone(), EventApi::Core, "kubelet", name);
+    (Arc::new(ApiEvents(broadcaster.recorder())), Some(broadcaster))
+}
+
+fn api(clients: Option<&Clients>, followed: Option<Arc<ApiObjects>>, reporter: &NodeReporter) -> Api {
+    match (clients, followed) {
+        (Some(clients), Some(objects)) => Api {
+            objects: objects.clone(),
+            pods: Arc::new(ApiPods(clients.main.clone())),
+            tokens: Arc::new(ApiTokens(clients.main.clone())),
+            followed: Some(objects),
+        },
+        _ => {
+            let alone = Arc::new(Standalone::new(reporter.node()));
+            Api {
+                objects: alone.clone(),
+                pods: alone.clone(),
+                tokens: alone,
+                followed: None,
+            }
+        }
+    }
+}
+
+fn node_options(
+    options: &KubeletOptions,
+    version: &VersionInfo,
+    name: &str,
+    reservations: Reservations,
+) -> Result<NodeOptions, RunError> {
+    let (flags, kc) = (&options.flags, &options.configuration);
+    let taint = |taint: &kubelet_config::Taint| Taint {
+        key: taint.key.clone(),
+        value: taint.value.clone(),
+        effect: taint.effect.clone(),
+        time_added: None,
+    };
+    Ok(NodeOptions {
+        name: name.to_owned(),
+        hostname: name.to_owned(),
+        node_ips: addresses::parse_node_ips(&flags.node_ip).map_err(RunError::Refused)?,
+        external_cloud: flags.cloud_provider == "external",
+        labels: flags.node_labels.0.clone(),
+        taints: kc.register_with_taints.0.iter().map(taint).collect(),
+        provider_id: kc.provider_id.clone(),
+        attach_detach: kc.enable_controller_attach_detach,
+        max_pods: kc.max_pods,
+        pods_per_core: kc.pods_per_core,
+        port: kc.port,
+        max_images: kc.node_status_max_images,
+        register: kc.register_node,
+        update_frequency: kc.node_status_update_frequency.to_std(),
+        report_frequency: kc.node_status_report_frequency.to_std(),
+        lease_seconds: kc.node_lease_duration_seconds,
+        root: PathBuf::from(&flags.root_directory),
+        local_storage: kc.local_storage_capacity_isolation,
+        reservations,
+        version: version.git_version.clone(),
+        declared_features: Vec::new(),
+    })
+}
+
+fn runtime_options(options: &KubeletOptions, reporter: &NodeReporter, cgroup_v2: bool) -> RuntimeOptions {
+    let (flags, kc) = (&options.flags, &options.configuration);
+    let root = PathBuf::from(&flags.root_directory);
+    let restart = kc.crash_loop_back_off.max_container_restart_period;
+    let parallel_pulls = match (kc.serialize_image_pulls, kc.max_parallel_image_pulls) {
+        (Some(false), most) => most.and_then(|most| usize::try_from(most).ok()),
+        _ => Some(1),
+    };
+    RuntimeOptions {
+        pod_logs: PathBuf::from(&kc.pod_logs_dir),
+        seccomp_profile_root: root.join("seccomp"),
+        seccomp_default: kc.seccomp_default || flags.seccomp_default,
+        cpu_cfs_quota: kc.cpu_cfs_quota,
+        cpu_cfs_quota_period: kc.cpu_cfs_quota_period.to_std(),
+        max_container_restart_period: restart.map_or(std::time::Duration::from_secs(300), |it| it.to_std()),
+        memory_capacity: reporter.machine().memory,
+        cgroup_v2,
+        swap_available: false,
+        single_process_oom_kill: kc.single_process_oom_kill.unwrap_or(!cgroup_v2),
+        dns: DnsOptions {
+            cluster_dns: kc.cluster_dns.clone(),
+            cluster_domain: kc.cluster_domain.clone(),
+            resolv_conf: kc.resolver_config.clone(),
+        },
+        images: ImageOptions { parallel_pulls },
+        root,
+    }
+}

@@ -1,0 +1,94 @@
+//! The program: from options to a running node, and to its orderly end.
+//!
+//! Pods run on when the kubelet ends; the next one takes them over.
+
+mod assemble;
+mod cgroup_limits;
+mod client;
+mod error;
+mod healthz;
+mod host;
+mod housekeeping;
+mod static_pods;
+
+pub use error::RunError;
+
+use component_base::logs::LogHandle;
+use component_base::version::VersionInfo;
+use kubelet_config::KubeletOptions;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::follow_pods;
+use assemble::Node;
+
+/// Runs a kubelet until `stop`.
+///
+/// # Errors
+/// What keeps it from starting; once it runs, nothing does.
+pub async fn run(
+    options: KubeletOptions,
+    version: VersionInfo,
+    log: LogHandle,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    options.gates.log();
+    host::check(&options)?;
+    host::prepare(&options)?;
+    let cancel = stop.child_token();
+    let node = assemble::assemble(&options, &version, &log, &cancel).await?;
+    let listeners = healthz::listen(&options.configuration)?;
+    let mut tasks = JoinSet::new();
+    start(&node, &options, listeners, &mut tasks, &cancel);
+    tracing::info!(node = node.name, "Started kubelet");
+    if let Err(error) = component_base::lifecycle::notify_service_manager("READY=1") {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
+    stop.cancelled().await;
+    cancel.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a task of the kubelet failed");
+        }
+    }
+    log.flush().map_err(|source| RunError::io("flush the log", source))
+}
+
+/// Starts everything that runs side by side.
+fn start(
+    node: &Node,
+    options: &KubeletOptions,
+    listeners: healthz::Listeners,
+    tasks: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) {
+    let (events, receiver) = mpsc::channel(256);
+    let (kubelet, token) = (node.kubelet.clone(), cancel.clone());
+    tasks.spawn(async move { kubelet.run(receiver, token).await });
+    let (reporter, token) = (node.reporter.clone(), cancel.clone());
+    tasks.spawn(async move { reporter.run(token).await });
+    if let Some((broadcaster, token)) = node.broadcaster.lock().take().zip(Some(cancel.clone())) {
+        tasks.spawn(async move { broadcaster.run(token).await });
+    }
+    if let (Some(client), Some(objects)) = (node.client.clone(), node.objects.clone()) {
+        let (running, token) = (objects.clone(), cancel.clone());
+        tasks.spawn(async move { running.run(token).await });
+        let (name, events, token) = (node.name.clone(), events.clone(), cancel.clone());
+        tasks.spawn(async move {
+            // Pods are judged by the node's labels and resources.
+            if objects.wait_for_node().await {
+                follow_pods(&client, &name, events, token).await;
+            }
+        });
+    }
+    static_pods::start(&options.configuration, &node.name, &events, tasks, cancel);
+    housekeeping::start(node, options, tasks, cancel);
+    healthz::start(node, listeners, tasks, cancel);
+    node.recorder.event(
+        &kubelet_node::node_reference(&node.name),
+        kubelet_types::seams::EventType::Normal,
+        "Starting",
+        "Starting kubelet.",
+    );
+}
