@@ -57,6 +57,17 @@ impl Snapshot {
         self.objects.get(key)
     }
 
+    /// The objects of a namespace, or all of them for an empty one, in key order.
+    pub fn below(&self, namespace: &str) -> impl Iterator<Item = &Arc<CachedObject>> + use<'_> {
+        let (start, end): (Arc<str>, Option<Arc<str>>) = match namespace {
+            "" => ("".into(), None),
+            // `0` follows `/`: the end of the namespace.
+            namespace => (format!("{namespace}/").into(), Some(format!("{namespace}0").into())),
+        };
+        let bounds = (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded));
+        self.objects.range(bounds).map(|(_, object)| object)
+    }
+
     /// Puts an object in place of the one under its key, which is returned.
     pub(crate) fn insert(&mut self, object: Arc<CachedObject>, indexed_fields: &[usize]) -> Option<Arc<CachedObject>> {
         let previous = self.objects.insert(object.key.clone(), object.clone());

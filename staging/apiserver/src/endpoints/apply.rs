@@ -105,7 +105,7 @@ impl UpdateSource for Applied<'_> {
             force: update.options.force.unwrap_or(false),
             now: call.context.received,
         };
-        let tracker = Tracker::new(endpoint, update.subresource, update.strategy);
+        let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
         let merged = tracker
             .with(|fields| fields.apply(live.as_ref(), &self.applied, options))
             .map_err(|error| apply_status(&error))?;

@@ -75,7 +75,7 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
     wipe_system_fields(object.metadata_mut());
     ensure_namespace(if endpoint.namespaced { &namespace } else { "" }, object.metadata_mut())?;
     dedup_owner_references(call, object.as_mut(), false);
-    Tracker::new(endpoint, "", store.config().strategy.as_ref()).update(call, &options, None, &mut object, given);
+    Tracker::new(endpoint.codec.as_ref(), "", store.config().strategy.as_ref()).update(call, &options, None, &mut object, given);
     let validation = CreateValidation {
         chain: &endpoint.admission,
         call,

@@ -6,21 +6,21 @@ use apimachinery::{
 };
 use serde_json::Value;
 
-use super::{Call, Endpoint};
+use super::Call;
 use crate::{
     admission::WriteOptions,
-    registry::{ObjectBox, ResourceStrategy},
+    registry::{ObjectBox, ResourceStrategy, VersionCodec},
 };
 
-/// Field management of one endpoint and subresource.
-pub(super) struct Tracker<'a> {
-    endpoint: &'a Endpoint,
+/// Field management of one version of a resource and one subresource.
+pub(crate) struct Tracker<'a> {
+    codec: &'a dyn VersionCodec,
     subresource: &'a str,
     reset: ResetFields,
 }
 
 impl<'a> Tracker<'a> {
-    pub(super) fn new(endpoint: &'a Endpoint, subresource: &'a str, strategy: &dyn ResourceStrategy) -> Self {
+    pub(crate) fn new(codec: &'a dyn VersionCodec, subresource: &'a str, strategy: &dyn ResourceStrategy) -> Self {
         let paths: Vec<Vec<PathElement>> = strategy
             .reset_fields()
             .iter()
@@ -29,19 +29,19 @@ impl<'a> Tracker<'a> {
         let mut reset = ResetFields::new();
         if !paths.is_empty() {
             reset.insert(
-                endpoint.codec.api_version().to_owned(),
+                codec.api_version().to_owned(),
                 Filter::Exclude(Set::from_paths(paths)),
             );
         }
         Self {
-            endpoint,
+            codec,
             subresource,
             reset,
         }
     }
 
     pub(super) fn with<R>(&self, act: impl FnOnce(&FieldManager<'_>) -> R) -> R {
-        let codec = &self.endpoint.codec;
+        let codec = self.codec;
         let types = SingleVersion {
             api_version: codec.api_version(),
             ty: codec.type_ref(),
@@ -66,11 +66,23 @@ impl<'a> Tracker<'a> {
         given: Option<Value>,
     ) {
         let manager = manager_or_user_agent(&options.field_manager, &call.context.user_agent);
-        let mut value = self.endpoint.codec.encode(object.as_ref());
+        self.record(&manager, call.context.received, live, object, given);
+    }
+
+    /// [`Tracker::update`] for a manager by name.
+    pub(crate) fn record(
+        &self,
+        manager: &str,
+        now: jiff::Timestamp,
+        live: Option<&Value>,
+        object: &mut ObjectBox,
+        given: Option<Value>,
+    ) {
+        let mut value = self.codec.encode(object.as_ref());
         if let (Some(given), Some(metadata)) = (given, value.get_mut("metadata").and_then(Value::as_object_mut)) {
             metadata.insert("managedFields".to_owned(), given);
         }
-        let tracked = self.with(|fields| fields.update(live, value, &manager, call.context.received));
+        let tracked = self.with(|fields| fields.update(live, value, manager, now));
         set_managed_fields(object, &tracked);
     }
 }

@@ -9,7 +9,7 @@ mod body;
 mod create;
 mod delete;
 mod dispatch;
-mod field_management;
+pub(crate) mod field_management;
 mod get;
 mod list;
 mod patch;

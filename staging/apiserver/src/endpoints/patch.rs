@@ -157,7 +157,7 @@ impl UpdateSource for Patched<'_> {
         let mut object = decode_patched(update, patched, shown, &mut strict)?;
         check_name(update.call, endpoint, object.as_mut())?;
         dedup_owner_references(update.call, object.as_mut(), false);
-        Tracker::new(endpoint, update.subresource, update.strategy).update(
+        Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy).update(
             update.call,
             update.options,
             Some(&live),

@@ -137,7 +137,7 @@ impl UpdateSource for Replacement<'_> {
         let mut object = self.object.clone_boxed();
         let endpoint = self.update.endpoint;
         let live = existing.map(|existing| endpoint.codec.encode(existing.object.as_ref()));
-        Tracker::new(endpoint, self.update.subresource, self.update.strategy).update(
+        Tracker::new(endpoint.codec.as_ref(), self.update.subresource, self.update.strategy).update(
             self.update.call,
             self.update.options,
             live.as_ref(),

@@ -4,6 +4,7 @@
 
 mod any;
 mod delete;
+mod local;
 mod object_meta;
 mod store;
 mod strategy;
@@ -12,9 +13,10 @@ mod write;
 
 pub use any::{AnyObject, ObjectBox};
 pub use delete::DeleteOutcome;
+pub use local::{Local, Unjudged};
 pub use object_meta::{ensure_namespace, fill_system_fields, wipe_system_fields};
 pub(crate) use store::storage_status;
-pub use store::{Hooks, NoHooks, Store, StoreConfig, Stored};
+pub use store::{Begun, Effects, Hooks, NoHooks, Store, StoreConfig, Stored};
 pub use strategy::{
     ConvertingCodec, GarbageCollectionPolicy, HubCodec, ResourceStrategy, SelectableField, Strategy, StrategyContext,
     Typed, VersionCodec,

@@ -37,44 +37,51 @@ pub struct StoreConfig {
     pub hooks: Arc<dyn Hooks>,
 }
 
+/// What a hook did ahead of a write (addresses it took, …), to be kept or undone when the write's end is known.
+///
+/// [`Effects::finish`] is called once, unless the request is dropped in the middle of the write, whose outcome nobody
+/// knows then: what is left over is found by the resource's repair.
+#[async_trait]
+pub trait Effects: Send {
+    /// Keeps the effects of a write that succeeded, or undoes those of one that did not.
+    async fn finish(self: Box<Self>, succeeded: bool);
+}
+
+/// The effects of a hook; `None` if there is nothing to be kept or undone.
+pub type Begun = Option<Box<dyn Effects>>;
+
 /// Side effects of one resource's writes (addresses of Services are taken and given back, …).
 #[async_trait]
 pub trait Hooks: Send + Sync + Debug + 'static {
-    /// Before a new object is prepared and validated; what is reserved here is released by
-    /// [`Hooks::finish_create`] if the creation fails.
+    /// Before a new object is prepared and validated. May complete the object.
     ///
     /// # Errors
-    /// Refuses the creation.
+    /// Refuses the creation; the hook has undone what it did.
     async fn begin_create(
         &self,
         _context: &RequestContext,
         _object: &mut dyn AnyObject,
         _dry_run: bool,
-    ) -> Result<(), StatusError> {
-        Ok(())
+    ) -> Result<Begun, StatusError> {
+        Ok(None)
     }
 
-    /// After a creation that [`Hooks::begin_create`] allowed.
-    async fn finish_create(&self, _object: &dyn AnyObject, _succeeded: bool, _dry_run: bool) {}
-
-    /// Before an update is prepared and validated.
+    /// Before an update is prepared and validated, that of a subresource included (`context.info.subresource`).
+    /// May complete the new object.
     ///
     /// # Errors
-    /// Refuses the update.
+    /// Refuses the update; the hook has undone what it did.
     async fn begin_update(
         &self,
         _context: &RequestContext,
         _new: &mut dyn AnyObject,
         _old: &dyn AnyObject,
         _dry_run: bool,
-    ) -> Result<(), StatusError> {
-        Ok(())
+    ) -> Result<Begun, StatusError> {
+        Ok(None)
     }
 
-    /// After an update that [`Hooks::begin_update`] allowed.
-    async fn finish_update(&self, _new: &dyn AnyObject, _old: &dyn AnyObject, _succeeded: bool, _dry_run: bool) {}
-
-    /// After an object has gone from the store.
+    /// After an object has gone from the store, or would have.
     async fn after_delete(&self, _object: &dyn AnyObject, _dry_run: bool) {}
 
     /// Whether an object that loses its last finalizer while being deleted goes at once.

@@ -123,17 +123,17 @@ impl Store {
         dry_run: bool,
     ) -> Result<Stored, StatusError> {
         let generated = self.init_new(request, namespace, object.as_mut())?;
-        self.config
+        let effects = self
+            .config
             .hooks
             .begin_create(request, object.as_mut(), dry_run)
             .await?;
         let result = self
             .finish_creation(request, object.as_mut(), validation, dry_run)
             .await;
-        self.config
-            .hooks
-            .finish_create(object.as_ref(), result.is_ok(), dry_run)
-            .await;
+        if let Some(effects) = effects {
+            effects.finish(result.is_ok()).await;
+        }
         result.map_err(|status| {
             if generated && status.is_already_exists() {
                 StatusError::generate_name_conflict(self.group_resource(), &object.metadata().name, 1)
@@ -407,7 +407,8 @@ impl Store {
         self.check_preconditions(&source.preconditions(), Some(existing), name)?;
         let mut object = source.updated(Some(existing)).await?;
         self.check_version(strategy, object.as_mut(), old)?;
-        self.config
+        let effects = self
+            .config
             .hooks
             .begin_update(request, object.as_mut(), old, flags.dry_run)
             .await?;
@@ -423,11 +424,9 @@ impl Store {
                 flags,
             )
             .await;
-        let succeeded = matches!(result, Ok(Written::Stored(_)));
-        self.config
-            .hooks
-            .finish_update(object.as_ref(), old, succeeded, flags.dry_run)
-            .await;
+        if let Some(effects) = effects {
+            effects.finish(matches!(result, Ok(Written::Stored(_)))).await;
+        }
         Ok(match result? {
             Written::Stored(stored) => Attempt::Done(stored),
             Written::EmptiedFinalizers => Attempt::Delete(object),
