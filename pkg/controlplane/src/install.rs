@@ -1,18 +1,18 @@
 //! Turns the description of a resource into its store, cache and endpoints.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use apimachinery::codec::protobuf::{Envelope, MAGIC, ProtobufCodec};
 use apiserver::{
     admission::{Chain, GroupVersionName},
     cacher::{Cacher, CacherConfig, StoredCodec},
-    endpoints::{Backing, Endpoint},
+    endpoints::{Backing, Creater, Endpoint},
     registry::{Store, StoreConfig, VersionCodec},
     server::Routes,
 };
 use apiserver_storage::Storage;
 use component_base::feature_gates::FeatureGates;
-use k8s_api::scheme;
+use k8s_api::{Object, scheme};
 use registry::{Registration, Version};
 use tokio_util::sync::CancellationToken;
 
@@ -108,6 +108,28 @@ impl Installer {
             self.routes.insert(key, Arc::new(endpoint));
         }
         store
+    }
+
+    /// Adds a kind whose objects are answered and not stored.
+    pub(crate) fn install_unstored<T: Object>(&mut self, creater: Arc<dyn Creater>) {
+        let info = scheme::resource(T::GROUP, T::VERSION, T::PLURAL).expect("every object kind is a resource");
+        let endpoint = Endpoint {
+            resource: name(info.group, info.version, info.plural),
+            kind: name(info.group, info.version, info.kind),
+            namespaced: info.namespaced,
+            verbs: info.verbs,
+            codec: creater.codec(),
+            is_hub: true,
+            version_number: 0,
+            backing: Backing::Create(creater),
+            table: None,
+            subresources: BTreeMap::new(),
+            admission: self.admission.clone(),
+            fields: Vec::new(),
+            indexed_fields: Vec::new(),
+        };
+        let key = (info.group.to_owned(), info.version.to_owned(), info.plural.to_owned());
+        self.routes.insert(key, Arc::new(endpoint));
     }
 
     /// Starts the caches.

@@ -1,11 +1,12 @@
 //! Puts the API server together: storage, resources, documents, and what the server itself keeps.
 
-mod authentication;
+mod access;
 mod documents;
 mod install;
 mod namespaces;
 mod options;
 mod resources;
+mod reviews;
 mod server;
 mod storage;
 

@@ -13,6 +13,7 @@ use component_base::{
     logs::LoggingConfiguration,
     options::SecureServingOptions,
 };
+use kubeapiserver::{authentication::AuthenticationOptions, authorization::AuthorizationOptions};
 
 /// Where objects are stored.
 #[derive(Clone, Debug)]
@@ -58,14 +59,10 @@ pub struct ServerOptions {
     pub external_hostname: String,
     /// `--allow-privileged`
     pub allow_privileged: bool,
-    /// `--anonymous-auth`
-    pub anonymous_auth: bool,
-    /// `--client-ca-file`
-    pub client_ca_file: String,
-    /// `--token-auth-file`
-    pub token_auth_file: String,
-    /// `--authorization-mode`
-    pub authorization_mode: Vec<String>,
+    /// `--token-auth-file`, `--client-ca-file`, …
+    pub authentication: AuthenticationOptions,
+    /// `--authorization-mode`, …
+    pub authorization: AuthorizationOptions,
     /// `--max-requests-inflight`
     pub max_requests_inflight: u32,
     /// `--max-mutating-requests-inflight`
@@ -94,10 +91,8 @@ impl Default for ServerOptions {
             advertise_address: None,
             external_hostname: String::new(),
             allow_privileged: false,
-            anonymous_auth: true,
-            client_ca_file: String::new(),
-            token_auth_file: String::new(),
-            authorization_mode: vec!["AlwaysAllow".to_owned()],
+            authentication: AuthenticationOptions::default(),
+            authorization: AuthorizationOptions::default(),
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
         }
@@ -198,32 +193,12 @@ impl Flags for ServerOptions {
                 &mut self.max_mutating_requests_inflight,
                 "mutating requests under way at once; 0 for no limit",
             );
-        flags
-            .section("authentication")
-            .add(
-                "anonymous-auth",
-                &mut self.anonymous_auth,
-                "let requests without credentials through to authorization",
-            )
-            .add(
-                "client-ca-file",
-                &mut self.client_ca_file,
-                "authorities whose client certificates name users",
-            )
-            .add(
-                "token-auth-file",
-                &mut self.token_auth_file,
-                "file of tokens: token,user,uid[,groups]",
-            );
+        self.authentication.add_flags(flags);
+        self.authorization.add_flags(flags);
         flags.section("misc").add(
             "allow-privileged",
             &mut self.allow_privileged,
             "let containers be privileged",
-        );
-        flags.section("authorization").add(
-            "authorization-mode",
-            &mut self.authorization_mode,
-            "authorizers in order: AlwaysAllow",
         );
     }
 }

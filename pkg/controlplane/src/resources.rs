@@ -3,19 +3,35 @@
 use std::sync::Arc;
 
 use apiserver::registry::Store;
-use registry::Settings;
+use registry::{
+    Settings,
+    rbac::policy_based::{Grants, PolicyBased},
+};
 
 use crate::install::Installer;
 
-/// Installs every built-in resource; returns the store of namespaces, which admission looks into.
-pub(crate) fn install_all(installer: &mut Installer, settings: &Settings) -> Arc<Store> {
-    let mut namespaces = None;
-    for registration in registry::all(settings) {
-        let is_namespaces = registration.group_resource() == ("", "namespaces");
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// Installs every stored resource, with `grants` checking who writes roles and bindings; returns the store of
+/// namespaces, which admission looks into.
+pub(crate) fn install_all(installer: &mut Installer, settings: &Settings, grants: &Arc<Grants>) -> Arc<Store> {
+    let (mut namespaces, mut roles, mut cluster_roles) = (None, None, None);
+    for mut registration in registry::all(settings) {
+        let group_resource = registration.group_resource();
+        if group_resource.0 == RBAC {
+            registration.hooks = Arc::new(PolicyBased(grants.clone()));
+        }
         let store = installer.install(registration);
-        if is_namespaces {
-            namespaces = Some(store);
+        match group_resource {
+            ("", "namespaces") => namespaces = Some(store),
+            (RBAC, "roles") => roles = Some(store),
+            (RBAC, "clusterroles") => cluster_roles = Some(store),
+            _ => {}
         }
     }
+    let (roles, cluster_roles) = roles
+        .zip(cluster_roles)
+        .expect("roles are among the built-in resources");
+    grants.bind(roles, cluster_roles);
     namespaces.expect("namespaces are among the built-in resources")
 }

@@ -1,32 +1,33 @@
 //! Runs the API server from start to orderly end.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use admission_namespace::NamespaceLifecycle;
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::Chain,
-    server::{AlwaysAllow, ApiServer, InFlightLimits, Routes, ServerConfig, ServerHandler},
+    server::{ApiServer, Authentication, InFlightLimits, Routes, ServerConfig, ServerHandler},
 };
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
 use component_base::{
     health::{CheckFn, HealthEndpoints, HealthError},
     metrics::{MetricsOptions, MetricsRegistry},
     options::SecureServingError,
-    serving::{Body, Server},
+    serving::{Body, DynamicCaBundle, Server},
     version::{MINOR, VersionInfo},
 };
 use k8s_api::Kind as _;
+use kubeapiserver::OptionError;
 use registry::Settings;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authentication::TokenFile,
+    access::Access,
     documents::ApiDocuments,
     install::Installer,
     namespaces::{StoredNamespaces, ensure_system_namespaces},
     options::ServerOptions,
-    resources, storage,
+    resources, reviews, storage,
 };
 
 /// How long the first list of every cache may take.
@@ -46,11 +47,18 @@ pub enum RunError {
     Storage(String),
 }
 
+impl From<OptionError> for RunError {
+    fn from(error: OptionError) -> Self {
+        Self::Option(error.to_string())
+    }
+}
+
 /// A control plane that answers requests; [`run`] puts a network in front of it.
 #[derive(Debug)]
 pub struct ControlPlane {
     /// What answers requests.
     pub server: Arc<ApiServer>,
+    client_cas: Vec<Arc<DynamicCaBundle>>,
     store: Arc<dyn Storage>,
     background: CancellationToken,
 }
@@ -66,20 +74,13 @@ impl ControlPlane {
         version: &VersionInfo,
         stop: CancellationToken,
     ) -> Result<Self, RunError> {
-        if options.authorization_mode != ["AlwaysAllow"] {
-            let modes = options.authorization_mode.join(",");
-            let message = format!("--authorization-mode: {modes:?} is not a mode that this server has (AlwaysAllow)");
-            return Err(RunError::Option(message));
-        }
-        let authenticator = match options.token_auth_file.as_str() {
-            "" => TokenFile::default(),
-            path => TokenFile::load(Path::new(path)).map_err(RunError::Option)?,
-        };
+        let background = CancellationToken::new();
+        let access = Access::new(options, &background)?;
         let store = storage::open(&options.storage)
             .await
             .map_err(|error| RunError::Storage(error.to_string()))?;
-        let background = CancellationToken::new();
-        let routes = install(options, &store, &background).await?;
+        let routes = install(options, &store, &access, &background).await?;
+        access.bind(&routes, &background).await?;
         let metrics = MetricsRegistry::new(&MetricsOptions::default());
         metrics.register_process(version);
         let mut health = HealthEndpoints::new();
@@ -90,18 +91,26 @@ impl ControlPlane {
         })));
         health.add_shutdown(stop);
         let config = ServerConfig {
-            authenticator: Arc::new(authenticator),
-            authorizer: Arc::new(AlwaysAllow),
-            anonymous: options.anonymous_auth,
+            authentication: Authentication {
+                chain: access.authentication.chain.clone(),
+                audiences: access.authentication.audiences.clone(),
+            },
+            authorizer: access.authorization.authorizer.clone(),
+            constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
             limits: InFlightLimits::new(
                 options.max_requests_inflight as usize,
                 options.max_mutating_requests_inflight as usize,
             ),
-            documents: Arc::new(ApiDocuments::new(&version.git_version, options.public_address())),
+            documents: Arc::new(ApiDocuments::new(
+                &version.git_version,
+                options.public_address(),
+                access.authentication.documents.clone(),
+            )),
             version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),
         };
         Ok(Self {
             server: ApiServer::new(config, routes, health, metrics),
+            client_cas: access.authentication.client_cas,
             store,
             background,
         })
@@ -118,6 +127,7 @@ impl ControlPlane {
 async fn install(
     options: &ServerOptions,
     store: &Arc<dyn Storage>,
+    access: &Access,
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
     let namespaces = Arc::new(StoredNamespaces::default());
@@ -133,7 +143,8 @@ async fn install(
         routes: Routes::new(),
         cachers: Vec::new(),
     };
-    let namespace_store = resources::install_all(&mut installer, &settings);
+    let namespace_store = resources::install_all(&mut installer, &settings, &access.grants);
+    reviews::install(&mut installer, &access.authentication, &access.authorization);
     namespaces.set(namespace_store.clone());
     installer.start(background);
     for cacher in &installer.cachers {
@@ -174,7 +185,9 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
         "localhost",
     ]
     .map(str::to_owned);
-    let tls = options.secure_serving.tls(host, &[], &alternate, vec![])?;
+    let tls = options
+        .secure_serving
+        .tls(host, &[], &alternate, plane.client_cas.clone())?;
     let listener = options
         .secure_serving
         .listen()?

@@ -27,6 +27,9 @@ impl Plane {
     async fn open(directory: tempfile::TempDir) -> Self {
         let mut options = ServerOptions::default();
         options.storage.data_dir = directory.path().join("store");
+        let tokens = directory.path().join("tokens.csv");
+        std::fs::write(&tokens, "secret,admin,admin,system:masters\n").expect("a token file");
+        options.authentication.token_auth_file = tokens.display().to_string();
         let version = VersionInfo::current();
         let plane = ControlPlane::start(&options, &version, CancellationToken::new()).await;
         let plane = plane.expect("the control plane starts");
@@ -46,6 +49,7 @@ impl Plane {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
+            .header("authorization", "Bearer secret")
             .header("user-agent", "tester");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -14,6 +14,7 @@ use kube_openapi::{
     discovery::{ApiGroups, legacy::ServerAddress},
     openapi::OpenApi,
 };
+use kubeapiserver::authentication::IssuerDocuments;
 
 /// The documents about the API, with what comes and goes at run time.
 #[derive(Debug)]
@@ -22,11 +23,13 @@ pub(crate) struct ApiDocuments {
     openapi: Arc<OpenApi>,
     /// Where clients of any network find the server.
     addresses: Vec<ServerAddress>,
+    /// About the tokens of service accounts.
+    issuer: Option<IssuerDocuments>,
 }
 
 impl ApiDocuments {
     /// The documents of a server with this version, which clients reach at `address` (host and port).
-    pub(crate) fn new(version: &str, address: String) -> Self {
+    pub(crate) fn new(version: &str, address: String, issuer: Option<IssuerDocuments>) -> Self {
         let everyone = |server_address| ServerAddress {
             client_cidr: "0.0.0.0/0".to_owned(),
             server_address,
@@ -35,6 +38,7 @@ impl ApiDocuments {
             groups: ApiGroups::with_builtin(),
             openapi: Arc::new(OpenApi::new(version)),
             addresses: vec![everyone(address)],
+            issuer,
         }
     }
 }
@@ -45,6 +49,7 @@ impl Documents for ApiDocuments {
         match path.trim_start_matches('/').split('/').next() {
             Some("api" | "apis") => self.discovery(path, headers),
             Some("openapi") => self.openapi(path, query, headers).await,
+            Some("openid" | ".well-known") => self.issuer.as_ref()?.respond(path),
             _ => None,
         }
     }
@@ -56,6 +61,9 @@ impl Documents for ApiDocuments {
     fn paths(&self) -> Vec<String> {
         let fixed = ["/api", "/apis", "/openapi/v2", "/openapi/v3", "/openapi/v3/"];
         let mut paths: Vec<String> = fixed.map(str::to_owned).into();
+        if self.issuer.is_some() {
+            paths.extend(IssuerDocuments::PATHS.map(str::to_owned));
+        }
         for group in self.groups.groups().iter() {
             let root = if group.name.is_empty() { "/api" } else { "/apis" };
             if !group.name.is_empty() {

@@ -2,6 +2,7 @@
 
 pub mod cluster_role;
 pub mod cluster_role_binding;
+pub mod policy_based;
 pub mod role;
 pub mod role_binding;
 

@@ -188,6 +188,7 @@ pub fn wanted_user(headers: &mut HeaderMap) -> Result<Option<UserInfo>, Imperson
 /// Decides who may act as whom.
 pub struct Impersonation {
     authorizer: Arc<dyn Authorizer>,
+    constrained: bool,
 }
 
 /// Questions of one mode on behalf of one requestor.
@@ -337,10 +338,13 @@ impl Check<'_> {
 }
 
 impl Impersonation {
-    /// Asks `authorizer`.
+    /// Asks `authorizer`; `constrained` says whether other modes than the old one are tried.
     #[must_use]
-    pub fn new(authorizer: Arc<dyn Authorizer>) -> Self {
-        Self { authorizer }
+    pub fn new(authorizer: Arc<dyn Authorizer>, constrained: bool) -> Self {
+        Self {
+            authorizer,
+            constrained,
+        }
     }
 
     /// The user that the request `attributes` (of the requestor) has from now on.
@@ -354,7 +358,7 @@ impl Impersonation {
     ) -> Result<ImpersonatedUser, ImpersonationError> {
         let mut first_error = None;
         for mode in MODES {
-            if !mode.applies(wanted, attributes.user) {
+            if (mode.constrained() && !self.constrained) || !mode.applies(wanted, attributes.user) {
                 continue;
             }
             match self.check_mode(mode, wanted, attributes).await {

@@ -642,7 +642,7 @@ async fn impersonate(
         namespace: "ns",
         ..Attributes::resource(requestor, "list", "", "v1", "configmaps")
     };
-    let filter = Impersonation::new(Arc::new(Listed(allowed)));
+    let filter = Impersonation::new(Arc::new(Listed(allowed)), true);
     match filter.check(&wanted, &attributes).await {
         Ok(seen) => Ok((
             format!("{}: {}", seen.user.name, seen.user.groups.join(" ")),

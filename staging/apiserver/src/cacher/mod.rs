@@ -10,6 +10,7 @@
 //! nothing twice. Readers of the state never wait for the delivery of events.
 
 mod decode;
+mod follow;
 mod object;
 mod predicate;
 mod reflector;
@@ -33,6 +34,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch as signal;
 
 pub use decode::{DecodeError, ReadForeign, StoredCodec};
+pub use follow::{Followed, Follower};
 pub use object::{CachedObject, EncodingId};
 pub use predicate::{FieldError, Predicate};
 pub use snapshot::Snapshot;

@@ -51,6 +51,16 @@ impl Snapshot {
         self.objects.is_empty()
     }
 
+    /// The revision of the last change; looks at every object.
+    #[must_use]
+    pub fn latest(&self) -> u64 {
+        self.objects
+            .values()
+            .map(|object| object.resource_version)
+            .max()
+            .unwrap_or_default()
+    }
+
     /// The object under a relative key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Arc<CachedObject>> {

@@ -75,7 +75,13 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
     wipe_system_fields(object.metadata_mut());
     ensure_namespace(if endpoint.namespaced { &namespace } else { "" }, object.metadata_mut())?;
     dedup_owner_references(call, object.as_mut(), false);
-    Tracker::new(endpoint.codec.as_ref(), "", store.config().strategy.as_ref()).update(call, &options, None, &mut object, given);
+    Tracker::new(endpoint.codec.as_ref(), "", store.config().strategy.as_ref()).update(
+        call,
+        &options,
+        None,
+        &mut object,
+        given,
+    );
     let validation = CreateValidation {
         chain: &endpoint.admission,
         call,
@@ -153,10 +159,12 @@ pub(super) async fn create_with(
         codec.as_ref(),
         FieldValidation::of(&options.field_validation),
     )?;
+    let given = given_managers(&value);
     let mut object: ObjectBox = codec.decode(value).map_err(StatusError::internal_error)?;
     let info = &call.context.info;
     wipe_system_fields(object.metadata_mut());
     ensure_namespace(&info.namespace, object.metadata_mut())?;
+    Tracker::unstored(codec.as_ref(), &info.subresource).update(call, options, None, &mut object, given);
     let (group, version) = k8s_api::scheme::split_api_version(codec.api_version());
     let kind = GroupVersionName {
         group: group.into(),

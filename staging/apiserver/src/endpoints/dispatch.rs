@@ -31,14 +31,17 @@ pub async fn handle(
     body: Body,
 ) -> Response<Body> {
     let result = route(call, endpoint, context, body).await;
-    let mut response = result.unwrap_or_else(|error| error_response(call, &error));
-    for warning in call.context.warnings() {
+    result.unwrap_or_else(|error| error_response(call, &error))
+}
+
+/// Tells the client what the request was warned of.
+pub(crate) fn add_warnings(context: &RequestContext, response: &mut Response<Body>) {
+    for warning in context.warnings() {
         let text = format!("299 - {}", quote_warning(&warning));
         if let Ok(value) = HeaderValue::from_str(&text) {
             response.headers_mut().append(header::WARNING, value);
         }
     }
-    response
 }
 
 /// A warning as an HTTP quoted string, without line breaks.

@@ -28,15 +28,21 @@ impl<'a> Tracker<'a> {
             .collect();
         let mut reset = ResetFields::new();
         if !paths.is_empty() {
-            reset.insert(
-                codec.api_version().to_owned(),
-                Filter::Exclude(Set::from_paths(paths)),
-            );
+            reset.insert(codec.api_version().to_owned(), Filter::Exclude(Set::from_paths(paths)));
         }
         Self {
             codec,
             subresource,
             reset,
+        }
+    }
+
+    /// Of what is answered and not stored.
+    pub(crate) fn unstored(codec: &'a dyn VersionCodec, subresource: &'a str) -> Self {
+        Self {
+            codec,
+            subresource,
+            reset: ResetFields::new(),
         }
     }
 

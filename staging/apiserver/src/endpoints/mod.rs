@@ -39,6 +39,7 @@ use crate::{
 
 pub(crate) use body::discard_body;
 pub use body::{MAX_BODY, read_body};
+pub(crate) use dispatch::add_warnings;
 pub use dispatch::handle;
 pub use respond::{error_response, status_response};
 pub use scale::ScaleMapping;
@@ -58,7 +59,23 @@ pub struct Call<'a> {
     pub serving: Option<component_base::serving::RequestContext>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A request with what its head brings.
+    #[must_use]
+    pub fn new(
+        context: &'a RequestContext,
+        parts: &http::request::Parts,
+        serving: Option<component_base::serving::RequestContext>,
+    ) -> Self {
+        Self {
+            context,
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers.clone(),
+            method: parts.method.clone(),
+            serving,
+        }
+    }
+
     /// A header's text; empty if absent or not text.
     #[must_use]
     pub fn header(&self, name: http::header::HeaderName) -> &str {

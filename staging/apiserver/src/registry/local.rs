@@ -125,7 +125,10 @@ impl<T: Object> Local<T> {
             None,
         );
         let namespace = request.info.namespace.clone();
-        let stored = self.store.create(&request, &namespace, object, &Unjudged, false).await?;
+        let stored = self
+            .store
+            .create(&request, &namespace, object, &Unjudged, false)
+            .await?;
         self.typed(&stored)
     }
 

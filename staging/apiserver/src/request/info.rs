@@ -6,6 +6,10 @@
 
 use std::borrow::Cow;
 
+use apiserver_auth::{
+    authorization::{Attributes, exact_name},
+    user::UserInfo,
+};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -155,6 +159,23 @@ impl RequestInfo {
         }
     }
 
+    /// The request of `user` in the terms of authorization.
+    #[must_use]
+    pub fn attributes<'a>(&'a self, user: &'a UserInfo) -> Attributes<'a> {
+        if !self.is_resource_request {
+            return Attributes::non_resource(user, &self.verb, &self.path);
+        }
+        let resource = Attributes::resource(user, &self.verb, &self.api_group, &self.api_version, &self.resource);
+        Attributes {
+            subresource: &self.subresource,
+            namespace: &self.namespace,
+            name: &self.name,
+            path: &self.path,
+            ..resource
+        }
+        .with_selectors(&self.field_selector, &self.label_selector)
+    }
+
     /// `resource` or `resource/subresource`.
     #[must_use]
     pub fn resource_path(&self) -> Cow<'_, str> {
@@ -216,20 +237,6 @@ fn verb_of(method: &Method) -> &'static str {
 /// Query booleans as upstream decodes them: present without a value is true.
 fn is_true(value: &str) -> bool {
     !matches!(value.to_ascii_lowercase().as_str(), "false" | "0")
-}
-
-/// The name in `metadata.name=NAME`, alone or among other requirements.
-fn exact_name(field_selector: &str) -> Option<String> {
-    // With an escaped comma a value could pass for a requirement of its own: such a selector names nothing.
-    if field_selector.contains('\\') {
-        return None;
-    }
-    field_selector.split(',').find_map(|part| {
-        let value = part.strip_prefix("metadata.name=")?;
-        let value = value.strip_prefix('=').unwrap_or(value);
-        let plain = !value.is_empty() && !value.contains(['\\', '/', '%']);
-        plain.then(|| value.to_owned())
-    })
 }
 
 #[cfg(test)]

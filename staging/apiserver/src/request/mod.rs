@@ -2,8 +2,7 @@
 
 mod context;
 mod info;
-mod user;
 
+pub use apiserver_auth::user::{UserInfo, names};
 pub use context::RequestContext;
 pub use info::{RequestInfo, Scope};
-pub use user::{UserInfo, names};

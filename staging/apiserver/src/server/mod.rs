@@ -1,17 +1,19 @@
 //! The server: filters around the endpoints, in one fixed order.
 //!
-//! request info → authentication → limits → authorization → endpoint or document. What the client
+//! request info → authentication → impersonation → limits → authorization → endpoint or document. What the client
 //! gets when one of them refuses is a Status in upstream's words.
 //!
 //! **Invariant:** nothing is dispatched that was not authorized under the very [`RequestInfo`] that
 //! dispatch uses.
 
-mod auth;
+mod authorize;
+mod identity;
 mod limits;
 
 use std::{collections::HashMap, sync::Arc};
 
 use apimachinery::status::StatusError;
+use apiserver_auth::authorization::Authorizer;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use component_base::{
@@ -19,16 +21,15 @@ use component_base::{
     metrics::MetricsRegistry,
     serving::{Body, Handler, RequestContext as ServingContext},
 };
-use futures::future::{BoxFuture, FutureExt as _};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use futures::future::{BoxFuture, FutureExt};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 
-pub use auth::{AlwaysAllow, Authenticator, Authorizer, BadCredentials, Decision, forbidden};
+pub use identity::Authentication;
 pub use limits::InFlightLimits;
 
 use crate::{
     endpoints::{self, Call, Endpoint, error_response},
-    options::Query,
-    request::{RequestContext, RequestInfo, UserInfo, names},
+    request::{RequestContext, RequestInfo, UserInfo},
 };
 
 /// The resources that are served, by group, version and plural name.
@@ -48,20 +49,29 @@ pub trait Documents: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// What a server is made of.
-#[derive(Debug)]
 pub struct ServerConfig {
     /// Who asks.
-    pub authenticator: Arc<dyn Authenticator>,
+    pub authentication: Authentication,
     /// Who may.
     pub authorizer: Arc<dyn Authorizer>,
-    /// Whether requests without credentials are let through to authorization.
-    pub anonymous: bool,
+    /// Whether impersonation may be allowed for some requests only (`ConstrainedImpersonation`).
+    pub constrained_impersonation: bool,
     /// Requests under way at once.
     pub limits: InFlightLimits,
     /// Discovery and OpenAPI.
     pub documents: Arc<dyn Documents>,
     /// `/version`.
     pub version: Vec<u8>,
+}
+
+impl std::fmt::Debug for ServerConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ServerConfig")
+            .field("authentication", &self.authentication)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The request handler of an API server.
@@ -101,47 +111,52 @@ impl ApiServer {
 
     async fn serve(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let serving = ServingContext::of(request.extensions()).cloned();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
         let info = RequestInfo::parse(&parts.method, parts.uri.path(), query);
         let received = jiff::Timestamp::now();
-        let text = |name| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|v: &HeaderValue| v.to_str().ok())
-                .unwrap_or_default()
-        };
-        let user_agent = text(header::USER_AGENT).to_owned();
-        let authenticated = self.config.authenticator.authenticate(&parts).await;
-        let (user, refused) = match authenticated {
-            Ok(Some(mut user)) => {
-                if !user.in_group(names::ALL_AUTHENTICATED) && !user.in_group(names::ALL_UNAUTHENTICATED) {
-                    user.groups.push(names::ALL_AUTHENTICATED.to_owned());
-                }
-                (user, false)
-            }
-            Ok(None) => (UserInfo::anonymous(), !self.config.anonymous),
-            Err(error) => {
-                tracing::debug!(%error, "unable to authenticate the request");
-                (UserInfo::anonymous(), true)
+        let authentication = &self.config.authentication;
+        let authenticated = authentication
+            .authenticate(&mut parts, &info, serving.as_ref(), received)
+            .await;
+        let known = authenticated.as_ref().ok().map(|response| &*response.user);
+        identity::close_anonymous_http2(known, serving.as_ref());
+        let response = match authenticated {
+            Ok(response) => response,
+            Err(refusal) => {
+                let context = request_context(UserInfo::anonymous().into(), info, received, &parts);
+                let call = Call::new(&context, &parts, serving);
+                return refuse(&call, body, &refusal).await;
             }
         };
-        let context = Arc::new(RequestContext::new(Arc::new(user), info, received, user_agent));
-        let call = Call {
-            context: &context,
-            query: Query::parse(query),
-            headers: parts.headers.clone(),
-            method: parts.method.clone(),
-            serving,
+        let (authorizer, constrained) = (&self.config.authorizer, self.config.constrained_impersonation);
+        let acting = identity::impersonate(authorizer, constrained, &mut parts.headers, &info, &response.user).await;
+        let (user, refusal) = match acting {
+            Ok(Some(acting)) => (acting.user, None),
+            Ok(None) => (response.user.clone(), None),
+            Err(refusal) => (response.user.clone(), Some(refusal)),
         };
-        if refused {
-            endpoints::discard_body(body).await;
-            return error_response(&call, &StatusError::unauthorized("Unauthorized"));
+        let context = request_context(user, info, received, &parts);
+        for warning in &response.warnings {
+            context.warn(warning.as_str());
         }
+        for (key, value) in &response.annotations {
+            context.annotate(key.as_str(), value.as_str());
+        }
+        let call = Call::new(&context, &parts, serving);
+        let mut response = match refusal {
+            Some(refusal) => refuse(&call, body, &refusal).await,
+            None => self.pass(&call, &context, &parts, body).await,
+        };
+        endpoints::add_warnings(&context, &mut response);
+        response
+    }
+
+    /// Limits and authorization, then the answer.
+    async fn pass(&self, call: &Call<'_>, context: &Arc<RequestContext>, parts: &Parts, body: Body) -> Response<Body> {
         let Some(_place) = self.config.limits.enter(&context.info, &context.user) else {
             let mut response = error_response(
-                &call,
+                call,
                 &StatusError::too_many_requests_error("Too many requests, please try again later."),
             );
             response
@@ -149,18 +164,21 @@ impl ApiServer {
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
-        if let Decision::Deny(reason) = self.config.authorizer.authorize(&context.user, &context.info).await {
-            endpoints::discard_body(body).await;
-            return error_response(&call, &forbidden(&context.user, &context.info, &reason));
+        match authorize::authorize(&*self.config.authorizer, context).await {
+            Ok(()) => self.dispatch(call, context, parts, body).await,
+            Err(authorize::Refusal::Forbidden(status)) => refuse(call, body, &status).await,
+            Err(authorize::Refusal::Failed(error)) => {
+                endpoints::discard_body(body).await;
+                authorize::internal_error(&parts.uri, &error)
+            }
         }
-        self.dispatch(&call, &context, &parts, body).await
     }
 
     async fn dispatch(
         &self,
         call: &Call<'_>,
         context: &Arc<RequestContext>,
-        parts: &http::request::Parts,
+        parts: &Parts,
         body: Body,
     ) -> Response<Body> {
         let info = &context.info;
@@ -230,6 +248,23 @@ fn page_not_found() -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, text);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+fn request_context(
+    user: Arc<UserInfo>,
+    info: RequestInfo,
+    received: jiff::Timestamp,
+    parts: &Parts,
+) -> Arc<RequestContext> {
+    let user_agent = parts.headers.get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Arc::new(RequestContext::new(user, info, received, user_agent.to_owned()))
+}
+
+/// Answers with a refusal, and keeps the connection in order.
+async fn refuse(call: &Call<'_>, body: Body, status: &StatusError) -> Response<Body> {
+    endpoints::discard_body(body).await;
+    error_response(call, status)
 }
 
 fn json_document(bytes: Vec<u8>) -> Response<Body> {

@@ -1,0 +1,114 @@
+//! What the authorizers keep of roles, bindings, pods and volumes, from the server's own caches.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use apiserver::{
+    cacher::{CachedObject, Followed, Follower},
+    server::Routes,
+};
+use auth_node::Graph;
+use auth_rbac::RbacStore;
+use k8s_api::{
+    Object,
+    core::v1::{PersistentVolume, Pod},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
+    resource::v1::ResourceSlice,
+    storage::v1::VolumeAttachment,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{OptionError, stored::store_of};
+
+/// Tells an index of one kind's objects.
+struct Feed<T, I> {
+    index: Arc<I>,
+    upsert: fn(&I, &T),
+    /// Takes namespace and name.
+    delete: fn(&I, &str, &str),
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: Object, I: Send + Sync + 'static> Follower for Feed<T, I> {
+    fn upsert(&mut self, object: &CachedObject) {
+        match T::from_json(&object.json) {
+            Ok(typed) => (self.upsert)(&self.index, &typed),
+            // What cannot be read grants nothing.
+            Err(error) => {
+                tracing::error!(key = %object.key, %error, "cannot decode an object that authorization depends on");
+                self.delete(&object.key);
+            }
+        }
+    }
+
+    fn delete(&mut self, key: &str) {
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        (self.delete)(&self.index, namespace, name);
+    }
+}
+
+/// Where indices follow the caches.
+struct Caches<'a> {
+    routes: &'a Routes,
+    stop: &'a CancellationToken,
+}
+
+impl Caches<'_> {
+    fn follow<T: Object, I: Send + Sync + 'static>(
+        &self,
+        index: &Arc<I>,
+        upsert: fn(&I, &T),
+        delete: fn(&I, &str, &str),
+    ) -> Result<Followed, OptionError> {
+        let feed = Feed {
+            index: index.clone(),
+            upsert,
+            delete,
+            kind: PhantomData,
+        };
+        let store = store_of::<T>(self.routes)?;
+        Ok(store.cacher().feed(feed, self.stop.clone()))
+    }
+}
+
+/// Roles and bindings.
+pub(super) fn rbac(
+    rbac: &Arc<RbacStore>,
+    routes: &Routes,
+    stop: &CancellationToken,
+) -> Result<Vec<Followed>, OptionError> {
+    let caches = Caches { routes, stop };
+    Ok(vec![
+        caches.follow::<Role, _>(rbac, RbacStore::upsert_role, RbacStore::delete_role)?,
+        caches.follow::<ClusterRole, _>(rbac, RbacStore::upsert_cluster_role, |rbac, _, name| {
+            rbac.delete_cluster_role(name);
+        })?,
+        caches.follow::<RoleBinding, _>(rbac, RbacStore::upsert_role_binding, RbacStore::delete_role_binding)?,
+        caches.follow::<ClusterRoleBinding, _>(rbac, RbacStore::upsert_cluster_role_binding, |rbac, _, name| {
+            rbac.delete_cluster_role_binding(name);
+        })?,
+    ])
+}
+
+/// What nodes reach.
+pub(super) fn node(
+    graph: &Arc<Graph>,
+    routes: &Routes,
+    stop: &CancellationToken,
+) -> Result<Vec<Followed>, OptionError> {
+    let caches = Caches { routes, stop };
+    Ok(vec![
+        caches.follow::<Pod, _>(graph, Graph::upsert_pod, Graph::delete_pod)?,
+        caches
+            .follow::<PersistentVolume, _>(graph, Graph::upsert_volume, |graph, _, name| graph.delete_volume(name))?,
+        caches.follow::<VolumeAttachment, _>(
+            graph,
+            |graph, attachment| graph.upsert_attachment(&attachment.metadata.name, &attachment.spec.node_name),
+            |graph, _, name| graph.delete_attachment(name),
+        )?,
+        caches.follow::<ResourceSlice, _>(
+            graph,
+            |graph, slice| graph.upsert_slice(&slice.metadata.name, slice.spec.node_name.as_deref()),
+            |graph, _, name| graph.delete_slice(name),
+        )?,
+    ])
+}
