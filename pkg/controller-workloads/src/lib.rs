@@ -1,4 +1,14 @@
-//! The controllers that run pods.
+//! The controllers that run pods: replica sets, replication controllers, deployments, stateful sets and daemon sets.
+//!
+//! One folder a controller; what they share is `controller::workload`. *Deliberate absence*: jobs, which end (they are
+//! `controller-batch`'s), and the network's view of pods (`controller-discovery`).
+
+mod replicaset;
+
+#[cfg(test)]
+mod testing;
+
+use controller::Descriptor;
 
 /// The controllers of this crate.
-pub const DESCRIPTORS: &[controller::Descriptor] = &[];
+pub const DESCRIPTORS: &[Descriptor] = &[replicaset::REPLICA_SET, replicaset::REPLICATION_CONTROLLER];

@@ -107,6 +107,8 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         cgroups: cgroups.clone(),
         clock,
         host_ips,
+        sync_frequency: Duration::from_secs(60),
+        network_error: Arc::new(|| None),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,

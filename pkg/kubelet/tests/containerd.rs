@@ -134,6 +134,8 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
         cgroups: Arc::new(cgroups),
         clock,
         host_ips,
+        sync_frequency: Duration::from_secs(60),
+        network_error: Arc::new(|| None),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,

@@ -35,6 +35,7 @@ impl AsFd for Notifications {
 
 /// Watches a set of files.
 pub struct FileWatcher {
+    /// The names that matter; empty for all.
     names: BTreeSet<OsString>,
     notifications: AsyncFd<Notifications>,
 }
@@ -45,7 +46,6 @@ impl FileWatcher {
     /// # Errors
     /// The kernel gives no notification instance, or there is no tokio runtime with IO.
     pub fn new(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> io::Result<Self> {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let mut names = BTreeSet::from([OsString::from("..data")]);
         let mut directories = BTreeSet::<PathBuf>::new();
         for path in paths {
@@ -56,11 +56,25 @@ impl FileWatcher {
                 _ => PathBuf::from("."),
             });
         }
+        Self::watch(names, &directories)
+    }
+
+    /// Watches everything in a directory, or one file. What does not exist is left to the periodic look.
+    ///
+    /// # Errors
+    /// As [`FileWatcher::new`].
+    pub fn directory(path: &Path) -> io::Result<Self> {
+        Self::watch(BTreeSet::new(), &BTreeSet::from([path.to_owned()]))
+    }
+
+    fn watch(names: BTreeSet<OsString>, directories: &BTreeSet<PathBuf>) -> io::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let events = AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_FROM
             | AddWatchFlags::IN_DELETE;
-        for directory in &directories {
+        for directory in directories {
             match inotify.add_watch(directory, events) {
                 Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
                 Err(error) => return Err(error.into()),
@@ -91,9 +105,9 @@ impl FileWatcher {
             match ready.get_inner().0.read_events() {
                 // An event without a name is an overflow: anything may have happened.
                 Ok(events)
-                    if events
-                        .iter()
-                        .any(|event| event.name.as_ref().is_none_or(|name| self.names.contains(name))) =>
+                    if events.iter().any(|event| {
+                        self.names.is_empty() || event.name.as_ref().is_none_or(|name| self.names.contains(name))
+                    }) =>
                 {
                     return Ok(());
                 }

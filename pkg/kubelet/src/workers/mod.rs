@@ -24,8 +24,6 @@ use crate::status::{Failure, StatusInput, StatusTarget, StatusWriter, generate};
 
 mod ending;
 
-/// How often a pod is synced though nothing happened, so that its volumes stay up to date.
-const SYNC_FREQUENCY: Duration = Duration::from_secs(60);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
@@ -62,6 +60,10 @@ pub struct WorkerParts {
     pub clock: SharedClock,
     /// The node's addresses.
     pub host_ips: watch::Receiver<Vec<String>>,
+    /// How often a pod is synced though nothing happened, so that its volumes stay up to date.
+    pub sync_frequency: Duration,
+    /// Why pods' networks cannot be made now, if they cannot.
+    pub network_error: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 /// What a worker is told.
@@ -331,7 +333,8 @@ impl Worker {
 
     /// How long to wait if nothing happens.
     fn pause(&mut self, outcome: &SyncOutcome, deadline: Option<Duration>) -> Step {
-        let mut pause = deadline.unwrap_or(SYNC_FREQUENCY).min(SYNC_FREQUENCY);
+        let most = self.shared.parts.sync_frequency;
+        let mut pause = deadline.unwrap_or(most).min(most);
         if outcome.failed() {
             let until = outcome.retry_at().map(|moment| self.until(moment));
             let retry = match until {
@@ -420,6 +423,10 @@ impl Worker {
                 .recorder
                 .event(&pod_reference(pod), EventType::Warning, reason, message);
         };
+        if let Some(error) = (parts.network_error)().filter(|_| !pod.spec.host_network) {
+            warn("NetworkNotReady", &format!("network is not ready: {error}"));
+            return Err(format!("network is not ready: {error}"));
+        }
         let cgroup_parent = parts.cgroups.ensure(pod).await.inspect_err(|error| {
             warn(
                 "FailedToCreatePodContainer",

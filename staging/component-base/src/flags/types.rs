@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 
 use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::value::{FlagValue, parse_bool, parse_signed, parse_unsigned};
 
@@ -100,6 +101,29 @@ impl FlagValue for Vec<i32> {
     fn type_name(&self) -> &'static str {
         "int32Slice"
     }
+}
+
+/// Configuration files hold these maps as maps.
+macro_rules! transparent {
+    ($($name:ident($inner:ty);)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <$inner>::deserialize(deserializer).map(Self)
+            }
+        }
+    )*};
+}
+
+transparent! {
+    MapStringString(BTreeMap<String, String>);
+    MapStringBool(BTreeMap<String, bool>);
+    ColonMultimap(BTreeMap<String, Vec<String>>);
 }
 
 macro_rules! wrapper {
