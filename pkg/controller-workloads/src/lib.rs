@@ -5,9 +5,6 @@
 
 mod replicaset;
 
-#[cfg(test)]
-mod testing;
-
 use controller::Descriptor;
 
 /// The controllers of this crate.

@@ -66,26 +66,33 @@ impl Fixture {
 
     /// Creates an object; the collection is a path without a namespace.
     pub fn create(&self, collection: &str, namespace: &str, object: Value) -> Value {
-        let created = self.server.with_store(|store| store.create(collection, namespace, object));
+        let created = self
+            .server
+            .with_store(|store| store.create(collection, namespace, object));
         created.expect("there is no such object yet")
     }
 
     /// Changes an object by a merge patch.
     pub fn patch(&self, collection: &str, namespace: &str, name: &str, patch: Value) {
-        let patched = self.server.with_store(|store| store.patch(collection, namespace, name, patch));
+        let patched = self
+            .server
+            .with_store(|store| store.patch(collection, namespace, name, patch));
         patched.expect("there is such an object");
     }
 
     /// Removes an object.
     pub fn delete(&self, collection: &str, namespace: &str, name: &str) {
-        let deleted = self.server.with_store(|store| store.delete(collection, namespace, name));
+        let deleted = self
+            .server
+            .with_store(|store| store.delete(collection, namespace, name));
         deleted.expect("there is such an object");
     }
 
     /// An object as it is.
     #[must_use]
     pub fn get(&self, collection: &str, namespace: &str, name: &str) -> Option<Value> {
-        self.server.with_store(|store| store.get(collection, namespace, name).cloned())
+        self.server
+            .with_store(|store| store.get(collection, namespace, name).cloned())
     }
 
     /// All objects of a collection in a namespace; in all, if that is empty.
@@ -101,7 +108,9 @@ impl Fixture {
     pub fn sent(&self, method: &str, path_end: &str) -> Vec<Value> {
         let seen = self.server.seen().into_iter();
         let wanted = seen.filter(|seen| seen.method == *method && seen.path.ends_with(path_end));
-        wanted.map(|seen| serde_json::from_slice(&seen.body).unwrap_or_default()).collect()
+        wanted
+            .map(|seen| serde_json::from_slice(&seen.body).unwrap_or_default())
+            .collect()
     }
 
     /// Waits until a condition holds.

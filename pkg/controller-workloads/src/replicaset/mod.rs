@@ -37,10 +37,10 @@ const BURST: usize = 500;
 const STATUS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `replicaset-controller`.
-pub const REPLICA_SET: Descriptor =
+pub(crate) const REPLICA_SET: Descriptor =
     Descriptor::new("replicaset-controller", build::<ReplicaSet>).aliases(&["replicaset"]);
 /// `replicationcontroller-controller`.
-pub const REPLICATION_CONTROLLER: Descriptor =
+pub(crate) const REPLICATION_CONTROLLER: Descriptor =
     Descriptor::new("replicationcontroller-controller", build::<ReplicationController>)
         .aliases(&["replicationcontroller"]);
 
@@ -131,7 +131,7 @@ impl<T: Replicated> ReplicaSetController<T> {
         };
         let status = change.apply(&*set, &self.clock);
         let (ready, available) = (status.ready_replicas, status.available_replicas);
-        status::write(&self.client, &set, status).await?;
+        status::write(&self.client, &*set, status).await?;
         outcome?;
         let seconds = set.min_ready_seconds();
         if seconds > 0 && ready != available {
@@ -217,7 +217,9 @@ impl<T: Replicated> ReplicaSetController<T> {
 
     /// The pods of all sets that have the same controller.
     fn related_pods(&self, set: &T) -> Vec<Arc<Pod>> {
-        let Some(controller) = controller_of(set.metadata()) else { return Vec::new() };
+        let Some(controller) = controller_of(set.metadata()) else {
+            return Vec::new();
+        };
         self.sets
             .by_index(BY_CONTROLLER, &controller.uid)
             .iter()

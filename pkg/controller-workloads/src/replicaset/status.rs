@@ -51,9 +51,7 @@ impl StatusChange<'_> {
                     last_transition_time: Some(clock.now()),
                 });
             }
-            None if failed => status
-                .conditions
-                .retain(|condition| condition.type_ != REPLICA_FAILURE),
+            None if failed => status.conditions.retain(|condition| condition.type_ != REPLICA_FAILURE),
             _ => {}
         }
         status.observed_generation = set.metadata().generation;

@@ -1,120 +1,128 @@
 //! A replica set and its pods, on a server in memory.
 
-use client_go::api::{DeleteOptions, ListOptions, Patch};
 use client_go::testing::Canned;
+use controller::testing::Fixture;
 use k8s_api::Kind as _;
 use k8s_api::apps::v1::ReplicaSet;
-use k8s_api::core::v1::{Pod, ReplicationController};
-use serde_json::json;
+use k8s_api::core::v1::{Event, Pod, ReplicationController};
+use serde_json::{Value, json};
 
 use super::{REPLICA_SET, REPLICATION_CONTROLLER};
-use crate::testing::Running;
 
-fn set(replicas: i32) -> ReplicaSet {
-    ReplicaSet::from_value(json!({
+const SETS: &str = "/apis/apps/v1/replicasets";
+const PODS: &str = "/api/v1/pods";
+
+fn set(replicas: i32) -> Value {
+    json!({
         "metadata": {"name": "web", "namespace": "ns", "generation": 1},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": "web"}},
             "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
         },
-    }))
-    .unwrap()
+    })
 }
 
-async fn pods(running: &Running) -> Vec<Pod> {
-    let pods = running.client.namespaced::<Pod>("ns").list(&ListOptions::default()).await;
-    pods.unwrap().items
+fn pods(fixture: &Fixture) -> Vec<Pod> {
+    fixture.list(PODS, "ns")
 }
 
-async fn status_of(running: &Running, what: &str, fits: impl Fn(&ReplicaSet) -> bool) -> ReplicaSet {
-    running
-        .until(what, async |client| {
-            let set = client.namespaced::<ReplicaSet>("ns").get("web").await.unwrap();
-            fits(&set).then_some(set)
-        })
-        .await
+fn current(fixture: &Fixture) -> ReplicaSet {
+    ReplicaSet::from_value(fixture.get(SETS, "ns", "web").unwrap()).unwrap()
+}
+
+async fn until(fixture: &Fixture, what: &str, fits: impl Fn(&ReplicaSet) -> bool) -> ReplicaSet {
+    fixture.eventually(what, || fits(&current(fixture))).await;
+    current(fixture)
 }
 
 #[tokio::test]
 async fn pods_are_made_counted_replaced_and_deleted() {
-    let running = Running::start(&[REPLICA_SET], "").await;
-    let sets = running.client.namespaced::<ReplicaSet>("ns");
-    sets.create(&set(3)).await.unwrap();
-    let made = status_of(&running, "three pods", |set| set.status.replicas == 3).await;
+    let fixture = Fixture::start().await;
+    fixture.run(REPLICA_SET.constructor).await;
+    fixture.create(SETS, "ns", set(3));
+    let made = until(&fixture, "three pods", |set| set.status.replicas == 3).await;
     assert_eq!(made.status.fully_labeled_replicas, 3);
     assert_eq!(made.status.observed_generation, 1);
     assert_eq!(made.status.terminating_replicas, Some(0));
-    let owner = &pods(&running).await[0].metadata.owner_references[0];
+    let owner = &pods(&fixture)[0].metadata.owner_references[0];
     assert_eq!((owner.kind.as_str(), owner.controller), ("ReplicaSet", Some(true)));
 
-    let api = running.client.namespaced::<Pod>("ns");
-    let first = pods(&running).await.remove(0).metadata.name;
+    let first = pods(&fixture).remove(0).metadata.name;
     let ready = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
-    api.patch(&first, &Patch::Merge(ready)).await.unwrap();
-    status_of(&running, "one ready pod", |set| set.status.available_replicas == 1).await;
+    fixture.patch(PODS, "ns", &first, ready);
+    until(&fixture, "one ready pod", |set| set.status.available_replicas == 1).await;
 
-    api.delete(&first, &DeleteOptions::default()).await.unwrap();
-    running
-        .until("a replacement", async |_| (pods(&running).await.len() == 3).then_some(()))
-        .await;
+    fixture.delete(PODS, "ns", &first);
+    fixture.eventually("a replacement", || pods(&fixture).len() == 3).await;
 
-    sets.patch("web", &Patch::Merge(json!({"spec": {"replicas": 1}}))).await.unwrap();
-    status_of(&running, "one pod", |set| set.status.replicas == 1).await;
-    assert_eq!(pods(&running).await.len(), 1);
-    running
-        .until("events", async |_| {
-            let events = running.events("ns").await;
-            let count = |reason: &str| events.iter().filter(|event| event.starts_with(reason)).count();
-            (count("SuccessfulCreate: Created pod: web-") == 4 && count("SuccessfulDelete: Deleted pod: web-") == 2)
-                .then_some(())
+    fixture.patch(SETS, "ns", "web", json!({"spec": {"replicas": 1}}));
+    until(&fixture, "one pod", |set| set.status.replicas == 1).await;
+    assert_eq!(pods(&fixture).len(), 1);
+    let told = |reason: &str, message: &str| {
+        let events: Vec<Event> = fixture.list("/api/v1/events", "ns");
+        let same = |event: &&Event| event.reason == reason && event.message.starts_with(message);
+        events.iter().filter(same).count()
+    };
+    fixture
+        .eventually("the events", || {
+            told("SuccessfulCreate", "Created pod: web-") == 4 && told("SuccessfulDelete", "Deleted pod: web-") == 2
         })
         .await;
 }
 
 #[tokio::test]
-async fn pods_that_cannot_be_made_are_a_condition_and_an_event() {
-    let running = Running::start(&[REPLICA_SET], "").await;
+async fn pods_that_cannot_be_made_are_a_condition() {
+    let fixture = Fixture::start().await;
+    fixture.run(REPLICA_SET.constructor).await;
     let refusal = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
         "message": "pods \"web-\" is forbidden: exceeded quota",
     });
-    running.server.on_request(move |seen| {
+    fixture.server.on_request(move |seen| {
         (seen.method == http::Method::POST && seen.path.ends_with("/pods")).then(|| Canned::json(403, &refusal))
     });
-    running.client.namespaced::<ReplicaSet>("ns").create(&set(20)).await.unwrap();
-    let failed = status_of(&running, "the condition", |set| !set.status.conditions.is_empty()).await;
+    fixture.create(SETS, "ns", set(20));
+    let failed = until(&fixture, "the condition", |set| !set.status.conditions.is_empty()).await;
     let condition = &failed.status.conditions[0];
     assert_eq!(
-        (condition.type_.as_str(), condition.status.as_str(), condition.reason.as_str()),
+        (
+            condition.type_.as_str(),
+            condition.status.as_str(),
+            condition.reason.as_str()
+        ),
         ("ReplicaFailure", "True", "FailedCreate")
     );
     assert_eq!(condition.message, "pods \"web-\" is forbidden: exceeded quota");
-    let tries = running.server.seen().iter().filter(|seen| seen.path.ends_with("/pods") && seen.method == http::Method::POST).count();
-    assert!(tries < 20, "after the first failure of a batch nothing more is tried, but {tries} were");
-    running.server.on_request(|_| None);
-    let well = status_of(&running, "the pods", |set| set.status.replicas == 20).await;
+    let tries = fixture.sent("POST", "/pods").len();
+    assert!(
+        tries < 20,
+        "after the first failure of a batch nothing more is tried, but {tries} were"
+    );
+    fixture.server.on_request(|_| None);
+    let well = until(&fixture, "the pods", |set| set.status.replicas == 20).await;
     assert!(well.status.conditions.is_empty());
 }
 
 #[tokio::test]
 async fn orphans_are_adopted_before_pods_are_made() {
-    let running = Running::start(&[REPLICATION_CONTROLLER], "").await;
+    let fixture = Fixture::start().await;
     let orphan = json!({"metadata": {"name": "orphan", "namespace": "ns", "labels": {"app": "web"}}});
-    running.client.namespaced::<Pod>("ns").create(&Pod::from_value(orphan).unwrap()).await.unwrap();
+    fixture.create(PODS, "ns", orphan);
+    fixture.run(REPLICATION_CONTROLLER.constructor).await;
+    let controllers = "/api/v1/replicationcontrollers";
     let controller = json!({
         "metadata": {"name": "web", "namespace": "ns"},
         "spec": {"replicas": 1, "selector": {"app": "web"}, "template": {"metadata": {"labels": {"app": "web"}}}},
     });
-    let controllers = running.client.namespaced::<ReplicationController>("ns");
-    controllers.create(&ReplicationController::from_value(controller).unwrap()).await.unwrap();
-    running
-        .until("the status", async |_| {
-            let controller = controllers.get("web").await.unwrap();
-            (controller.status.replicas == 1).then_some(())
+    fixture.create(controllers, "ns", controller);
+    fixture
+        .eventually("the status", || {
+            let controller = ReplicationController::from_value(fixture.get(controllers, "ns", "web").unwrap()).unwrap();
+            controller.status.replicas == 1
         })
         .await;
-    let pods = pods(&running).await;
+    let pods = pods(&fixture);
     assert_eq!(pods.len(), 1);
     assert_eq!(pods[0].metadata.owner_references[0].kind, "ReplicationController");
 }

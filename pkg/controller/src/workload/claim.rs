@@ -10,8 +10,8 @@ use k8s_api::{HasMetadata, Object};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::owners::{controller_of, controller_reference, is_controlled_by};
 use super::SyncError;
+use super::owners::{controller_of, controller_reference, is_controlled_by};
 
 /// Those that `owner` controls and its selector matches.
 pub fn claimed<T: HasMetadata, O: HasMetadata>(owner: &O, selector: &Selector, objects: &[Arc<T>]) -> Vec<Arc<T>> {
@@ -91,11 +91,7 @@ impl<'a, O: Object> Claim<'a, O> {
             }
             return Ok(false);
         }
-        if deleted
-            || metadata.deletion_timestamp.is_some()
-            || metadata.namespace != owner.namespace
-            || !matches()
-        {
+        if deleted || metadata.deletion_timestamp.is_some() || metadata.namespace != owner.namespace || !matches() {
             return Ok(false);
         }
         self.adopt(object).await
@@ -147,7 +143,10 @@ impl<'a, O: Object> Claim<'a, O> {
             ));
         }
         match fresh.deletion_timestamp {
-            Some(at) => Err(format!("{}/{} has just been deleted at {at}", owner.namespace, owner.name)),
+            Some(at) => Err(format!(
+                "{}/{} has just been deleted at {at}",
+                owner.namespace, owner.name
+            )),
             None => Ok(()),
         }
     }

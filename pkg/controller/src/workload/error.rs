@@ -54,7 +54,9 @@ impl SyncError {
     pub fn is_namespace_terminating(&self) -> bool {
         match self {
             Self::Several(errors) => errors.iter().all(Self::is_namespace_terminating),
-            other => other.request().is_some_and(controller_objects::is_namespace_terminating),
+            other => other
+                .request()
+                .is_some_and(controller_objects::is_namespace_terminating),
         }
     }
 

@@ -12,7 +12,9 @@ pub fn fnv32a(chunks: &[&[u8]]) -> u32 {
     chunks
         .iter()
         .flat_map(|chunk| chunk.iter())
-        .fold(2_166_136_261, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619))
+        .fold(2_166_136_261, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(16_777_619)
+        })
 }
 
 /// A text in which every character is one that can stand in a name and that spells no word.

@@ -139,7 +139,9 @@ impl History {
         revision: &ControllerRevision,
         collisions: &mut i32,
     ) -> Result<ControllerRevision, Error> {
-        let api = self.client.namespaced::<ControllerRevision>(owner.namespace().to_owned());
+        let api = self
+            .client
+            .namespaced::<ControllerRevision>(owner.namespace().to_owned());
         let data = revision.data.as_ref().map_or("", RawExtension::as_str);
         loop {
             let mut candidate = revision.clone();
@@ -163,7 +165,9 @@ impl History {
     /// # Errors
     /// See [`Error`].
     pub async fn renumber(&self, revision: &ControllerRevision, number: i64) -> Result<ControllerRevision, Error> {
-        let api = self.client.namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
+        let api = self
+            .client
+            .namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
         let patch = Patch::Strategic(json!({
             "metadata": {"uid": revision.metadata.uid, "resourceVersion": revision.metadata.resource_version},
             "revision": number,
@@ -180,7 +184,9 @@ impl History {
         owner: &O,
         revision: &ControllerRevision,
     ) -> Result<ControllerRevision, Error> {
-        let api = self.client.namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
+        let api = self
+            .client
+            .namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
         let patch = Patch::Strategic(json!({
             "metadata": {"uid": revision.metadata.uid, "ownerReferences": [controller_reference(owner)]},
         }));
@@ -199,7 +205,9 @@ impl History {
     ) -> Result<(), Error> {
         let unused: Vec<_> = revisions.iter().filter(|revision| !in_use(revision)).collect();
         for revision in &unused[..unused.len().saturating_sub(limit)] {
-            let api = self.client.namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
+            let api = self
+                .client
+                .namespaced::<ControllerRevision>(revision.metadata.namespace.clone());
             match api.delete(&revision.metadata.name, &DeleteOptions::default()).await {
                 Err(error) if !error.is_not_found() => return Err(error),
                 _ => {}

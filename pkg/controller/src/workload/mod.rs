@@ -17,6 +17,7 @@ pub use claim::{Claim, claimed};
 pub use error::SyncError;
 pub use hash::{compute_hash, fnv32a, safe_encode};
 pub use owners::{
-    BY_CONTROLLER, controller_of, controller_reference, index_by_controller, is_controlled_by, orphans_key, owned_or_orphans,
+    BY_CONTROLLER, controller_of, controller_reference, index_by_controller, is_controlled_by, orphans_key,
+    owned_or_orphans,
 };
 pub use pod_control::{PodControl, pod_from_template};

@@ -1,8 +1,8 @@
 //! [`PodControl`]: makes and deletes pods for an owner, and tells events of it.
 
-use client_go::api::{Deleted, DeleteOptions};
-use client_go::events::{EventRecorder, EventType};
 use client_go::Client;
+use client_go::api::{DeleteOptions, Deleted};
+use client_go::events::{EventRecorder, EventType};
 use k8s_api::HasMetadata;
 use k8s_api::core::v1::{Pod, PodTemplateSpec};
 use k8s_api::meta::v1::ObjectMeta;

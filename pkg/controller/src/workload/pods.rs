@@ -40,7 +40,9 @@ fn ready_condition(pod: &Pod) -> Option<&PodCondition> {
 /// Whether the pod has been ready for so many seconds.
 #[must_use]
 pub fn is_available(pod: &Pod, min_ready_seconds: i32, clock: &Clock) -> bool {
-    let Some(ready) = ready_condition(pod) else { return false };
+    let Some(ready) = ready_condition(pod) else {
+        return false;
+    };
     if min_ready_seconds <= 0 {
         return true;
     }
@@ -103,7 +105,9 @@ fn restarts(pod: &Pod) -> (i32, i32) {
 
 /// The cost of deleting a pod; 0 if it says nothing that can be read.
 fn deletion_cost(pod: &Pod) -> i32 {
-    let Some(text) = pod.metadata.annotations.get(DELETION_COST) else { return 0 };
+    let Some(text) = pod.metadata.annotations.get(DELETION_COST) else {
+        return 0;
+    };
     let well_formed = !text.starts_with('+') && (text == "0" || !text.trim_start_matches('-').starts_with('0'));
     if well_formed { text.parse().unwrap_or(0) } else { 0 }
 }

@@ -61,14 +61,25 @@ fn pods_that_are_missed_least_go_first() {
     let names: Vec<_> = pods.iter().map(|pod| pod.metadata.name.as_str()).collect();
     assert_eq!(
         names,
-        ["unassigned", "pending", "not-ready", "crowded", "young", "old", "costly"]
+        [
+            "unassigned",
+            "pending",
+            "not-ready",
+            "crowded",
+            "young",
+            "old",
+            "costly"
+        ]
     );
 }
 
 #[test]
 fn availability_comes_with_time() {
     let clock = Clock::fixed(at(10));
-    let pods = [pod("a", "n", "Running", Some(5), 0), pod("b", "n", "Running", Some(8), 0)];
+    let pods = [
+        pod("a", "n", "Running", Some(5), 0),
+        pod("b", "n", "Running", Some(8), 0),
+    ];
     assert!(is_available(&pods[0], 0, &clock));
     assert!(is_available(&pods[0], 5, &clock));
     assert!(!is_available(&pods[1], 5, &clock));
@@ -156,18 +167,31 @@ async fn what_matches_is_adopted_and_what_does_not_is_released() {
     let mut strayed = labelled("strayed", "db");
     strayed.metadata.owner_references = vec![controller_reference(&set)];
     let mut all = Vec::new();
-    for pod in [labelled("orphan", "web"), labelled("stranger", "db"), owned_elsewhere, strayed] {
+    for pod in [
+        labelled("orphan", "web"),
+        labelled("stranger", "db"),
+        owned_elsewhere,
+        strayed,
+    ] {
         all.push(Arc::new(api.create(&pod).await.unwrap()));
     }
     let selector = Selector::from_labels([(&"app".to_owned(), &"web".to_owned())]);
     let claim = Claim::new(&client, &set, &selector);
     let mine = claim.claim(all.clone(), |_| true).await.unwrap();
-    assert_eq!(mine.iter().map(|pod| pod.metadata.name.as_str()).collect::<Vec<_>>(), ["orphan"]);
+    assert_eq!(
+        mine.iter().map(|pod| pod.metadata.name.as_str()).collect::<Vec<_>>(),
+        ["orphan"]
+    );
     let patched: Vec<_> = server
         .seen()
         .into_iter()
         .filter(|seen| seen.method == http::Method::PATCH)
-        .map(|seen| (seen.path, serde_json::from_slice::<serde_json::Value>(&seen.body).unwrap()))
+        .map(|seen| {
+            (
+                seen.path,
+                serde_json::from_slice::<serde_json::Value>(&seen.body).unwrap(),
+            )
+        })
         .collect();
     assert_eq!(patched.len(), 2);
     assert!(patched[0].0.ends_with("/orphan"));
@@ -176,7 +200,6 @@ async fn what_matches_is_adopted_and_what_does_not_is_released() {
     assert_eq!(patched[1].1["metadata"]["ownerReferences"][0]["$patch"], "delete");
 
     // The owner is being deleted, which the cache does not know yet: nothing is adopted any more.
-    server.with_store(|_| ());
     client
         .namespaced::<ReplicaSet>("ns")
         .delete("rs", &client_go::api::DeleteOptions::default())
@@ -185,5 +208,5 @@ async fn what_matches_is_adopted_and_what_does_not_is_released() {
     let claim = Claim::new(&client, &set, &selector);
     let error = claim.claim(all, |_| true).await.unwrap_err().to_string();
     assert!(error.starts_with("can't adopt Pod ns/orphan ("), "{error}");
-    assert!(error.ends_with("replicasets.apps \"rs\" not found"), "{error}");
+    assert!(error.ends_with("replicasets \"rs\" not found"), "{error}");
 }
