@@ -3,9 +3,14 @@
 //! One folder a controller; what they share is `controller::workload`. *Deliberate absence*: jobs, which end (they are
 //! `controller-batch`'s), and the network's view of pods (`controller-discovery`).
 
+mod deployment;
 mod replicaset;
 
 use controller::Descriptor;
 
 /// The controllers of this crate.
-pub const DESCRIPTORS: &[Descriptor] = &[replicaset::REPLICA_SET, replicaset::REPLICATION_CONTROLLER];
+pub const DESCRIPTORS: &[Descriptor] = &[
+    deployment::DEPLOYMENT,
+    replicaset::REPLICA_SET,
+    replicaset::REPLICATION_CONTROLLER,
+];
