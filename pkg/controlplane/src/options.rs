@@ -13,7 +13,7 @@ use component_base::{
     logs::LoggingConfiguration,
     options::SecureServingOptions,
 };
-use kubeapiserver::{authentication::AuthenticationOptions, authorization::AuthorizationOptions};
+use kubeapiserver::{audit::AuditOptions, authentication::AuthenticationOptions, authorization::AuthorizationOptions};
 
 /// Where objects are stored.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct ServerOptions {
     pub authentication: AuthenticationOptions,
     /// `--authorization-mode`, …
     pub authorization: AuthorizationOptions,
+    /// `--audit-policy-file`, …
+    pub audit: AuditOptions,
     /// `--max-requests-inflight`
     pub max_requests_inflight: u32,
     /// `--max-mutating-requests-inflight`
@@ -93,6 +95,7 @@ impl Default for ServerOptions {
             allow_privileged: false,
             authentication: AuthenticationOptions::default(),
             authorization: AuthorizationOptions::default(),
+            audit: AuditOptions::default(),
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
         }
@@ -195,6 +198,7 @@ impl Flags for ServerOptions {
             );
         self.authentication.add_flags(flags);
         self.authorization.add_flags(flags);
+        self.audit.add_flags(flags);
         flags.section("misc").add(
             "allow-privileged",
             &mut self.allow_privileged,

@@ -17,7 +17,7 @@ use component_base::{
     version::{MINOR, VersionInfo},
 };
 use k8s_api::Kind as _;
-use kubeapiserver::OptionError;
+use kubeapiserver::{OptionError, audit::AuditTasks};
 use registry::Settings;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,9 @@ use crate::{
 
 /// How long the first list of every cache may take.
 const CACHE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long audit events that wait at the end may take.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,7 @@ pub struct ControlPlane {
     /// What answers requests.
     pub server: Arc<ApiServer>,
     client_cas: Vec<Arc<DynamicCaBundle>>,
+    audit_tasks: AuditTasks,
     store: Arc<dyn Storage>,
     background: CancellationToken,
 }
@@ -76,6 +80,8 @@ impl ControlPlane {
     ) -> Result<Self, RunError> {
         let background = CancellationToken::new();
         let access = Access::new(options, &background)?;
+        let audit_tasks = AuditTasks::default();
+        let audit = options.audit.build(&audit_tasks)?;
         let store = storage::open(&options.storage)
             .await
             .map_err(|error| RunError::Storage(error.to_string()))?;
@@ -96,6 +102,7 @@ impl ControlPlane {
                 audiences: access.authentication.audiences.clone(),
             },
             authorizer: access.authorization.authorizer.clone(),
+            audit,
             constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
             limits: InFlightLimits::new(
                 options.max_requests_inflight as usize,
@@ -111,6 +118,7 @@ impl ControlPlane {
         Ok(Self {
             server: ApiServer::new(config, routes, health, metrics),
             client_cas: access.authentication.client_cas,
+            audit_tasks,
             store,
             background,
         })
@@ -119,6 +127,7 @@ impl ControlPlane {
     /// Ends background work and closes the store.
     pub async fn close(self) {
         self.background.cancel();
+        self.audit_tasks.close(AUDIT_TIMEOUT).await;
         self.store.close().await;
     }
 }

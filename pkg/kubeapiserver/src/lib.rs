@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** what a flag names is read and checked before the server listens.
 
+pub mod audit;
 pub mod authentication;
 pub mod authorization;
 pub mod rbac_policy;

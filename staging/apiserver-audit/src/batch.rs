@@ -149,11 +149,11 @@ async fn run(
 }
 
 impl Backend for Batch {
-    fn process(&self, events: Vec<Event>) -> bool {
+    fn process(&self, events: &[Event]) -> bool {
         let count = events.len();
         let taken = events
-            .into_iter()
-            .filter_map(|event| self.queue.try_send(event).ok())
+            .iter()
+            .filter_map(|event| self.queue.try_send(event.clone()).ok())
             .count();
         if taken < count {
             tracing::error!("audit buffer queue blocked, {} audit events lost", count - taken);

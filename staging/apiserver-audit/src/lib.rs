@@ -19,5 +19,5 @@ pub use policy::{Policy, PolicyError, PolicyRule, RequestConfig};
 /// Takes events away.
 pub trait Backend: Send + Sync {
     /// Takes events; `false` if they were lost.
-    fn process(&self, events: Vec<Event>) -> bool;
+    fn process(&self, events: &[Event]) -> bool;
 }

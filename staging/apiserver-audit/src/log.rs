@@ -176,9 +176,9 @@ impl LogBackend {
 }
 
 impl Backend for LogBackend {
-    fn process(&self, events: Vec<Event>) -> bool {
+    fn process(&self, events: &[Event]) -> bool {
         let mut written = true;
-        for event in &events {
+        for event in events {
             let mut line = match self.settings.format {
                 LogFormat::Json => event.to_json(),
                 LogFormat::Legacy => event.to_legacy().into_bytes(),

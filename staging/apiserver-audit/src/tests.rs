@@ -150,7 +150,7 @@ fn files_are_rotated() {
     })
     .unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(backend.process((0..3).map(|id| event(&id.to_string())).collect()));
+    assert!(backend.process(&(0..3).map(|id| event(&id.to_string())).collect::<Vec<_>>()));
     let names = || {
         let mut names: Vec<_> = fs::read_dir(path.parent().unwrap())
             .unwrap()
@@ -166,7 +166,7 @@ fn files_are_rotated() {
         "{rotated:?}"
     );
     assert!(fs::read_to_string(&path).unwrap().contains(r#""auditID":"2""#));
-    assert!(backend.process((3..9).map(|id| event(&id.to_string())).collect()));
+    assert!(backend.process(&(3..9).map(|id| event(&id.to_string())).collect::<Vec<_>>()));
     assert_eq!(names().len(), 2, "one backup stays");
 }
 
@@ -192,13 +192,13 @@ async fn records_go_in_batches() {
     };
     let (batch, work) = Batch::new(sink.clone(), settings, stop.clone());
     // The queue holds five; what does not fit is lost and said to be.
-    assert!(!batch.process((0..7).map(|id| event(&id.to_string())).collect()));
+    assert!(!batch.process(&(0..7).map(|id| event(&id.to_string())).collect::<Vec<_>>()));
     let task = tokio::spawn(work);
     tokio::time::sleep(Duration::from_secs(29)).await;
     assert_eq!(*sink.0.lock(), [2, 2]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(*sink.0.lock(), [2, 2, 1]);
-    assert!(batch.process(vec![event("last")]));
+    assert!(batch.process(&[event("last")]));
     stop.cancel();
     task.await.unwrap();
     assert_eq!(*sink.0.lock(), [2, 2, 1, 1]);

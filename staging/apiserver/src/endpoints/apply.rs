@@ -30,6 +30,11 @@ pub(super) async fn apply(update: &Update<'_>, bytes: &[u8], output: &Output) ->
     let (applied, duplicate) =
         json::parse_yaml(text).map_err(|error| StatusError::bad_request(format!("error decoding YAML: {error}")))?;
     let duplicate = duplicate.map(|error| error.to_string());
+    update
+        .call
+        .context
+        .audit
+        .request_body(|| applied.to_string().into_bytes());
     check_identity(update, &applied)?;
     let source = Applied {
         update,

@@ -72,6 +72,9 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
     let given = given_managers(&value);
     let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
     let namespace = request_namespace(call, endpoint, object.as_ref());
+    call.context
+        .audit
+        .request(object.metadata(), || endpoint.codec.encode_json(object.as_ref()));
     wipe_system_fields(object.metadata_mut());
     ensure_namespace(if endpoint.namespaced { &namespace } else { "" }, object.metadata_mut())?;
     dedup_owner_references(call, object.as_mut(), false);
@@ -162,6 +165,9 @@ pub(super) async fn create_with(
     let given = given_managers(&value);
     let mut object: ObjectBox = codec.decode(value).map_err(StatusError::internal_error)?;
     let info = &call.context.info;
+    call.context
+        .audit
+        .request(object.metadata(), || codec.encode_json(object.as_ref()));
     wipe_system_fields(object.metadata_mut());
     ensure_namespace(&info.namespace, object.metadata_mut())?;
     Tracker::unstored(codec.as_ref(), &info.subresource).update(call, options, None, &mut object, given);

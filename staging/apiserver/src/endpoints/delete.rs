@@ -85,6 +85,7 @@ async fn delete_options(call: &Call<'_>, body: Body) -> Result<DeleteOptions, St
         }
         DeleteOptions::from_value(value).map_err(|error| bad(&error))?
     };
+    call.context.audit.request_body(|| options.to_json());
     validate_delete_options(&options)?;
     Ok(options)
 }

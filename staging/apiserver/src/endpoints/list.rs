@@ -347,6 +347,16 @@ pub(super) fn respond(
         None => {}
     }
     let (api_version, kind) = (endpoint.codec.api_version(), format!("{}List", endpoint.codec.kind()));
+    call.context.audit.response(|| {
+        let items = page
+            .objects
+            .iter()
+            .filter_map(|object| item_value(endpoint, object).ok());
+        let items: Vec<Value> = items.collect();
+        json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items})
+            .to_string()
+            .into_bytes()
+    });
     match output.media.encoding {
         Encoding::Json if !output.pretty => json_list(call, endpoint, page, &kind, &metadata),
         Encoding::Protobuf => protobuf_list(call, endpoint, output, page, &kind, &metadata),

@@ -57,6 +57,7 @@ pub(super) async fn patch(
     if kind == PatchType::Apply {
         return apply::apply(&update, &bytes, &output).await;
     }
+    call.context.audit.request_body(|| bytes.to_vec());
     let patch = Patch::parse(kind, &bytes)?;
     let source = Patched { update: &update, patch };
     update.run(&source, false, &output).await

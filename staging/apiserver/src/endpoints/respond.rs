@@ -181,6 +181,10 @@ pub(super) fn stored_response(
         let value = table::of_object(call, endpoint, stored)?;
         return value_response(call, output, status, "Table", &value);
     }
+    call.context.audit.response(|| {
+        let json = version_json(endpoint, &stored.cached);
+        json.map(|json| json.to_vec()).unwrap_or_default()
+    });
     let mut bytes = object_bytes(endpoint, &stored.cached, output)?;
     if output.is_plain_json() {
         // What is kept has no line break; an answer has one.
@@ -204,6 +208,7 @@ pub(super) fn object_response(
     let (api_version, kind) = object.type_meta();
     let (group, version) = k8s_api::scheme::split_api_version(api_version);
     let value = object.to_value();
+    call.context.audit.response(|| value.to_string().into_bytes());
     if output.media.encoding == Encoding::Protobuf {
         let ty = definition_of(group, version, kind)
             .ok_or_else(|| StatusError::internal_error(format!("no protobuf form of {kind}")))?;
@@ -239,6 +244,7 @@ pub(super) fn value_response(
     kind: &str,
     value: &Value,
 ) -> Result<Response<Body>, StatusError> {
+    call.context.audit.response(|| value.to_string().into_bytes());
     let bytes = match output.media.encoding {
         Encoding::Json if output.pretty => pretty(value)?,
         Encoding::Json => codec::json::to_vec(value).map_err(StatusError::internal_error)?.into(),
@@ -297,6 +303,8 @@ pub fn status_response(call: &Call<'_>, status: &Status) -> Response<Body> {
     let encoding = media.map_or(Encoding::Json, |media| media.encoding);
     let pretty_json = wants_pretty(call.query.get("pretty"), &call.context.user_agent);
     let value = status.to_value();
+    call.context.audit.status(status);
+    call.context.audit.response(|| value.to_string().into_bytes());
     let code = u16::try_from(status.code)
         .ok()
         .and_then(|code| StatusCode::from_u16(code).ok());

@@ -168,6 +168,9 @@ pub(super) async fn update(
     )?;
     let given = given_managers(&value);
     let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
+    call.context
+        .audit
+        .request(object.metadata(), || endpoint.codec.encode_json(object.as_ref()));
     check_name(call, endpoint, object.as_mut())?;
     dedup_owner_references(call, object.as_mut(), false);
     let update = Update {

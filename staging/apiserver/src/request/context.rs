@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{RequestInfo, UserInfo};
+use super::{Notes, RequestInfo, UserInfo};
 
 /// One request: who asks for what, and what the client is to be told besides the answer.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct RequestContext {
     pub received: jiff::Timestamp,
     /// The `User-Agent` header; empty if absent.
     pub user_agent: String,
+    /// What the request's audit event is to hold.
+    pub audit: Notes,
     warnings: Mutex<Vec<String>>,
     annotations: Mutex<BTreeMap<String, String>>,
 }
@@ -30,9 +32,16 @@ impl RequestContext {
             info,
             received,
             user_agent,
+            audit: Notes::default(),
             warnings: Mutex::default(),
             annotations: Mutex::default(),
         }
+    }
+
+    /// The same, taking notes for its audit event.
+    #[must_use]
+    pub fn audited(self, audit: Notes) -> Self {
+        Self { audit, ..self }
     }
 
     /// Adds a `Warning` header to the answer, once for each text.

@@ -1,11 +1,12 @@
 //! The server: filters around the endpoints, in one fixed order.
 //!
-//! request info → authentication → impersonation → limits → authorization → endpoint or document. What the client
-//! gets when one of them refuses is a Status in upstream's words.
+//! request info → authentication → audit → impersonation → limits → authorization → endpoint or document. What the
+//! client gets when one of them refuses is a Status in upstream's words.
 //!
 //! **Invariant:** nothing is dispatched that was not authorized under the very [`RequestInfo`] that
 //! dispatch uses.
 
+mod audit;
 mod authorize;
 mod identity;
 mod limits;
@@ -24,6 +25,7 @@ use component_base::{
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 
+pub use audit::Auditor;
 pub use identity::Authentication;
 pub use limits::InFlightLimits;
 
@@ -31,6 +33,9 @@ use crate::{
     endpoints::{self, Call, Endpoint, error_response},
     request::{RequestContext, RequestInfo, UserInfo},
 };
+
+/// Names a request in records and answers.
+const AUDIT_ID: header::HeaderName = header::HeaderName::from_static("audit-id");
 
 /// The resources that are served, by group, version and plural name.
 pub type Routes = HashMap<(String, String, String), Arc<Endpoint>>;
@@ -56,6 +61,8 @@ pub struct ServerConfig {
     pub authorizer: Arc<dyn Authorizer>,
     /// Whether impersonation may be allowed for some requests only (`ConstrainedImpersonation`).
     pub constrained_impersonation: bool,
+    /// What is recorded of requests; nothing if absent.
+    pub audit: Option<Arc<Auditor>>,
     /// Requests under way at once.
     pub limits: InFlightLimits,
     /// Discovery and OpenAPI.
@@ -112,44 +119,91 @@ impl ApiServer {
     async fn serve(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let serving = ServingContext::of(request.extensions()).cloned();
         let (mut parts, body) = request.into_parts();
+        let audit_id = audit_id(&parts.headers);
+        let mut response = self.filter(&mut parts, body, serving, &audit_id).await;
+        response.headers_mut().insert(AUDIT_ID, audit_id);
+        response
+    }
+
+    /// Authentication, audit and impersonation.
+    async fn filter(
+        &self,
+        parts: &mut Parts,
+        body: Body,
+        serving: Option<ServingContext>,
+        audit_id: &HeaderValue,
+    ) -> Response<Body> {
         let query = parts.uri.query().unwrap_or_default();
         let info = RequestInfo::parse(&parts.method, parts.uri.path(), query);
         let received = jiff::Timestamp::now();
         let authentication = &self.config.authentication;
         let authenticated = authentication
-            .authenticate(&mut parts, &info, serving.as_ref(), received)
+            .authenticate(parts, &info, serving.as_ref(), received)
             .await;
         let known = authenticated.as_ref().ok().map(|response| &*response.user);
         identity::close_anonymous_http2(known, serving.as_ref());
-        let response = match authenticated {
-            Ok(response) => response,
+        let head = audit::Head {
+            parts,
+            info: &info,
+            serving: serving.as_ref(),
+            received,
+            audit_id: audit_id.to_str().unwrap_or_default(),
+        };
+        let auditor = self.config.audit.as_ref();
+        let identified = match authenticated {
+            Ok(identified) => identified,
             Err(refusal) => {
-                let context = request_context(UserInfo::anonymous().into(), info, received, &parts);
-                let call = Call::new(&context, &parts, serving);
-                return refuse(&call, body, &refusal).await;
+                let record = auditor.and_then(|auditor| auditor.begin(&head, &UserInfo::default()));
+                let attempted = audit::attempted(parts, serving.as_ref());
+                let context = request_context(UserInfo::anonymous().into(), info, received, parts);
+                let response = refuse(&Call::new(&context, parts, serving), body, &refusal).await;
+                if let Some(record) = record {
+                    record.unauthenticated(&response, attempted);
+                }
+                return response;
             }
         };
+        let mut record = auditor.and_then(|auditor| auditor.begin(&head, &identified.user));
+        if record.as_mut().is_some_and(|record| !record.received()) {
+            endpoints::discard_body(body).await;
+            return authorize::internal_error(&parts.uri, "failed to store audit event");
+        }
         let (authorizer, constrained) = (&self.config.authorizer, self.config.constrained_impersonation);
-        let acting = identity::impersonate(authorizer, constrained, &mut parts.headers, &info, &response.user).await;
+        let acting = identity::impersonate(authorizer, constrained, &mut parts.headers, &info, &identified.user).await;
         let (user, refusal) = match acting {
-            Ok(Some(acting)) => (acting.user, None),
-            Ok(None) => (response.user.clone(), None),
-            Err(refusal) => (response.user.clone(), Some(refusal)),
+            Ok(Some(acting)) => {
+                if let Some(record) = &mut record {
+                    record.impersonate(&acting);
+                }
+                (acting.user, None)
+            }
+            Ok(None) => (identified.user.clone(), None),
+            Err(refusal) => (identified.user.clone(), Some(refusal)),
         };
-        let context = request_context(user, info, received, &parts);
-        for warning in &response.warnings {
+        let mut context = request_context(user, info, received, parts);
+        if let Some(record) = &record {
+            context = context.audited(record.notes());
+        }
+        let context = Arc::new(context);
+        if let Some(record) = &mut record {
+            record.attach(&context);
+        }
+        for warning in &identified.warnings {
             context.warn(warning.as_str());
         }
-        for (key, value) in &response.annotations {
+        for (key, value) in &identified.annotations {
             context.annotate(key.as_str(), value.as_str());
         }
-        let call = Call::new(&context, &parts, serving);
+        let call = Call::new(&context, parts, serving);
         let mut response = match refusal {
             Some(refusal) => refuse(&call, body, &refusal).await,
-            None => self.pass(&call, &context, &parts, body).await,
+            None => self.pass(&call, &context, parts, body).await,
         };
         endpoints::add_warnings(&context, &mut response);
-        response
+        match record {
+            Some(record) => record.finish(response, context.info.is_long_running()),
+            None => response,
+        }
     }
 
     /// Limits and authorization, then the answer.
@@ -250,15 +304,18 @@ fn page_not_found() -> Response<Body> {
     response
 }
 
-fn request_context(
-    user: Arc<UserInfo>,
-    info: RequestInfo,
-    received: jiff::Timestamp,
-    parts: &Parts,
-) -> Arc<RequestContext> {
+/// The request's identifier: the client's own, or a new one.
+fn audit_id(headers: &http::HeaderMap) -> HeaderValue {
+    match headers.get(AUDIT_ID).filter(|id| !id.is_empty()) {
+        Some(id) => id.clone(),
+        None => HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).expect("an identifier is a header value"),
+    }
+}
+
+fn request_context(user: Arc<UserInfo>, info: RequestInfo, received: jiff::Timestamp, parts: &Parts) -> RequestContext {
     let user_agent = parts.headers.get(header::USER_AGENT);
     let user_agent = user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Arc::new(RequestContext::new(user, info, received, user_agent.to_owned()))
+    RequestContext::new(user, info, received, user_agent.to_owned())
 }
 
 /// Answers with a refusal, and keeps the connection in order.
