@@ -174,6 +174,12 @@ fn node_name(wanted: &str) -> Result<String, OptionsError> {
     Ok(name)
 }
 
+impl component_base::program::Options for ProxyOptions {
+    fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
+        (&self.logging, &self.gates)
+    }
+}
+
 impl Flags for ProxyOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let KubeProxyConfiguration {

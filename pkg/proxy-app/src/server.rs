@@ -13,7 +13,7 @@ use client_go::{
 use component_base::{
     lifecycle::notify_service_manager,
     metrics::{MetricsOptions, MetricsRegistry},
-    version::VersionInfo,
+    program::Start,
 };
 use k8s_api::core::v1::ObjectReference;
 use kube_proxy_lib::{
@@ -26,11 +26,14 @@ use kube_proxy_lib::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{CompletedOptions, backends, feed, node, serve};
+use crate::{OptionsError, ProxyOptions, backends, feed, node, serve};
 
 /// Why the proxy does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// What the flags and the file say.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
     /// How to reach the API server.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -73,7 +76,9 @@ pub enum RunError {
 ///
 /// # Errors
 /// What keeps it from running.
-pub async fn run(options: CompletedOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(options: ProxyOptions, start: Start) -> Result<(), RunError> {
+    let Start { given, version, stop } = start;
+    let options = options.complete(&given)?;
     if let Some(path) = options.write_config_to {
         return write_configuration(path, &options.configuration);
     }

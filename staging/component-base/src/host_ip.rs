@@ -65,19 +65,40 @@ fn default_interfaces(routes: &str) -> Vec<&str> {
     default.collect()
 }
 
+/// Every address of every interface that is up.
+///
+/// # Errors
+/// If the kernel does not tell.
+pub fn host_ips() -> io::Result<Vec<IpAddr>> {
+    Ok(nix::ifaddrs::getifaddrs()?
+        .filter_map(|address| ip_of(&address))
+        .collect())
+}
+
+/// The interface that has an address, if there is one.
+///
+/// # Errors
+/// If the kernel does not tell.
+pub fn interface_of(ip: IpAddr) -> io::Result<Option<String>> {
+    let mut addresses = nix::ifaddrs::getifaddrs()?;
+    Ok(addresses
+        .find(|address| ip_of(address) == Some(ip))
+        .map(|address| address.interface_name))
+}
+
+/// The IP address of an interface that is up.
+fn ip_of(address: &InterfaceAddress) -> Option<IpAddr> {
+    let storage = address.address.as_ref()?;
+    let ip = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
+        (Some(v4), _) => IpAddr::V4(v4.ip()),
+        (_, Some(v6)) => IpAddr::V6(v6.ip()),
+        _ => return None,
+    };
+    address.flags.contains(InterfaceFlags::IFF_UP).then_some(ip)
+}
+
 fn global_address<'a>(addresses: impl Iterator<Item = &'a InterfaceAddress>) -> Option<IpAddr> {
-    let up = InterfaceFlags::IFF_UP;
-    let usable = addresses
-        .filter(|address| address.flags.contains(up))
-        .filter_map(|address| {
-            let storage = address.address.as_ref()?;
-            let ip = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
-                (Some(v4), _) => IpAddr::V4(v4.ip()),
-                (_, Some(v6)) => IpAddr::V6(v6.ip()),
-                _ => return None,
-            };
-            is_global_unicast(ip).then_some(ip)
-        });
+    let usable = addresses.filter_map(ip_of).filter(|ip| is_global_unicast(*ip));
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = usable.partition(IpAddr::is_ipv4);
     v4.into_iter().chain(v6).next()
 }

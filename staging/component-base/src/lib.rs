@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod metrics;
 pub mod options;
+pub mod program;
 pub mod serving;
 pub mod version;
 
