@@ -15,11 +15,11 @@ use k8s_api::{
 use super::AddressRange;
 
 /// Label of an `IPAddress` with its family.
-pub const FAMILY_LABEL: &str = "ipaddress.kubernetes.io/ip-family";
+pub(crate) const FAMILY_LABEL: &str = "ipaddress.kubernetes.io/ip-family";
 /// Label of an `IPAddress` with who made it.
-pub const MANAGED_BY_LABEL: &str = "ipaddress.kubernetes.io/managed-by";
+pub(crate) const MANAGED_BY_LABEL: &str = "ipaddress.kubernetes.io/managed-by";
 /// Who made the addresses of Services.
-pub const MANAGER: &str = "ipallocator.k8s.io";
+pub(crate) const MANAGER: &str = "ipallocator.k8s.io";
 
 /// Why an address was not taken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -116,7 +116,7 @@ impl ClusterIps {
                 .ok_or(AddressError::NotReady);
         }
         for range in &ranges {
-            for ip in range.candidates(|below| rand::random_range(0..below)) {
+            for ip in range.candidates(rand::random()) {
                 let taken = self.addresses.store().cacher().get(&ip.to_string()).is_some();
                 if taken {
                     continue;
@@ -190,7 +190,7 @@ pub(crate) fn ip_address(service: &Service, ip: IpAddr) -> IPAddress {
 }
 
 /// Whether a range is ready. One that nobody judged is: the controllers may not be there.
-pub(crate) fn is_ready(cidr: &ServiceCIDR) -> bool {
+fn is_ready(cidr: &ServiceCIDR) -> bool {
     cidr.status
         .conditions
         .iter()

@@ -5,6 +5,6 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-pub use cluster_ips::{AddressError, ClusterIps, FAMILY_LABEL, MANAGED_BY_LABEL, MANAGER};
-pub(crate) use cluster_ips::{ip_address, is_ready};
+pub use cluster_ips::{AddressError, ClusterIps};
+pub(crate) use cluster_ips::{FAMILY_LABEL, MANAGED_BY_LABEL, MANAGER, ip_address};
 pub use range::{AddressRange, RangeError};

@@ -68,26 +68,19 @@ impl AddressRange {
         (self.first <= self.last).then(|| self.address(self.first))
     }
 
-    /// Every address once, in the order in which they are tried: the upper band from a random place on, then the lower
-    /// one. `random` yields a number below its argument, which is never 0.
-    pub fn candidates(&self, mut random: impl FnMut(u64) -> u64) -> impl Iterator<Item = IpAddr> + use<'_> {
+    /// Every address once, in the order in which they are tried: the upper band from the `seed`th address on (round and
+    /// round), then the lower one likewise.
+    pub fn candidates(&self, seed: u64) -> impl Iterator<Item = IpAddr> + use<'_> {
         let reserved = self.reserved.min(self.size());
-        let upper = self.band(reserved, self.size() - reserved, &mut random);
-        let lower = self.band(0, reserved, &mut random);
-        upper.chain(lower)
+        let upper = self.band(reserved, self.size() - reserved, seed);
+        upper.chain(self.band(0, reserved, seed))
     }
 
-    /// The `count` addresses behind the first `skip`, from a random one on.
-    fn band(
-        &self,
-        skip: u64,
-        count: u64,
-        random: &mut impl FnMut(u64) -> u64,
-    ) -> impl Iterator<Item = IpAddr> + use<'_> {
-        let start = if count == 0 { 0 } else { random(count) };
+    /// The `count` addresses behind the first `skip`.
+    fn band(&self, skip: u64, count: u64, seed: u64) -> impl Iterator<Item = IpAddr> + use<'_> {
         let first = self.first + u128::from(skip);
         (0..count).map(move |step| {
-            let offset = (u128::from(start) + u128::from(step)) % u128::from(count);
+            let offset = (u128::from(seed) + u128::from(step)) % u128::from(count);
             self.address(first + offset)
         })
     }

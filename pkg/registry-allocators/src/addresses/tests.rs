@@ -9,7 +9,7 @@ fn range(cidr: &str) -> AddressRange {
 }
 
 fn all(range: &AddressRange, start: u64) -> Vec<String> {
-    range.candidates(|below| start % below).map(|ip| ip.to_string()).collect()
+    range.candidates(start).map(|ip| ip.to_string()).collect()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn sizes_and_bands() {
     for (cidr, size, dynamic) in cases {
         let range = range(cidr);
         assert_eq!(range.size(), size, "{cidr}");
-        let first = range.candidates(|_| 0).next().map(|ip| ip.to_string());
+        let first = range.candidates(0).next().map(|ip| ip.to_string());
         assert_eq!(first.as_deref(), Some(dynamic), "{cidr}");
     }
     assert_eq!(range("10.0.0.1/32").first(), None);

@@ -149,7 +149,7 @@ impl NodePorts {
     }
 
     /// [`PortError::NotInRange`] for ports that are not handed out.
-    pub(super) fn check_range(&self, port: u16) -> Result<(), PortError> {
+    pub(crate) fn check_range(&self, port: u16) -> Result<(), PortError> {
         if self.range.contains(port) {
             Ok(())
         } else {

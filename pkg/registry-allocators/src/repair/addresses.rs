@@ -323,7 +323,7 @@ fn age(created: Option<Time>) -> Duration {
 
 /// The changes of a resource from now on.
 async fn watch(cacher: &Cacher, namespaced: bool) -> Option<WatchStream> {
-    let predicate = Predicate::new(namespaced, "", Selector::everything(), &FieldSelector::everything(), &[], &[]);
+    let predicate = Predicate::new(namespaced, "", Selector::EVERYTHING, &FieldSelector::EVERYTHING, &[], &[]);
     let start = WatchStart::Behind(cacher.snapshot().revision);
     cacher.watch(predicate.ok()?, start, false, false).await.ok()
 }
