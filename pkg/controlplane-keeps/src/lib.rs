@@ -18,7 +18,6 @@ mod kubernetes_service;
 mod namespaces;
 mod periodic;
 mod priority_classes;
-mod rbac;
 mod service_cidr;
 mod stores;
 mod token_tracking;

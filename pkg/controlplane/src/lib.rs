@@ -3,6 +3,7 @@
 mod access;
 mod documents;
 mod install;
+mod keeping;
 mod namespaces;
 mod options;
 mod resources;
@@ -10,5 +11,5 @@ mod reviews;
 mod server;
 mod storage;
 
-pub use options::{ServerOptions, StorageOptions};
+pub use options::{ServerOptions, ServiceOptions, StorageOptions};
 pub use server::{ControlPlane, RunError, run};

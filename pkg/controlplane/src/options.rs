@@ -1,5 +1,7 @@
 //! The flags of kube-apiserver.
 
+mod services;
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
@@ -14,6 +16,9 @@ use component_base::{
     options::SecureServingOptions,
 };
 use kubeapiserver::{audit::AuditOptions, authentication::AuthenticationOptions, authorization::AuthorizationOptions};
+
+pub use services::ServiceOptions;
+pub(crate) use services::Services;
 
 /// Where objects are stored.
 #[derive(Clone, Debug)]
@@ -49,6 +54,8 @@ pub struct ServerOptions {
     pub secure_serving: SecureServingOptions,
     /// Where objects are stored.
     pub storage: StorageOptions,
+    /// Addresses and ports of Services.
+    pub services: ServiceOptions,
     /// `-v`, `--logging-format`, …
     pub logging: LoggingConfiguration,
     /// `--feature-gates`
@@ -88,6 +95,7 @@ impl Default for ServerOptions {
                 encryption_config: String::new(),
                 event_ttl: GoDuration::from_secs(3600),
             },
+            services: ServiceOptions::default(),
             logging: LoggingConfiguration::default(),
             gates: FeatureGates::default(),
             advertise_address: None,
@@ -177,6 +185,7 @@ impl Flags for ServerOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.secure_serving.add_flags(flags);
         self.storage.add_flags(flags);
+        self.services.add_flags(flags);
         self.logging.add_flags(flags);
         self.gates.add_flags(flags);
         flags

@@ -7,19 +7,27 @@ use registry::{
     Settings,
     rbac::policy_based::{Grants, PolicyBased},
 };
+use registry_allocators::ServiceHooks;
 
 use crate::install::Installer;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// Installs every stored resource, with `grants` checking who writes roles and bindings; returns the store of
-/// namespaces, which admission looks into.
-pub(crate) fn install_all(installer: &mut Installer, settings: &Settings, grants: &Arc<Grants>) -> Arc<Store> {
+/// Installs every stored resource, with `grants` checking who writes roles and bindings and `services` giving Services
+/// their addresses; returns the store of namespaces, which admission looks into.
+pub(crate) fn install_all(
+    installer: &mut Installer,
+    settings: &Settings,
+    grants: &Arc<Grants>,
+    services: &Arc<ServiceHooks>,
+) -> Arc<Store> {
     let (mut namespaces, mut roles, mut cluster_roles) = (None, None, None);
     for mut registration in registry::all(settings) {
         let group_resource = registration.group_resource();
-        if group_resource.0 == RBAC {
-            registration.hooks = Arc::new(PolicyBased(grants.clone()));
+        match group_resource {
+            (RBAC, _) => registration.hooks = Arc::new(PolicyBased(grants.clone())),
+            ("", "services") => registration.hooks = services.clone(),
+            _ => {}
         }
         let store = installer.install(registration);
         match group_resource {

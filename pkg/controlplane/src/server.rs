@@ -16,16 +16,19 @@ use component_base::{
     serving::{Body, DynamicCaBundle, Server},
     version::{MINOR, VersionInfo},
 };
+use controlplane_keeps::Keeper;
 use k8s_api::Kind as _;
 use kubeapiserver::{OptionError, audit::AuditTasks};
 use registry::Settings;
+use registry_allocators::ServiceHooks;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Access,
     documents::ApiDocuments,
     install::Installer,
-    namespaces::{StoredNamespaces, ensure_system_namespaces},
+    keeping::{self, Keeping},
+    namespaces::StoredNamespaces,
     options::ServerOptions,
     resources, reviews, storage,
 };
@@ -65,11 +68,12 @@ pub struct ControlPlane {
     audit_tasks: AuditTasks,
     store: Arc<dyn Storage>,
     background: CancellationToken,
+    keeper: Keeper,
 }
 
 impl ControlPlane {
-    /// Opens the store, fills the caches, makes what the server itself keeps. `stop` is the one whose cancellation
-    /// begins the shutdown: from then on `/readyz` fails.
+    /// Opens the store, fills the caches, begins to make what the server itself keeps ([`ControlPlane::wait_ready`]).
+    /// `stop` is the one whose cancellation begins the shutdown: from then on `/readyz` fails.
     ///
     /// # Errors
     /// What keeps the server from starting.
@@ -85,7 +89,9 @@ impl ControlPlane {
         let store = storage::open(&options.storage)
             .await
             .map_err(|error| RunError::Storage(error.to_string()))?;
-        let routes = install(options, &store, &access, &background).await?;
+        let services = ServiceHooks::new(Arc::new(options.gates.clone()));
+        let keeping = Keeping::new(options, services.clone())?;
+        let routes = install(options, &store, &access, &services, &background).await?;
         access.bind(&routes, &background).await?;
         let metrics = MetricsRegistry::new(&MetricsOptions::default());
         metrics.register_process(version);
@@ -95,6 +101,8 @@ impl ControlPlane {
             let store = checked.clone();
             Box::pin(async move { store.health().await.map_err(|error| HealthError(error.to_string())) })
         })));
+        let hooks = keeping::announce(&mut health);
+        let keeper = keeping.start(options, &routes, &store, hooks)?;
         health.add_shutdown(stop);
         let config = ServerConfig {
             authentication: Authentication {
@@ -121,11 +129,23 @@ impl ControlPlane {
             audit_tasks,
             store,
             background,
+            keeper,
         })
+    }
+
+    /// Waits until everything that the server itself keeps has been made.
+    pub async fn wait_ready(&self) {
+        self.keeper.wait_done().await;
+    }
+
+    /// Takes this server from behind the `kubernetes` Service.
+    pub async fn leave(&self) {
+        self.keeper.stop().await;
     }
 
     /// Ends background work and closes the store.
     pub async fn close(self) {
+        self.keeper.stop().await;
         self.background.cancel();
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
         self.store.close().await;
@@ -137,6 +157,7 @@ async fn install(
     options: &ServerOptions,
     store: &Arc<dyn Storage>,
     access: &Access,
+    services: &Arc<ServiceHooks>,
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
     let namespaces = Arc::new(StoredNamespaces::default());
@@ -152,9 +173,9 @@ async fn install(
         routes: Routes::new(),
         cachers: Vec::new(),
     };
-    let namespace_store = resources::install_all(&mut installer, &settings, &access.grants);
+    let namespace_store = resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    namespaces.set(namespace_store.clone());
+    namespaces.set(namespace_store);
     installer.start(background);
     for cacher in &installer.cachers {
         cacher
@@ -162,9 +183,6 @@ async fn install(
             .await
             .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
     }
-    ensure_system_namespaces(&namespace_store)
-        .await
-        .map_err(|status| RunError::Storage(format!("the system's namespaces cannot be made: {status}")))?;
     let interval = options.storage.compaction_interval.to_std();
     if !interval.is_zero() {
         tokio::spawn(apiserver_storage::run_compaction(
@@ -209,7 +227,12 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
         .with_tls(tls)
         .with_settings(options.secure_serving.server_settings()?)
         .with_panic_response(|_| panic_response());
-    serving.serve(listener, stop).await;
+    // While requests are drained new ones already go elsewhere.
+    let leaving = async {
+        stop.cancelled().await;
+        plane.leave().await;
+    };
+    tokio::join!(serving.serve(listener, stop.clone()), leaving);
     plane.close().await;
     Ok(())
 }

@@ -33,6 +33,7 @@ impl Plane {
         let version = VersionInfo::current();
         let plane = ControlPlane::start(&options, &version, CancellationToken::new()).await;
         let plane = plane.expect("the control plane starts");
+        plane.wait_ready().await;
         Self {
             handler: ServerHandler(plane.server.clone()),
             plane,
