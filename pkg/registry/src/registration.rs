@@ -49,6 +49,8 @@ pub struct Registration {
     pub subresources: BTreeMap<String, Subresource>,
     /// Names of the selectable fields that have an index.
     pub indexed: &'static [&'static str],
+    /// What every request is warned of; empty for nothing.
+    pub deprecation: &'static str,
     /// Whether objects go away by themselves some time after each write (`--event-ttl`).
     pub expires: bool,
     /// Whether a completed deletion answers with the object instead of a bare success.
@@ -82,6 +84,7 @@ impl Registration {
             table: None,
             subresources: BTreeMap::new(),
             indexed: &[],
+            deprecation: "",
             expires: false,
             returns_deleted_object: false,
             hooks: Arc::new(NoHooks),
@@ -133,6 +136,12 @@ impl Registration {
     /// With an index of these selectable fields.
     pub(crate) fn indexed(mut self, fields: &'static [&'static str]) -> Self {
         self.indexed = fields;
+        self
+    }
+
+    /// Whoever uses it is told that there is something better.
+    pub(crate) fn deprecated(mut self, warning: &'static str) -> Self {
+        self.deprecation = warning;
         self
     }
 

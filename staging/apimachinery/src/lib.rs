@@ -9,3 +9,4 @@ pub mod normalize;
 pub mod selectors;
 pub mod status;
 pub mod strategic;
+pub mod validation;

@@ -3,10 +3,7 @@
 use apimachinery::field::{Error, ErrorList, Path};
 use k8s_api::meta::v1::ObjectMeta;
 
-use super::{
-    name::NameCheck,
-    object::{validate_object_meta, validate_object_meta_update},
-};
+use super::{NameCheck, validate_object_meta, validate_object_meta_update};
 
 const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
@@ -47,4 +44,28 @@ fn standard_finalizers(meta: &ObjectMeta, path: &Path<'_>) -> ErrorList {
     finalizers
         .filter_map(|(index, name)| validate_standard_finalizer(name, &path.index(index)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use apimachinery::field::Path;
+    use k8s_api::meta::v1::ObjectMeta;
+
+    use super::validate_core_object_meta;
+    use crate::meta::NameRule;
+
+    #[test]
+    fn finalizers_without_a_domain_are_known_ones() {
+        let meta = ObjectMeta {
+            name: "a".into(),
+            namespace: "b".into(),
+            finalizers: vec!["kubernetes".into(), "mine".into()],
+            ..ObjectMeta::default()
+        };
+        let errors = validate_core_object_meta(&meta, true, NameRule::Dns1123Label, &Path::new("metadata"));
+        assert_eq!(
+            errors.to_string(),
+            r#"metadata.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified"#
+        );
+    }
 }

@@ -30,6 +30,7 @@ pub async fn handle(
     context: Arc<RequestContext>,
     body: Body,
 ) -> Response<Body> {
+    call.context.warn(endpoint.deprecation);
     let result = route(call, endpoint, context, body).await;
     result.unwrap_or_else(|error| error_response(call, &error))
 }

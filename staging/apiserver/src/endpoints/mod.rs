@@ -161,6 +161,8 @@ pub struct Endpoint {
     pub namespaced: bool,
     /// Verbs that discovery shows.
     pub verbs: &'static [&'static str],
+    /// What every request is warned of; empty for nothing.
+    pub deprecation: &'static str,
     /// This version's codec.
     pub codec: Arc<dyn VersionCodec>,
     /// Whether this version is the one that is stored.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use apimachinery::{
     field::{Error as FieldError, ErrorList, Path},
     status::StatusError,
+    validation::{NameRule, validate_object_meta, validate_object_meta_update},
 };
 use apiserver_storage::{Error as StorageError, Precondition};
 use async_trait::async_trait;
 use bytes::Bytes;
+use k8s_api::meta::v1::ObjectMeta;
 
 use super::{AnyObject, ObjectBox, Store, Stored, ensure_namespace, fill_system_fields, store::OPTIMISTIC_LOCK};
 use crate::request::RequestContext;
@@ -217,12 +219,10 @@ impl Store {
         object.metadata_mut().deletion_grace_period_seconds = None;
         strategy.prepare_for_create(&context, object);
         let mut errors = strategy.validate(&context, object);
-        let metadata = Path::new("metadata");
-        errors.invalid_each(
-            &metadata.child("name"),
-            &object.metadata().name,
-            apimachinery::names::path_segment_name(&object.metadata().name),
-        );
+        if errors.is_empty() {
+            // What the kind's own rules say is more precise; only what they let through is judged in general.
+            errors = common_validation(strategy.as_ref(), object.metadata());
+        }
         if !errors.is_empty() {
             return Err(self.invalid(&object.metadata().name, errors));
         }
@@ -544,7 +544,13 @@ impl Store {
         if before.deletion_grace_period_seconds.is_some() && metadata.deletion_grace_period_seconds.is_none() {
             metadata.deletion_grace_period_seconds = before.deletion_grace_period_seconds;
         }
-        let errors = strategy.validate_update(&context, object, old);
+        let mut errors = common_validation(strategy, object.metadata());
+        errors.append(validate_object_meta_update(
+            object.metadata(),
+            old.metadata(),
+            &Path::new("metadata"),
+        ));
+        errors.append(strategy.validate_update(&context, object, old));
         if !errors.is_empty() {
             return Err(self.invalid(&old.metadata().name, errors));
         }
@@ -554,6 +560,16 @@ impl Store {
         strategy.canonicalize(object);
         Ok(())
     }
+}
+
+/// What holds of the metadata of all kinds.
+fn common_validation(strategy: &dyn super::ResourceStrategy, metadata: &ObjectMeta) -> ErrorList {
+    validate_object_meta(
+        metadata,
+        strategy.namespaced(),
+        NameRule::PathSegment,
+        &Path::new("metadata"),
+    )
 }
 
 /// The name is taken by an object that is on its way out.

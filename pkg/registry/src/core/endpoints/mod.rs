@@ -15,5 +15,7 @@ pub use strategy::EndpointsStrategy;
 /// The resource `endpoints`.
 #[must_use]
 pub fn registration() -> Registration {
-    Registration::new("services/endpoints", EndpointsStrategy, endpoints::set_defaults).table(COLUMNS, row)
+    Registration::new("services/endpoints", EndpointsStrategy, endpoints::set_defaults)
+        .table(COLUMNS, row)
+        .deprecated("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
 }

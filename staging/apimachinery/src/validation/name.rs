@@ -1,6 +1,6 @@
 //! What the names of a kind's objects look like.
 
-use apimachinery::names::{self, Messages};
+use crate::names::{self, Messages};
 
 /// The check of a kind's names.
 ///

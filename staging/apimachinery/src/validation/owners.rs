@@ -1,6 +1,6 @@
 //! References to the owners of an object.
 
-use apimachinery::field::{BadValue, Error, ErrorList, Path};
+use crate::field::{BadValue, Error, ErrorList, Path};
 use k8s_api::meta::v1::OwnerReference;
 
 /// Checks owner references: each complete, none to an event, at most one to a controller.

@@ -1,6 +1,6 @@
 //! Object metadata on create and on update.
 
-use apimachinery::{
+use crate::{
     field::{BadValue, Error, ErrorList, Path},
     names,
 };

@@ -1,6 +1,6 @@
 //! Labels and label selectors.
 
-use apimachinery::{
+use crate::{
     field::{BadValue, Error, ErrorList, Path},
     names,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use apimachinery::{
+use crate::{
     field::{BadValue, Error, ErrorList, Path},
     names,
 };

@@ -1,6 +1,6 @@
 //! The texts of errors about metadata.
 
-use apimachinery::field::{ErrorList, Path};
+use crate::field::{ErrorList, Path};
 use k8s_api::{
     Map,
     meta::v1::{Condition, LabelSelector, LabelSelectorRequirement, ManagedFieldsEntry, ObjectMeta, OwnerReference},
@@ -123,19 +123,6 @@ fn finalizers() {
         }),
         [
             r#"metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"a/a", "b/b"}"#
-        ]
-    );
-}
-
-#[test]
-fn finalizers_of_the_core_group() {
-    let mut meta = valid();
-    meta.finalizers = vec!["kubernetes".into(), "mine".into()];
-    let errors = validate_core_object_meta(&meta, true, NameRule::Dns1123Label, &Path::new("metadata"));
-    assert_eq!(
-        texts(&errors),
-        [
-            r#"metadata.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified"#
         ]
     );
 }
