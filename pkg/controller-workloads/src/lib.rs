@@ -5,6 +5,7 @@
 
 mod deployment;
 mod replicaset;
+mod statefulset;
 
 use controller::Descriptor;
 
@@ -12,5 +13,6 @@ use controller::Descriptor;
 pub const DESCRIPTORS: &[Descriptor] = &[
     deployment::DEPLOYMENT,
     replicaset::REPLICA_SET,
+    statefulset::STATEFUL_SET,
     replicaset::REPLICATION_CONTROLLER,
 ];

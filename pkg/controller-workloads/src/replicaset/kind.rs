@@ -1,16 +1,14 @@
 //! [`Replicated`]: what replica sets and replication controllers have in common.
 
-use apimachinery::selectors::{LabelSelectorError, Selector};
-use client_go::api::ApiObject;
 use controller::KubeControllerManagerConfiguration;
-use k8s_api::Object;
+use controller::workload::PodOwner;
 use k8s_api::apps::v1::{ReplicaSet, ReplicaSetCondition, ReplicaSetStatus};
 use k8s_api::core::v1::{
     PodTemplateSpec, ReplicationController, ReplicationControllerCondition, ReplicationControllerStatus,
 };
 
 /// So many pods of one template.
-pub(super) trait Replicated: Object + ApiObject {
+pub(super) trait Replicated: PodOwner {
     /// The service account.
     const ACCOUNT: &'static str;
     /// Who tells events.
@@ -24,10 +22,6 @@ pub(super) trait Replicated: Object + ApiObject {
     fn workers(config: &KubeControllerManagerConfiguration) -> i32;
     /// How many pods are wanted.
     fn replicas(&self) -> i32;
-    /// How long a pod must be ready to be available.
-    fn min_ready_seconds(&self) -> i32;
-    /// Which pods are the set's.
-    fn pod_selector(&self) -> Result<Selector, LabelSelectorError>;
     /// What pods are made from.
     fn template(&self) -> &PodTemplateSpec;
     /// The status, in the form of replica sets.
@@ -48,14 +42,6 @@ impl Replicated for ReplicaSet {
 
     fn replicas(&self) -> i32 {
         self.spec.replicas.unwrap_or(1)
-    }
-
-    fn min_ready_seconds(&self) -> i32 {
-        self.spec.min_ready_seconds
-    }
-
-    fn pod_selector(&self) -> Result<Selector, LabelSelectorError> {
-        Selector::from_api(self.spec.selector.as_deref())
     }
 
     fn template(&self) -> &PodTemplateSpec {
@@ -85,14 +71,6 @@ impl Replicated for ReplicationController {
 
     fn replicas(&self) -> i32 {
         self.spec.replicas.unwrap_or(1)
-    }
-
-    fn min_ready_seconds(&self) -> i32 {
-        self.spec.min_ready_seconds
-    }
-
-    fn pod_selector(&self) -> Result<Selector, LabelSelectorError> {
-        Ok(Selector::from_labels(self.spec.selector.iter()))
     }
 
     fn template(&self) -> &PodTemplateSpec {

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** pods are made or deleted only when the cache has shown everything that was made or deleted before.
 
-mod events;
 mod kind;
 mod status;
 #[cfg(test)]
@@ -13,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client_go::Client;
-use client_go::cache::{Lister, ObjectKey};
+use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::{
-    BY_CONTROLLER, Claim, PodControl, SyncError, claimed, controller_of, index_by_controller, owned_or_orphans,
-    pod_from_template, pods, slow_start_batch,
+    BY_CONTROLLER, Claim, PodControl, PodWaker, SyncError, claimed, controller_of, index_by_controller,
+    owned_or_orphans, pod_from_template, pods, slow_start_batch,
 };
 use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
 use futures::FutureExt as _;
@@ -49,7 +48,7 @@ struct ReplicaSetController<T> {
     sets: Lister<T>,
     pods: Lister<Pod>,
     control: PodControl,
-    expectations: UidExpectations<ObjectKey>,
+    expectations: Arc<UidExpectations<ObjectKey>>,
     queue: WorkQueue<ObjectKey>,
     clock: Clock,
     count_terminating: bool,
@@ -82,16 +81,26 @@ impl<T: Replicated> ReplicaSetController<T> {
             client,
             sets: sets.lister(),
             pods: pods.lister(),
-            expectations: UidExpectations::default(),
+            expectations: Arc::default(),
             queue: context.queue(T::QUEUE),
             clock: context.clock.clone(),
             count_terminating: T::COUNTS_TERMINATING && context.enabled("DeploymentReplicaSetTerminatingReplicas"),
             waiting: Mutex::default(),
         });
-        let (of_sets, of_pods) = (this.clone(), this.clone());
-        sets.add_handler(move |event| of_sets.on_set(event));
-        pods.add_handler(move |event| of_pods.on_pod(event));
+        let of_sets = this.clone();
+        sets.add_handler(move |event| of_sets.on_set(&event));
+        let waker = PodWaker::new(sets.lister(), this.queue.clone()).with_expectations(this.expectations.clone());
+        pods.add_handler(move |event| waker.on_pod(event));
         (this, CacheSync::new().and(&sets).and(&pods))
+    }
+
+    fn on_set(&self, event: &Event<T>) {
+        let key = ObjectKey::of(&**event.object());
+        if matches!(event, Event::Deleted { .. }) {
+            // Another set of this name must not wait for this one's pods.
+            self.expectations.forget(&key);
+        }
+        self.queue.add(key);
     }
 
     async fn reconcile(self: Arc<Self>, key: ObjectKey) -> Result<Outcome, SyncError> {

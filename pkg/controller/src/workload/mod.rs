@@ -5,9 +5,11 @@ mod claim;
 mod error;
 mod hash;
 pub mod history;
+mod owner_kinds;
 mod owners;
 mod pod_control;
 pub mod pods;
+mod wake;
 
 #[cfg(test)]
 mod tests;
@@ -21,3 +23,4 @@ pub use owners::{
     owned_or_orphans,
 };
 pub use pod_control::{PodControl, pod_from_template};
+pub use wake::{PodOwner, PodWaker, resolve_owner};
