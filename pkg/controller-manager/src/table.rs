@@ -29,6 +29,7 @@ pub fn descriptors() -> Vec<Descriptor> {
         controller_workloads::DESCRIPTORS,
         controller_cluster::DESCRIPTORS,
         controller_gc::DESCRIPTORS,
+        controller_node::DESCRIPTORS,
     ];
     let mut all = families.concat();
     all.sort_by_key(|descriptor| !descriptor.first);
