@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
 use futures::StreamExt;
 use kubelet_runtime::labels::POD_UID;
-use kubelet_runtime::{KubeRuntime, RuntimePod};
+use kubelet_runtime::{ContainerState, KubeRuntime, RuntimePod};
 use parking_lot::Mutex;
+use prometheus::{Histogram, IntGauge, IntGaugeVec};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,16 +26,63 @@ const RESUBSCRIBE: Duration = Duration::from_secs(30);
 
 /// Watches the runtime.
 pub struct Pleg {
+    metrics: Mutex<Option<PlegMetrics>>,
     runtime: Arc<KubeRuntime>,
     pods: Mutex<BTreeMap<String, RuntimePod>>,
     relisted: Mutex<Instant>,
 }
 
+struct PlegMetrics {
+    pods: IntGauge,
+    containers: Family<IntGaugeVec>,
+    relists: Histogram,
+}
+
+impl PlegMetrics {
+    fn observe(&self, pods: &BTreeMap<String, RuntimePod>) {
+        let running = pods
+            .values()
+            .filter(|pod| pod.sandboxes.values().any(|ready| *ready))
+            .count();
+        self.pods.set(i64::try_from(running).unwrap_or(i64::MAX));
+        use ContainerState::{Created, Exited, Running, Unknown};
+        for state in [Created, Running, Exited, Unknown] {
+            let count = pods
+                .values()
+                .flat_map(|pod| pod.containers.values())
+                .filter(|it| **it == state)
+                .count();
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.containers.with(&[state.as_str()]).set(count);
+        }
+    }
+}
+
 impl Pleg {
+    /// Publishes how many pods and containers there are, and how long lists take.
+    pub fn register_metrics(&self, registry: &MetricsRegistry) {
+        let opts = |name, help| MetricOpts::new(name, help);
+        let pods = opts("kubelet_running_pods", "How many pods have a running sandbox.");
+        let containers = opts("kubelet_running_containers", "How many containers there are, by state.");
+        let relists = opts(
+            "kubelet_pleg_relist_duration_seconds",
+            "How long it takes to list the runtime.",
+        );
+        *self.metrics.lock() = Some(PlegMetrics {
+            pods: registry.gauge(pods),
+            containers: registry.gauge_vec(containers, &["container_state"]),
+            relists: registry.histogram(
+                relists,
+                &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+            ),
+        });
+    }
+
     /// Nothing is known yet.
     #[must_use]
     pub fn new(runtime: Arc<KubeRuntime>) -> Self {
         Self {
+            metrics: Mutex::new(None),
             runtime,
             pods: Mutex::default(),
             relisted: Mutex::new(Instant::now()),
@@ -66,8 +115,13 @@ impl Pleg {
     /// # Errors
     /// The runtime's.
     pub async fn relist(&self) -> cri_client::Result<BTreeSet<String>> {
+        let begun = Instant::now();
         let now = self.runtime.list_pods().await?;
         *self.relisted.lock() = Instant::now();
+        if let Some(metrics) = &*self.metrics.lock() {
+            metrics.observe(&now);
+            metrics.relists.observe(begun.elapsed().as_secs_f64());
+        }
         let before = std::mem::replace(&mut *self.pods.lock(), now.clone());
         let changed = now
             .iter()

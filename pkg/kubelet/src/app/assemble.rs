@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use client_go::Client;
 use client_go::events::{EventApi, EventBroadcaster};
-use component_base::logs::LogHandle;
 use component_base::version::VersionInfo;
 use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
 use k8s_api::core::v1::Taint;
@@ -15,6 +14,7 @@ use kubelet_prober::{Prober, Probes, Results};
 use kubelet_runtime::dns::DnsOptions;
 use kubelet_runtime::image::ImageOptions;
 use kubelet_runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_stats::{StatsParts, StatsProvider};
 use kubelet_types::clock::SystemClock;
 use kubelet_types::pressure::Pressures;
 use kubelet_types::seams::{EventRecorder, ObjectSource, PodClient, TokenRequester};
@@ -43,6 +43,8 @@ pub(super) struct Node {
     pub(super) recorder: Arc<dyn EventRecorder>,
     pub(super) broadcaster: Mutex<Option<EventBroadcaster>>,
     pub(super) sources: Vec<Source>,
+    pub(super) statuses: Arc<StatusWriter>,
+    pub(super) stats: Arc<StatsProvider>,
 }
 
 /// The API server, or what stands in for it.
@@ -56,7 +58,6 @@ struct Api {
 pub(super) async fn assemble(
     options: &KubeletOptions,
     version: &VersionInfo,
-    _log: &LogHandle,
     cancel: &CancellationToken,
 ) -> Result<Node, RunError> {
     let kc = &options.configuration;
@@ -121,6 +122,12 @@ pub(super) async fn assemble(
         statuses.clone(),
         clock.clone(),
     );
+    let stats = Arc::new(StatsProvider::new(StatsParts {
+        node: name.clone(),
+        root: PathBuf::from(&options.flags.root_directory),
+        runtime: kube_runtime.clone(),
+        cgroups: tree.clone(),
+    }));
     let cgroups = PodCgroupfs {
         tree,
         quota_period: i64::try_from(kc.cpu_cfs_quota_period.to_std().as_micros()).unwrap_or(i64::MAX),
@@ -133,7 +140,7 @@ pub(super) async fn assemble(
         runtime: kube_runtime.clone(),
         volumes,
         probes,
-        statuses,
+        statuses: statuses.clone(),
         pods: pods.clone(),
         objects: api.objects,
         client: api.pods,
@@ -161,6 +168,8 @@ pub(super) async fn assemble(
         recorder,
         broadcaster: Mutex::new(broadcaster),
         sources,
+        statuses,
+        stats,
     })
 }
 
@@ -244,8 +253,20 @@ fn node_options(
         local_storage: kc.local_storage_capacity_isolation,
         reservations,
         version: version.git_version.clone(),
-        declared_features: Vec::new(),
+        declared_features: declared_features(options),
     })
+}
+
+/// What schedulers and the API server must know that this kubelet can do.
+fn declared_features(options: &KubeletOptions) -> Vec<String> {
+    let gates = &options.gates;
+    let on = |gate: &&str| gates.enabled("NodeDeclaredFeatures") && gates.enabled(gate);
+    ["ExtendWebSocketsToKubelet"]
+        .iter()
+        .copied()
+        .filter(on)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn runtime_options(options: &KubeletOptions, reporter: &NodeReporter, cgroup_v2: bool) -> RuntimeOptions {

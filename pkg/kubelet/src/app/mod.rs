@@ -9,6 +9,7 @@ mod error;
 mod healthz;
 mod host;
 mod housekeeping;
+mod serve;
 mod static_pods;
 
 pub use error::RunError;
@@ -37,9 +38,11 @@ pub async fn run(
     host::check(&options)?;
     host::prepare(&options)?;
     let cancel = stop.child_token();
-    let node = assemble::assemble(&options, &version, &log, &cancel).await?;
+    let node = assemble::assemble(&options, &version, &cancel).await?;
     let listeners = healthz::listen(&options.configuration)?;
+    let ports = serve::listen(&options, &node.name)?;
     let mut tasks = JoinSet::new();
+    serve::start(&node, &options, &version, &log, ports, &mut tasks, &cancel)?;
     start(&node, &options, listeners, &mut tasks, &cancel);
     tracing::info!(node = node.name, "Started kubelet");
     if let Err(error) = component_base::lifecycle::notify_service_manager("READY=1") {
