@@ -7,7 +7,6 @@ pub const ABSENT: &[&str] = &[
     "device-taint-eviction-controller",
     "ephemeral-volume-controller",
     "horizontal-pod-autoscaler-controller",
-    "kube-apiserver-serving-clustertrustbundle-publisher-controller",
     "persistentvolume-attach-detach-controller",
     "persistentvolume-expander-controller",
     "podcertificaterequest-cleaner-controller",
@@ -30,6 +29,7 @@ pub fn descriptors() -> Vec<Descriptor> {
         controller_cluster::DESCRIPTORS,
         controller_gc::DESCRIPTORS,
         controller_node::DESCRIPTORS,
+        controller_certificates::DESCRIPTORS,
     ];
     let mut all = families.concat();
     all.sort_by_key(|descriptor| !descriptor.first);
