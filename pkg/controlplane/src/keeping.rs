@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use apis_core::core::service::{ClusterFamilies, IPV4, IPV6};
 use apiserver::server::Routes;
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
-use apis_core::core::service::{ClusterFamilies, IPV4, IPV6};
 use component_base::health::HealthEndpoints;
 use controlplane_keeps::{AuthenticationTrust, Hooks, Keeper, KeeperConfig, MissingStore, RequestHeaderTrust, Stores};
 use registry_allocators::{Allocators, ClusterIps, NodePorts, RangeAllocationMedia, ServiceHooks};
@@ -23,7 +23,10 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Checks the flags.
     pub(crate) fn new(options: &ServerOptions, hooks: Arc<ServiceHooks>) -> Result<Self, RunError> {
-        let services = options.services.complete(options.advertised_ip()).map_err(RunError::Option)?;
+        let services = options
+            .services
+            .complete(options.advertised_ip())
+            .map_err(RunError::Option)?;
         Ok(Self { services, hooks })
     }
 

@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use apiserver::{
     endpoints::{ScaleMapping, Subresource},
     registry::{
-        AnyObject, Column, ConvertingCodec, Hooks, HubCodec, NoHooks, ResourceStrategy, Row, Strategy, TableConvertor,
-        Typed, TypedTable, VersionCodec,
+        AnyObject, Column, ConvertingCodec, Hooks, HubCodec, NoHooks, ResourceStrategy, Row, RowCondition, Strategy,
+        TableConvertor, Typed, TypedTable, VersionCodec,
     },
 };
 use k8s_api::{
@@ -49,6 +49,8 @@ pub struct Registration {
     pub subresources: BTreeMap<String, Subresource>,
     /// Names of the selectable fields that have an index.
     pub indexed: &'static [&'static str],
+    /// Annotations that stand for fields; metadata alone goes without them.
+    pub field_annotations: &'static [&'static str],
     /// What every request is warned of; empty for nothing.
     pub deprecation: &'static str,
     /// Whether objects go away by themselves some time after each write (`--event-ttl`).
@@ -84,6 +86,7 @@ impl Registration {
             table: None,
             subresources: BTreeMap::new(),
             indexed: &[],
+            field_annotations: &[],
             deprecation: "",
             expires: false,
             returns_deleted_object: false,
@@ -94,6 +97,23 @@ impl Registration {
     /// Shown by these columns, whose cells `row` makes.
     pub(crate) fn table<T: Object>(mut self, columns: &'static [Column], row: fn(&T, jiff::Timestamp) -> Row) -> Self {
         self.table = Some(Arc::new(TypedTable::new(columns, row)));
+        self
+    }
+
+    /// Shown by rows that say something of their objects' state.
+    pub(crate) fn table_with_conditions<T: Object>(
+        mut self,
+        columns: &'static [Column],
+        row: fn(&T, jiff::Timestamp) -> Row,
+        conditions: fn(&T) -> &'static [RowCondition],
+    ) -> Self {
+        self.table = Some(Arc::new(TypedTable::new(columns, row).with_conditions(conditions)));
+        self
+    }
+
+    /// These annotations stand for fields that the version lacks; metadata alone goes without them.
+    pub(crate) fn field_annotations(mut self, keys: &'static [&'static str]) -> Self {
+        self.field_annotations = keys;
         self
     }
 

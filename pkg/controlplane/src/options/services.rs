@@ -63,7 +63,10 @@ impl ServiceOptions {
     pub(crate) fn complete(&self, advertised: IpAddr) -> Result<Services, String> {
         let (ranges, first_ip) = self.ranges()?;
         let reconciler: ReconcilerType = self.endpoint_reconciler_type.parse()?;
-        let primary = ranges.first().copied().ok_or("--service-cluster-ip-range must contain at least one valid cidr")?;
+        let primary = ranges
+            .first()
+            .copied()
+            .ok_or("--service-cluster-ip-range must contain at least one valid cidr")?;
         if reconciler != ReconcilerType::None && primary.addr().is_ipv4() != advertised.is_ipv4() {
             return Err(format!(
                 "service IP family {:?} must match public address family {:?}",
@@ -223,13 +226,22 @@ mod tests {
                 range("10.0.0.0/24,fd00::/108,fd01::/108"),
                 "--service-cluster-ip-range must not contain more than two entries",
             ),
-            (range("10.0.0.0/30"), "the service cluster IP range must be at least 8 IP addresses"),
-            (range("fd00::/32"), "shortest allowed prefix length for service CIDR is 64, got 32"),
+            (
+                range("10.0.0.0/30"),
+                "the service cluster IP range must be at least 8 IP addresses",
+            ),
+            (
+                range("fd00::/32"),
+                "shortest allowed prefix length for service CIDR is 64, got 32",
+            ),
             (
                 range("fd00::/108"),
                 "service IP family \"fd00::/108\" must match public address family \"192.0.2.2\"",
             ),
-            (with(|options| options.endpoint_reconciler_type = "x".into()), "reconciler not implemented: x"),
+            (
+                with(|options| options.endpoint_reconciler_type = "x".into()),
+                "reconciler not implemented: x",
+            ),
             (
                 with(|options| options.apiserver_count = 0),
                 "--apiserver-count should be a positive number, but value '0' provided",

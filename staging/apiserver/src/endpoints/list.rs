@@ -325,20 +325,20 @@ pub(super) fn respond(
             let rows: Result<Vec<Value>, StatusError> = page
                 .objects
                 .iter()
-                .map(|object| table::row(call, endpoint, object))
+                .map(|object| table::row(call, endpoint, output, object))
                 .collect();
-            let value = table::of_rows(endpoint, &metadata, rows?, true);
+            let value = table::of_rows(endpoint, output, &metadata, rows?, true);
             return value_response(call, output, StatusCode::OK, "Table", &value);
         }
         Some(_) => {
             let items: Result<Vec<Value>, StatusError> = page
                 .objects
                 .iter()
-                .map(|object| version_value(endpoint, object).map(|value| partial_metadata(&value)))
+                .map(|object| partial_metadata(endpoint, object, output))
                 .collect();
             let value = json!({
                 "kind": "PartialObjectMetadataList",
-                "apiVersion": "meta.k8s.io/v1",
+                "apiVersion": output.meta_version(),
                 "metadata": metadata,
                 "items": items?,
             });

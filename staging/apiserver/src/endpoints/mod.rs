@@ -171,6 +171,8 @@ pub struct Endpoint {
     pub version_number: u32,
     /// Where the objects are.
     pub backing: Backing,
+    /// Annotations that stand for fields of the stored version; metadata alone goes without them.
+    pub field_annotations: &'static [&'static str],
     /// How objects are shown as rows.
     pub table: Option<Arc<dyn TableConvertor>>,
     /// What stands below an object's name.

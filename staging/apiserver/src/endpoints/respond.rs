@@ -22,6 +22,9 @@ use crate::{
     registry::{AnyObject, Stored},
 };
 
+const META_V1: &str = "meta.k8s.io/v1";
+const META_V1BETA1: &str = "meta.k8s.io/v1beta1";
+
 /// Kinds of cached encodings; see [`encoding_id`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -29,6 +32,8 @@ pub(super) enum Form {
     Protobuf = 1,
     MetadataJson = 2,
     MetadataProtobuf = 3,
+    MetadataBetaJson = 4,
+    MetadataBetaProtobuf = 5,
 }
 
 pub(super) fn encoding_id(endpoint: &Endpoint, form: Form) -> EncodingId {
@@ -72,6 +77,28 @@ impl Output {
         self.media.convert.as_ref().map(|kind| kind.kind.as_str())
     }
 
+    /// The version of the meta kinds that the client wants to see.
+    pub(super) fn meta_version(&self) -> &'static str {
+        match &self.media.convert {
+            Some(kind) if kind.version == "v1beta1" => META_V1BETA1,
+            _ => META_V1,
+        }
+    }
+
+    /// The kind of cached encoding that the answer is.
+    pub(super) fn form(&self) -> Form {
+        let metadata = self.converts_to().is_some();
+        let beta = metadata && self.meta_version() == META_V1BETA1;
+        match (self.media.encoding, metadata, beta) {
+            (Encoding::Protobuf, false, _) => Form::Protobuf,
+            (Encoding::Protobuf, true, false) => Form::MetadataProtobuf,
+            (Encoding::Protobuf, true, true) => Form::MetadataBetaProtobuf,
+            (_, false, _) => Form::Json,
+            (_, true, false) => Form::MetadataJson,
+            (_, true, true) => Form::MetadataBetaJson,
+        }
+    }
+
     fn is_plain_json(&self) -> bool {
         self.media.encoding == Encoding::Json && !self.pretty
     }
@@ -105,20 +132,47 @@ fn protobuf(endpoint: &Endpoint, value: &Value) -> Result<Vec<u8>, StatusError> 
         .map_err(StatusError::internal_error)
 }
 
-/// Metadata alone, as `PartialObjectMetadata`.
-pub(super) fn partial_metadata(value: &Value) -> Value {
-    json!({
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": value.get("metadata").cloned().unwrap_or_default(),
-    })
+/// What metadata alone is read from.
+#[derive(serde::Deserialize)]
+struct OnlyMetadata {
+    #[serde(default)]
+    metadata: Value,
 }
 
-fn meta_protobuf(kind: &str, value: &Value) -> Result<Vec<u8>, StatusError> {
+/// Metadata as `PartialObjectMetadata`.
+pub(super) fn of_metadata(metadata: &Value, output: &Output) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": output.meta_version(), "metadata": metadata})
+}
+
+/// The metadata of a stored object alone, as `PartialObjectMetadata`. It is that of the stored version, whatever the
+/// endpoint's, and goes without annotations that stand for fields.
+pub(super) fn partial_metadata(
+    endpoint: &Endpoint,
+    cached: &CachedObject,
+    output: &Output,
+) -> Result<Value, StatusError> {
+    let OnlyMetadata { mut metadata } = serde_json::from_slice(&cached.json).map_err(StatusError::internal_error)?;
+    if let Some(members) = metadata
+        .as_object_mut()
+        .filter(|_| !endpoint.field_annotations.is_empty())
+    {
+        let annotations = members.get_mut("annotations").and_then(Value::as_object_mut);
+        let left = annotations.map(|annotations| {
+            annotations.retain(|key, _| !endpoint.field_annotations.contains(&key.as_str()));
+            annotations.len()
+        });
+        if left == Some(0) {
+            members.remove("annotations");
+        }
+    }
+    Ok(of_metadata(&metadata, output))
+}
+
+fn meta_protobuf(kind: &str, version: &str, value: &Value) -> Result<Vec<u8>, StatusError> {
     let definition = format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}");
     let ty = k8s_api::definition(&definition).expect("the tables hold the meta kinds");
     ProtobufCodec::builtin()
-        .encode(ty, "meta.k8s.io/v1", kind, value)
+        .encode(ty, version, kind, value)
         .map_err(StatusError::internal_error)
 }
 
@@ -129,35 +183,25 @@ pub(super) fn object_bytes(
     output: &Output,
 ) -> Result<Bytes, StatusError> {
     let metadata_only = output.converts_to() == Some("PartialObjectMetadata");
-    match (output.media.encoding, metadata_only) {
-        (Encoding::Json, false) => {
-            let json = version_json(endpoint, cached)?;
-            if !output.pretty {
-                return Ok(json);
-            }
-            let value: Value = serde_json::from_slice(&json).map_err(StatusError::internal_error)?;
-            pretty(&value)
-        }
-        (Encoding::Json, true) if output.pretty => pretty(&partial_metadata(&version_value(endpoint, cached)?)),
-        (Encoding::Json, true) => cached.encoding(encoding_id(endpoint, Form::MetadataJson), || {
-            Ok(partial_metadata(&version_value(endpoint, cached)?).to_string().into())
+    let value = || match metadata_only {
+        true => partial_metadata(endpoint, cached, output),
+        false => version_value(endpoint, cached),
+    };
+    let id = encoding_id(endpoint, output.form());
+    match output.media.encoding {
+        Encoding::Json if output.pretty => pretty(&value()?),
+        Encoding::Json if !metadata_only => version_json(endpoint, cached),
+        Encoding::Json => cached.encoding(id, || Ok(value()?.to_string().into())),
+        Encoding::Protobuf => cached.encoding(id, || {
+            let value = value()?;
+            let bytes = match metadata_only {
+                true => meta_protobuf("PartialObjectMetadata", output.meta_version(), &value)?,
+                false => protobuf(endpoint, &value)?,
+            };
+            Ok(bytes.into())
         }),
-        (Encoding::Protobuf, false) => cached.encoding(encoding_id(endpoint, Form::Protobuf), || {
-            protobuf(endpoint, &version_value(endpoint, cached)?).map(Bytes::from)
-        }),
-        (Encoding::Protobuf, true) => cached.encoding(encoding_id(endpoint, Form::MetadataProtobuf), || {
-            meta_protobuf(
-                "PartialObjectMetadata",
-                &partial_metadata(&version_value(endpoint, cached)?),
-            )
-            .map(Bytes::from)
-        }),
-        (Encoding::Yaml, metadata_only) => {
-            let value = version_value(endpoint, cached)?;
-            let value = if metadata_only { partial_metadata(&value) } else { value };
-            Ok(codec::yaml::to_string(&value).into())
-        }
-        (Encoding::Cbor, _) => Err(StatusError::not_acceptable(&negotiation::media_types(
+        Encoding::Yaml => Ok(codec::yaml::to_string(&value()?).into()),
+        Encoding::Cbor => Err(StatusError::not_acceptable(&negotiation::media_types(
             Encoding::DEFAULT,
         ))),
     }
@@ -178,7 +222,7 @@ pub(super) fn stored_response(
     stored: &Stored,
 ) -> Result<Response<Body>, StatusError> {
     if output.converts_to() == Some("Table") {
-        let value = table::of_object(call, endpoint, stored)?;
+        let value = table::of_object(call, endpoint, output, stored)?;
         return value_response(call, output, status, "Table", &value);
     }
     call.context.audit.response(|| {
@@ -249,7 +293,7 @@ pub(super) fn value_response(
         Encoding::Json if output.pretty => pretty(value)?,
         Encoding::Json => codec::json::to_vec(value).map_err(StatusError::internal_error)?.into(),
         Encoding::Yaml => codec::yaml::to_string(value).into(),
-        Encoding::Protobuf => meta_protobuf(kind, value)?.into(),
+        Encoding::Protobuf => meta_protobuf(kind, output.meta_version(), value)?.into(),
         Encoding::Cbor => {
             return Err(StatusError::not_acceptable(&negotiation::media_types(
                 Encoding::DEFAULT,

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use apimachinery::{
-    field::{Error, ErrorList, Path},
-    status::{GroupResource, StatusError},
+    field::{Error, Path},
+    status::StatusError,
 };
 use serde_json::{Value, json};
 
 use super::{
-    Call, Endpoint,
+    Call, Endpoint, Output,
     respond::{partial_metadata, version_value},
 };
 use crate::{
     cacher::CachedObject,
-    registry::{Stored, metadata_columns},
+    registry::{RowCondition, Stored, metadata_columns},
 };
 
 /// How much of each object a row carries.
@@ -31,14 +31,10 @@ fn include_object(call: &Call<'_>) -> Result<IncludeObject, StatusError> {
         "None" => Ok(IncludeObject::None),
         "Object" => Ok(IncludeObject::Object),
         other => {
-            let mut errors = ErrorList::default();
             let detail = "must be 'Metadata', 'Object', 'None', or empty";
-            errors.push(Error::invalid(&Path::new("includeObject"), other, detail));
-            Err(StatusError::invalid(
-                GroupResource::new("meta.k8s.io", "TableOptions"),
-                "",
-                &errors,
-            ))
+            let fault = Error::invalid(&Path::new("includeObject"), other, detail);
+            let message = format!("Unable to convert to Table as requested: {fault}");
+            Err(StatusError::bad_request(message))
         }
     }
 }
@@ -62,7 +58,12 @@ pub(super) fn column_definitions(endpoint: &Endpoint) -> Value {
 }
 
 /// One row.
-pub(super) fn row(call: &Call<'_>, endpoint: &Endpoint, cached: &Arc<CachedObject>) -> Result<Value, StatusError> {
+pub(super) fn row(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    output: &Output,
+    cached: &Arc<CachedObject>,
+) -> Result<Value, StatusError> {
     let include = include_object(call)?;
     let object = endpoint.store("list")?.typed(&Stored { cached: cached.clone() })?;
     let cells: Vec<Value> = match &endpoint.table {
@@ -75,14 +76,29 @@ pub(super) fn row(call: &Call<'_>, endpoint: &Endpoint, cached: &Arc<CachedObjec
     };
     let shown = match include {
         IncludeObject::None => Value::Null,
-        IncludeObject::Metadata => partial_metadata(&version_value(endpoint, cached)?),
+        IncludeObject::Metadata => partial_metadata(endpoint, cached, output)?,
         IncludeObject::Object => version_value(endpoint, cached)?,
     };
-    Ok(json!({"cells": cells, "object": shown}))
+    let mut row = json!({"cells": cells, "object": shown});
+    let conditions = endpoint.table.as_ref().map(|table| table.conditions(object.as_ref()));
+    if let Some(conditions) = conditions.filter(|conditions| !conditions.is_empty()) {
+        row["conditions"] = conditions.iter().map(condition).collect();
+    }
+    Ok(row)
+}
+
+fn condition(condition: &RowCondition) -> Value {
+    json!({"type": condition.kind, "status": "True", "reason": condition.reason, "message": condition.message})
 }
 
 /// A table of some rows.
-pub(super) fn of_rows(endpoint: &Endpoint, metadata: &Value, rows: Vec<Value>, with_columns: bool) -> Value {
+pub(super) fn of_rows(
+    endpoint: &Endpoint,
+    output: &Output,
+    metadata: &Value,
+    rows: Vec<Value>,
+    with_columns: bool,
+) -> Value {
     let columns = if with_columns {
         column_definitions(endpoint)
     } else {
@@ -90,7 +106,7 @@ pub(super) fn of_rows(endpoint: &Endpoint, metadata: &Value, rows: Vec<Value>, w
     };
     json!({
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": output.meta_version(),
         "metadata": metadata,
         "columnDefinitions": columns,
         "rows": rows,
@@ -98,8 +114,13 @@ pub(super) fn of_rows(endpoint: &Endpoint, metadata: &Value, rows: Vec<Value>, w
 }
 
 /// The table of one object.
-pub(super) fn of_object(call: &Call<'_>, endpoint: &Endpoint, stored: &Stored) -> Result<Value, StatusError> {
-    let row = row(call, endpoint, &stored.cached)?;
+pub(super) fn of_object(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    output: &Output,
+    stored: &Stored,
+) -> Result<Value, StatusError> {
+    let row = row(call, endpoint, output, &stored.cached)?;
     let metadata = json!({"resourceVersion": stored.cached.resource_version.to_string()});
-    Ok(of_rows(endpoint, &metadata, vec![row], true))
+    Ok(of_rows(endpoint, output, &metadata, vec![row], true))
 }

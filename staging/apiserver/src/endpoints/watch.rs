@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     Call, Endpoint, Output, cache_status, list,
-    respond::{Form, encoding_id, object_bytes, partial_metadata},
+    respond::{encoding_id, object_bytes, of_metadata},
     table,
 };
 use crate::{
@@ -170,14 +170,8 @@ impl Frames {
                 let metadata = self.output.converts_to().is_some();
                 match (self.output.media.encoding, metadata) {
                     (Encoding::Json, false) if self.endpoint.is_hub => Ok(event.json_frame(*kind)),
-                    (encoding, metadata) => {
-                        let form = match (encoding, metadata) {
-                            (Encoding::Protobuf, false) => Form::Protobuf,
-                            (Encoding::Protobuf, true) => Form::MetadataProtobuf,
-                            (_, true) => Form::MetadataJson,
-                            (_, false) => Form::Json,
-                        };
-                        let id = encoding_id(&self.endpoint, form);
+                    _ => {
+                        let id = encoding_id(&self.endpoint, self.output.form());
                         let object = event.object_for(*kind).clone();
                         event.frame(*kind, id, |_| {
                             self.frame(*kind, &object_bytes(&self.endpoint, &object, &self.output)?)
@@ -202,10 +196,10 @@ impl Frames {
             method: http::Method::GET,
             serving: None,
         };
-        let row = table::row(&call, &self.endpoint, object)?;
+        let row = table::row(&call, &self.endpoint, &self.output, object)?;
         let metadata = json!({"resourceVersion": object.resource_version.to_string()});
         let with_columns = !std::mem::replace(&mut self.columns_sent, true);
-        let value = table::of_rows(&self.endpoint, &metadata, vec![row], with_columns);
+        let value = table::of_rows(&self.endpoint, &self.output, &metadata, vec![row], with_columns);
         self.frame(kind, value.to_string().as_bytes())
     }
 
@@ -228,10 +222,10 @@ impl Frames {
         let mut value = json!({"metadata": metadata});
         match self.output.converts_to() {
             Some("Table") => {
-                let table = table::of_rows(&self.endpoint, &metadata, vec![], false);
+                let table = table::of_rows(&self.endpoint, &self.output, &metadata, vec![], false);
                 return self.frame(EventType::Bookmark, table.to_string().as_bytes());
             }
-            Some(_) => value = partial_metadata(&value),
+            Some(_) => value = of_metadata(&value["metadata"], &self.output),
             None => {
                 // An otherwise empty object, with the members that its kind always shows.
                 let empty = codec

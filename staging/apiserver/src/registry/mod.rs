@@ -21,5 +21,5 @@ pub use strategy::{
     ConvertingCodec, GarbageCollectionPolicy, HubCodec, ResourceStrategy, SelectableField, Strategy, StrategyContext,
     Typed, VersionCodec,
 };
-pub use table::{Column, Row, TableConvertor, TypedTable, metadata_columns};
+pub use table::{Column, Row, RowCondition, TableConvertor, TypedTable, metadata_columns};
 pub use write::{Existing, Preconditions, UpdateFlags, UpdateOutcome, UpdateSource, ValidateObject, ValidateUpdate};

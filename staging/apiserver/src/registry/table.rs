@@ -25,20 +25,38 @@ pub struct Column {
 /// The cells of one object.
 pub type Row = Vec<Value>;
 
+/// What a row says of its object's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowCondition {
+    /// `Completed`: the object has come to its end and can be filtered out.
+    pub kind: &'static str,
+    /// Why, in a word.
+    pub reason: &'static str,
+    /// Why, in a sentence.
+    pub message: &'static str,
+}
+
 /// Shows objects of one kind as rows.
 pub trait TableConvertor: Send + Sync + Debug + 'static {
     /// The columns.
     fn columns(&self) -> Vec<Column>;
     /// The cells of an object, one for each column.
     fn row(&self, object: &dyn AnyObject, now: jiff::Timestamp) -> Row;
+    /// What the object's row says of its state.
+    fn conditions(&self, _object: &dyn AnyObject) -> &'static [RowCondition] {
+        &[]
+    }
 }
 
 /// A [`TableConvertor`] from a kind's columns and the function that fills them.
 pub struct TypedTable<T> {
     columns: &'static [Column],
     row: fn(&T, jiff::Timestamp) -> Row,
+    conditions: fn(&T) -> &'static [RowCondition],
     kind: PhantomData<fn() -> T>,
 }
+
+const OWN_KIND: &str = "a table shows objects of its own kind only";
 
 impl<T: HasMetadata> TypedTable<T> {
     /// A table of these columns, filled by `row`.
@@ -47,8 +65,15 @@ impl<T: HasMetadata> TypedTable<T> {
         Self {
             columns,
             row,
+            conditions: |_| &[],
             kind: PhantomData,
         }
+    }
+
+    /// The same, with rows that say something of their objects' state.
+    #[must_use]
+    pub const fn with_conditions(self, conditions: fn(&T) -> &'static [RowCondition]) -> Self {
+        Self { conditions, ..self }
     }
 }
 
@@ -67,10 +92,11 @@ impl<T: HasMetadata> TableConvertor for TypedTable<T> {
     }
 
     fn row(&self, object: &dyn AnyObject, now: jiff::Timestamp) -> Row {
-        let object = object
-            .downcast_ref()
-            .expect("a table shows objects of its own kind only");
-        (self.row)(object, now)
+        (self.row)(object.downcast_ref().expect(OWN_KIND), now)
+    }
+
+    fn conditions(&self, object: &dyn AnyObject) -> &'static [RowCondition] {
+        (self.conditions)(object.downcast_ref().expect(OWN_KIND))
     }
 }
 

@@ -17,5 +17,6 @@ pub use strategy::{DaemonSetStrategy, StatusStrategy};
 pub fn registration() -> Registration {
     Registration::new("daemonsets", DaemonSetStrategy, daemon_set::set_defaults)
         .table(COLUMNS, row)
+        .field_annotations(&[daemon_set::TEMPLATE_GENERATION_ANNOTATION])
         .update("status", StatusStrategy)
 }

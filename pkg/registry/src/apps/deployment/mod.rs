@@ -18,6 +18,7 @@ pub use strategy::{DeploymentStrategy, StatusStrategy};
 pub fn registration() -> Registration {
     Registration::new("deployments", DeploymentStrategy, deployment::set_defaults)
         .table(COLUMNS, row)
+        .field_annotations(&[deployment::ROLLBACK_ANNOTATION])
         .update("status", StatusStrategy)
         .scale::<Deployment>()
 }

@@ -15,7 +15,7 @@ use apis_pod::pod::set_pod_defaults;
 use crate::{Settings, registration::Registration};
 
 pub use binding::{BindError, bind};
-pub use printer::{COLUMNS, row};
+pub use printer::{COLUMNS, conditions, row};
 pub use strategy::PodStrategy;
 pub use subresources::{EphemeralContainersStrategy, ResizeStrategy, StatusStrategy};
 
@@ -26,7 +26,7 @@ pub fn registration(settings: &Settings) -> Registration {
         allow_privileged: settings.allow_privileged,
     };
     Registration::new("pods", pods, set_pod_defaults)
-        .table(COLUMNS, row)
+        .table_with_conditions(COLUMNS, row, conditions)
         .update("status", StatusStrategy(pods))
         .update("ephemeralcontainers", EphemeralContainersStrategy(pods))
         .update("resize", ResizeStrategy(pods))

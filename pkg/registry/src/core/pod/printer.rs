@@ -4,7 +4,7 @@
 //! init container that has not ended well, or else the first container with something to say.
 
 use apis_pod::pod::is_sidecar;
-use apiserver::registry::{Column, Row};
+use apiserver::registry::{Column, Row, RowCondition};
 use k8s_api::{
     core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod},
     primitives::Time,
@@ -27,6 +27,26 @@ pub const COLUMNS: &[Column] = &[
     wide("Nominated Node", "string"),
     wide("Readiness Gates", "string"),
 ];
+
+/// What a row says of a pod that has come to its end.
+#[must_use]
+pub fn conditions(pod: &Pod) -> &'static [RowCondition] {
+    const SUCCEEDED: &[RowCondition] = &[RowCondition {
+        kind: "Completed",
+        reason: "Succeeded",
+        message: "The pod has completed successfully.",
+    }];
+    const FAILED: &[RowCondition] = &[RowCondition {
+        kind: "Completed",
+        reason: "Failed",
+        message: "The pod failed.",
+    }];
+    match pod.status.phase.as_str() {
+        "Succeeded" => SUCCEEDED,
+        "Failed" => FAILED,
+        _ => &[],
+    }
+}
 
 /// Restarts, and when the last of them began.
 #[derive(Clone, Copy, Default)]
