@@ -1,13 +1,15 @@
 //! Go's ways of showing values in messages.
 
-use k8s_api::reflect::{Field, TypeRef};
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+
+use k8s_api::reflect::{StructType, TypeRef};
 use serde_json::Value;
 
 pub use crate::apply::plain_value;
 pub use k8s_api::primitives::quote;
 
-/// JSON text with the members of structs in the order of their declaration, which is that of their protobuf numbers;
-/// members that no field names come last, and those of maps by name.
+/// JSON text with the members of structs in the order of their declaration, which is that of their protobuf numbers but
+/// for some structs; members that no field names come last, and those of maps by name.
 ///
 /// `opened` mirrors the part of the document that a patch has opened: its root, and what its members name. There Go
 /// holds a map, whose members go by name. Without a patch, give `Value::Null`.
@@ -18,14 +20,30 @@ pub fn declared_order(value: &Value, ty: TypeRef<'_>, opened: &Value) -> String 
     out
 }
 
-/// `kind` and `apiVersion` of an object, which protobuf keeps elsewhere, are inlined at its head.
-fn rank(name: &str, field: Option<&Field>) -> (u32, u32) {
-    let number = field.and_then(|field| field.proto.first().copied());
-    match (name, number) {
-        (_, Some(number)) => (1, number),
-        ("kind", None) => (0, 0),
-        ("apiVersion", None) => (0, 1),
-        (_, None) => (2, 0),
+/// The structs whose fields Go declares in another order than that of the protobuf numbers, and their fields.
+static ELSEWHERE: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+    let structs = include_str!("declared_order.txt")
+        .lines()
+        .map(str::split_ascii_whitespace);
+    structs
+        .filter_map(|mut words| Some((words.next()?, words.collect())))
+        .collect()
+});
+
+/// Where a member stands. `kind` and `apiVersion` of an object, which protobuf keeps elsewhere, are inlined at its head.
+fn rank(shape: &StructType, name: &str) -> (u32, Cow<'static, [u32]>) {
+    let numbers = shape.field(name).map_or(&[][..], |field| &field.proto);
+    let declared = ELSEWHERE.get(shape.name.as_ref());
+    match (name, declared, numbers) {
+        ("kind", _, []) => (0, Cow::Borrowed(&[0])),
+        ("apiVersion", _, []) => (0, Cow::Borrowed(&[1])),
+        (_, Some(fields), _) => {
+            let place = fields.iter().position(|field| *field == name);
+            let place = place.and_then(|place| u32::try_from(place).ok());
+            place.map_or((2, Cow::default()), |place| (1, vec![place].into()))
+        }
+        (_, None, []) => (2, Cow::default()),
+        (_, None, numbers) => (1, numbers.to_vec().into()),
     }
 }
 
@@ -37,7 +55,7 @@ fn write(out: &mut String, value: &Value, ty: Option<TypeRef<'_>>, opened: Optio
             if let Some(shape) = shape
                 && !opened.is_some_and(Value::is_object)
             {
-                ordered.sort_by_key(|(name, _)| rank(name, shape.field(name)));
+                ordered.sort_by_cached_key(|(name, _)| rank(shape, name));
             }
             out.push('{');
             for (position, (name, member)) in ordered.into_iter().enumerate() {
@@ -72,10 +90,45 @@ fn write(out: &mut String, value: &Value, ty: Option<TypeRef<'_>>, opened: Optio
 
 #[cfg(test)]
 mod tests {
-    use k8s_api::{Kind as _, core::v1::ConfigMap};
+    use std::collections::BTreeSet;
+
+    use k8s_api::{
+        Kind as _, builtin_schema,
+        core::v1::{ConfigMap, Pod},
+        reflect::Type,
+    };
     use serde_json::json;
 
-    use super::declared_order;
+    use super::{ELSEWHERE, declared_order};
+
+    #[test]
+    fn some_structs_are_declared_in_another_order_than_that_of_protobuf() {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "spec": {"containers": [{"image": "i", "name": "c", "resources": {}, "env": [{"value": "v", "name": "n"}]}],
+                "volumes": [{"hostPath": {"path": "/"}, "name": "v"}]},
+        });
+        assert_eq!(
+            declared_order(&pod, builtin_schema().at(Pod::type_id()), &json!(null)),
+            concat!(
+                r#"{"kind":"Pod","apiVersion":"v1","spec":{"volumes":[{"name":"v","hostPath":{"path":"/"}}],"#,
+                r#""containers":[{"name":"c","image":"i","env":[{"name":"n","value":"v"}],"resources":{}}]}}"#
+            )
+        );
+        let mut seen = 0;
+        for ty in builtin_schema().types.iter() {
+            let Type::Struct(shape) = ty else { continue };
+            let Some(names) = ELSEWHERE.get(shape.name.as_ref()) else {
+                continue;
+            };
+            seen += 1;
+            let listed: BTreeSet<&str> = names.iter().copied().collect();
+            let on_the_wire = shape.fields.iter().filter(|field| !field.proto.is_empty());
+            let fields: BTreeSet<&str> = on_the_wire.map(|field| field.name.as_ref()).collect();
+            assert_eq!(listed, fields, "{}", shape.name);
+        }
+        assert_eq!(seen, ELSEWHERE.len());
+    }
 
     #[test]
     fn members_stand_as_they_are_declared() {

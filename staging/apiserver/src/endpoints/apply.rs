@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{
     Output,
+    body::warn,
     create::dedup_owner_references,
     field_management::{Tracker, set_managed_fields},
     patch::{Shown, decode_patched},
@@ -92,7 +93,7 @@ impl Applied<'_> {
                 let message = format!("error strict decoding YAML: {complaint}");
                 return Err(StatusError::bad_request(message));
             }
-            FieldValidation::Warn => self.update.call.context.warn(complaint.clone()),
+            FieldValidation::Warn => warn(self.update.call, complaint),
             FieldValidation::Ignore => {}
         }
         Ok(())

@@ -76,6 +76,11 @@ pub(super) fn negotiation_status(error: &NegotiationError) -> StatusError {
     }
 }
 
+/// What a YAML error says where the text is read as YAML, and not turned into something else on the way.
+fn without_conversion(text: &str) -> &str {
+    text.strip_prefix("error converting YAML to JSON: ").unwrap_or(text)
+}
+
 /// A body in its dynamic form.
 pub(super) struct Parsed {
     pub(super) value: Value,
@@ -89,15 +94,11 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Result<Parsed, String> 
     match encoding {
         Encoding::Yaml => {
             let text = std::str::from_utf8(bytes).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
-            let (value, duplicate) = json::parse_yaml(text).map_err(|error| {
-                let text = error.to_string();
-                text.strip_prefix("error converting YAML to JSON: ")
-                    .unwrap_or(&text)
-                    .to_owned()
-            })?;
+            let (value, duplicate) =
+                json::parse_yaml(text).map_err(|error| without_conversion(&error.to_string()).to_owned())?;
             let strict = duplicate
                 .into_iter()
-                .map(|error| StrictError::Yaml(error.to_string()))
+                .map(|error| StrictError::Yaml(without_conversion(&error.to_string()).to_owned()))
                 .collect();
             Ok(Parsed {
                 value,
@@ -167,11 +168,18 @@ pub(super) fn judge(call: &Call<'_>, strict: &[StrictError], validation: FieldVa
     match validation {
         FieldValidation::Ignore => Ok(()),
         FieldValidation::Warn => {
-            strict.iter().for_each(|error| call.context.warn(error.to_string()));
+            strict.iter().for_each(|error| warn(call, &error.to_string()));
             Ok(())
         }
         FieldValidation::Strict => Err(strict_message(strict)),
     }
+}
+
+/// Warns of what strict decoding objects to; a YAML parser says it in lines.
+pub(super) fn warn(call: &Call<'_>, error: &str) {
+    let lines = without_conversion(error);
+    let lines = lines.strip_prefix("yaml: unmarshal errors:\n").unwrap_or(lines);
+    lines.split('\n').for_each(|line| call.context.warn(line.trim()));
 }
 
 fn expected_kind(codec: &dyn VersionCodec) -> GroupVersionKind {
