@@ -141,6 +141,15 @@ impl<K: Hash + Eq + Clone> UidExpectations<K> {
         deleting.insert(key.clone(), deleted);
     }
 
+    /// Expects so many creations and these deletions, and nothing else.
+    pub fn expect(&self, key: &K, creations: usize, deleted: impl IntoIterator<Item = String>) {
+        let deleted: HashSet<_> = deleted.into_iter().collect();
+        let mut deleting = self.deleting.lock();
+        self.counts.expect_deletions(key, deleted.len());
+        self.counts.raise(key, creations, 0);
+        deleting.insert(key.clone(), deleted);
+    }
+
     /// A creation has come, or has failed.
     pub fn creation_observed(&self, key: &K) {
         self.counts.creation_observed(key);

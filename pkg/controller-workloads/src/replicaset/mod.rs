@@ -7,16 +7,14 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use client_go::Client;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::{
-    BY_CONTROLLER, Claim, PodControl, PodWaker, SyncError, claimed, controller_of, index_by_controller,
+    BY_CONTROLLER, Claim, Patience, PodControl, PodWaker, SyncError, claimed, controller_of, index_by_controller,
     owned_or_orphans, pod_from_template, pods, slow_start_batch,
 };
 use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
@@ -24,16 +22,12 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use k8s_api::apps::v1::ReplicaSet;
 use k8s_api::core::v1::{Pod, ReplicationController};
-use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use kind::Replicated;
 use status::StatusChange;
 
 /// The most pods that one reconcile makes or deletes; the rest comes when these have been seen.
 const BURST: usize = 500;
-/// How long a status that is about to change again may wait.
-const STATUS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `replicaset-controller`.
 pub(crate) const REPLICA_SET: Descriptor =
@@ -52,8 +46,7 @@ struct ReplicaSetController<T> {
     queue: WorkQueue<ObjectKey>,
     clock: Clock,
     count_terminating: bool,
-    /// Since when a set's status waits for what is expected.
-    waiting: Mutex<HashMap<ObjectKey, Instant>>,
+    patience: Patience,
 }
 
 fn build<T: Replicated>(context: ControllerContext) -> BoxFuture<'static, Built> {
@@ -85,7 +78,7 @@ impl<T: Replicated> ReplicaSetController<T> {
             queue: context.queue(T::QUEUE),
             clock: context.clock.clone(),
             count_terminating: T::COUNTS_TERMINATING && context.enabled("DeploymentReplicaSetTerminatingReplicas"),
-            waiting: Mutex::default(),
+            patience: Patience::default(),
         });
         let of_sets = this.clone();
         sets.add_handler(move |event| of_sets.on_set(&event));
@@ -106,7 +99,7 @@ impl<T: Replicated> ReplicaSetController<T> {
     async fn reconcile(self: Arc<Self>, key: ObjectKey) -> Result<Outcome, SyncError> {
         let Some(set) = self.sets.get_key(&key) else {
             self.expectations.forget(&key);
-            self.waiting.lock().remove(&key);
+            self.patience.forget(&key);
             return Ok(Outcome::Done);
         };
         let may_act = self.expectations.satisfied(&key);
@@ -130,8 +123,9 @@ impl<T: Replicated> ReplicaSetController<T> {
         } else {
             Ok(())
         };
-        if outcome.is_ok() && self.status_can_wait(&key) {
-            return Ok(Outcome::RequeueAfter(STATUS_PATIENCE));
+        let pending = outcome.is_ok() && !self.expectations.satisfied(&key);
+        if let Some(wait) = self.patience.wait(&key, pending) {
+            return Ok(Outcome::RequeueAfter(wait));
         }
         let change = StatusChange {
             active: &active,
@@ -148,21 +142,6 @@ impl<T: Replicated> ReplicaSetController<T> {
             return Ok(Outcome::RequeueAfter(next.unwrap_or_else(|| pods::seconds(seconds))));
         }
         Ok(Outcome::Done)
-    }
-
-    /// Whether pods that were just made or deleted have yet to be seen: a status written now would be wrong at once.
-    fn status_can_wait(&self, key: &ObjectKey) -> bool {
-        let mut waiting = self.waiting.lock();
-        if self.expectations.satisfied(key) {
-            waiting.remove(key);
-            return false;
-        }
-        let since = *waiting.entry(key.clone()).or_insert_with(Instant::now);
-        let wait = since.elapsed() < STATUS_PATIENCE;
-        if !wait {
-            waiting.remove(key);
-        }
-        wait
     }
 
     async fn manage_replicas(&self, key: &ObjectKey, set: &T, active: Vec<Arc<Pod>>) -> Result<(), SyncError> {

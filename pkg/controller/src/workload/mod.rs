@@ -7,6 +7,7 @@ mod hash;
 pub mod history;
 mod owner_kinds;
 mod owners;
+mod patience;
 mod pod_control;
 pub mod pods;
 mod wake;
@@ -22,5 +23,6 @@ pub use owners::{
     BY_CONTROLLER, controller_of, controller_reference, index_by_controller, is_controlled_by, orphans_key,
     owned_or_orphans,
 };
+pub use patience::Patience;
 pub use pod_control::{PodControl, pod_from_template};
 pub use wake::{PodOwner, PodWaker, resolve_owner};
