@@ -17,10 +17,15 @@ use apiserver::{
 };
 use k8s_api::{
     Object,
+    core::v1::PodTemplateSpec,
     scheme::{self, ResourceInfo},
 };
 
-use crate::scale::Scalable;
+mod privileges;
+
+use privileges::Unprivileged;
+
+use crate::{Settings, scale::Scalable};
 
 /// One version that a resource is served at.
 #[derive(Clone, Debug)]
@@ -114,6 +119,23 @@ impl Registration {
     /// These annotations stand for fields that the version lacks; metadata alone goes without them.
     pub(crate) fn field_annotations(mut self, keys: &'static [&'static str]) -> Self {
         self.field_annotations = keys;
+        self
+    }
+
+    /// Whoever may not have privileged pods may not have them in this template either.
+    pub(crate) fn template<T: Object>(
+        mut self,
+        settings: &Settings,
+        path: &'static str,
+        template: fn(&T) -> Option<&PodTemplateSpec>,
+    ) -> Self {
+        if !settings.allow_privileged {
+            self.strategy = Arc::new(Unprivileged {
+                rules: self.strategy,
+                path,
+                template,
+            });
+        }
         self
     }
 

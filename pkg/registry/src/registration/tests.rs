@@ -6,9 +6,16 @@ use apiserver::{
     endpoints::Subresource,
     registry::{Column, metadata_columns},
 };
-use k8s_api::scheme;
+use k8s_api::{apps::v1::Deployment, scheme};
+use serde_json::json;
 
-use crate::{Registration, Settings, core::component_status};
+use crate::{
+    Registration, Settings,
+    core::{
+        component_status,
+        tests::{object, with_context},
+    },
+};
 
 /// Columns by group, version and resource, as lines of text.
 const COLUMNS: &str = include_str!("../../../../api/columns.tsv");
@@ -141,4 +148,28 @@ fn columns_are_those_of_the_table() {
     }
     let statuses = scheme::resource("", "v1", "componentstatuses").expect("a resource");
     assert_eq!(lines(statuses, component_status::COLUMNS), expected(statuses));
+}
+
+#[test]
+fn templates_are_unprivileged_where_pods_are() {
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {
+        "restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "terminationGracePeriodSeconds": 30,
+        "containers": [{"name": "c", "image": "i", "imagePullPolicy": "Always", "terminationMessagePolicy": "File",
+            "securityContext": {"privileged": true}}],
+    }});
+    let deployment: Deployment = object(json!({
+        "metadata": {"name": "d", "namespace": "n"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "strategy": {"type": "Recreate"}, "template": template},
+    }));
+    for (allow_privileged, expected) in [
+        (true, ""),
+        (
+            false,
+            "spec.template.spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy",
+        ),
+    ] {
+        let deployments = crate::apps::deployment::registration(&Settings { allow_privileged });
+        let errors = with_context("apps", |context| deployments.strategy.validate(context, &deployment));
+        assert_eq!(errors.to_string(), expected);
+    }
 }
