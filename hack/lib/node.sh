@@ -1,0 +1,198 @@
+# Nodes: each in a mount namespace of its own, those after the first in network and host-name namespaces too. Sourced.
+
+CGROUP_V1=$(awk '$3 == "cgroup" { print $2 }' /proc/mounts)
+
+node_name() { echo "$NAME-$1"; }
+node_ip() { echo "$SUBNET.$1"; }
+
+# cgroup_root NAME: a cgroup of that name in every hierarchy.
+cgroup_root() {
+    local hierarchy
+    for hierarchy in $CGROUP_V1; do
+        mkdir -p "$hierarchy/$1"
+        if [[ -e $hierarchy/cpuset.cpus ]]; then
+            cat "$hierarchy/cpuset.cpus" >"$hierarchy/$1/cpuset.cpus"
+            cat "$hierarchy/cpuset.mems" >"$hierarchy/$1/cpuset.mems"
+        fi
+    done
+    if [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; then
+        mkdir -p "/sys/fs/cgroup/$1"
+        sed 's/\([a-z]\+\)/+\1/g' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
+    fi
+}
+
+# The bridge between nodes, whose address is the first node's and the control plane's.
+make_bridge() {
+    if ! ip link show dev "$BRIDGE" >/dev/null 2>&1; then
+        ip link add "$BRIDGE" type bridge
+        ip addr add "$GATEWAY/24" dev "$BRIDGE"
+        ip link set "$BRIDGE" up
+    fi
+}
+
+# make_network I: the network namespace of a node after the first.
+make_network() {
+    local i=$1 name
+    name=$(node_name "$i")
+    ((i > 1)) || return 0
+    [[ -e /run/netns/$name ]] && return 0
+    ip netns add "$name"
+    ip link add "$BRIDGE-$i" type veth peer name eth0 netns "$name"
+    ip link set "$BRIDGE-$i" master "$BRIDGE" up
+    ip -n "$name" link set lo up
+    ip -n "$name" addr add "$(node_ip "$i")/24" dev eth0
+    ip -n "$name" link set eth0 up
+    ip -n "$name" route add default via "$GATEWAY"
+    ip netns exec "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+}
+
+# make_namespace I: what holds the node's namespaces open; the node's own directories lie where programs expect them.
+make_namespace() {
+    local i=$1 name root
+    name=$(node_name "$i")
+    root=$STATE/node-$i
+    is_running "namespace-$i" && return 0
+    mkdir -p "$root"/{kubelet,pod-logs,container-logs,cni-state,containerd-run,containerd,cgroup,manifests,cni-conf,netns}
+    {
+        echo 'set -eu'
+        echo 'mount --make-rprivate /'
+        bind() { printf 'mkdir -p %s\nmount --bind %s %s\n' "$2" "$root/$1" "$2"; }
+        bind kubelet /var/lib/kubelet
+        bind pod-logs /var/log/pods
+        bind container-logs /var/log/containers
+        bind cni-state /var/lib/cni
+        bind containerd-run /run/containerd
+        if ((i > 1)); then
+            bind cni-conf /etc/cni/net.d
+            bind netns /run/netns
+            printf 'hostname %s\n' "$name"
+            # /sys shows the devices of a network namespace; the cgroups are put back into it.
+            printf 'mount --rbind /sys/fs/cgroup %s\nmount -t sysfs sysfs /sys\nmount --rbind %s /sys/fs/cgroup\n' "$root/cgroup" "$root/cgroup"
+        fi
+        echo 'mount --make-rshared /'
+        printf 'touch %s/ready\nexec sleep infinity\n' "$root"
+    } >"$root/namespace.sh"
+    rm -f "$root/ready"
+    if ((i > 1)); then
+        run_daemon "namespace-$i" nsenter "--net=/run/netns/$name" unshare --mount --uts bash "$root/namespace.sh"
+    else
+        run_daemon "namespace-$i" unshare --mount bash "$root/namespace.sh"
+    fi
+    wait_until 10 "the namespaces of $name" "namespace-$i" test -e "$root/ready"
+}
+
+# inside I COMMAND...: runs a command in the node's namespaces.
+inside() {
+    local i=$1
+    shift
+    if ((i > 1)); then
+        nsenter --target "$(pid_of "namespace-$i")" --mount --net --uts -- "$@"
+    else
+        nsenter --target "$(pid_of "namespace-$i")" --mount -- "$@"
+    fi
+}
+
+# run_inside NAME I COMMAND...: a daemon in the node's namespaces and in its cgroup for daemons.
+run_inside() {
+    local name=$1 i=$2 target namespaces=(--mount)
+    shift 2
+    target=$(pid_of "namespace-$i")
+    ((i == 1)) || namespaces+=(--net --uts)
+    # shellcheck disable=SC2016
+    run_daemon "$name" bash -c '
+        group=$1; hierarchies=$2; shift 2
+        for hierarchy in $hierarchies; do echo $$ >"$hierarchy/$group/cgroup.procs"; done
+        exec "$@"' daemon "$(node_name "$i")-system" "$CGROUP_V1" nsenter --target "$target" "${namespaces[@]}" -- "$@"
+}
+
+write_containerd_configuration() {
+    cat >"$STATE/node-$1/containerd.toml" <<EOF
+version = 2
+root = "$STATE/node-$1/containerd"
+state = "/run/containerd/state"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$STATE/node-$1/containerd/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "$PAUSE_IMAGE"
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+EOF
+}
+
+write_kubelet_configuration() {
+    local i=$1 ip name
+    ip=$(node_ip "$i")
+    name=$(node_name "$i")
+    cat >"$STATE/node-$i/kubelet.yaml" <<EOF
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+failCgroupV1: false
+cgroupDriver: cgroupfs
+cgroupRoot: /$name
+kubeletCgroups: /$name-system
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+address: $ip
+healthzBindAddress: 127.0.0.1
+authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $PKI/ca.crt}}
+authorization: {mode: Webhook}
+tlsCertFile: $PKI/node-$i.crt
+tlsPrivateKeyFile: $PKI/node-$i.key
+clusterDomain: cluster.local
+clusterDNS: [$DNS_IP]
+staticPodPath: $STATE/node-$i/manifests
+failSwapOn: false
+serializeImagePulls: false
+EOF
+}
+
+write_proxy_configuration() {
+    local i=$1
+    # The limits of conntrack belong to the whole machine; a cluster for development leaves them alone.
+    cat >"$STATE/node-$i/kube-proxy.yaml" <<EOF
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+clientConnection: {kubeconfig: $STATE/kube-proxy.kubeconfig}
+mode: $PROXY_MODE
+hostnameOverride: $(node_name "$i")
+clusterCIDR: $POD_CIDR
+bindAddress: $(node_ip "$i")
+healthzBindAddress: $(node_ip "$i"):10256
+metricsBindAddress: 127.0.0.1:10249
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+EOF
+}
+
+start_runtime() {
+    local i=$1 name socket=$STATE/node-$1/containerd-run/containerd.sock
+    name=$(node_name "$i")
+    cgroup_root "$name"
+    cgroup_root "$name-system"
+    make_network "$i"
+    make_namespace "$i"
+    write_containerd_configuration "$i"
+    run_inside "containerd-$i" "$i" containerd --config "$STATE/node-$i/containerd.toml"
+    wait_until 30 "containerd of $name" "containerd-$i" ctr --address "$socket" version
+    if [[ ! $STATE/node-$i/images.done -nt $IMAGES ]]; then
+        ctr --address "$socket" --namespace k8s.io images import "$IMAGES" >>"$STATE/logs/images-$i.log" 2>&1 ||
+            fail "the images cannot be imported" "images-$i"
+        touch "$STATE/node-$i/images.done"
+    fi
+}
+
+start_node() {
+    local i=$1
+    write_kubelet_configuration "$i"
+    write_proxy_configuration "$i"
+    run_inside "kubelet-$i" "$i" "$BIN/kubelet" --config "$STATE/node-$i/kubelet.yaml" --kubeconfig "$STATE/node-$i.kubeconfig" \
+        --hostname-override "$(node_name "$i")" --node-ip "$(node_ip "$i")" --cert-dir "$STATE/node-$i/pki"
+    run_inside "pod-network-$i" "$i" "$BIN/pod-network" --kubeconfig "$STATE/pod-network.kubeconfig" \
+        --hostname-override "$(node_name "$i")"
+    run_inside "kube-proxy-$i" "$i" "$BIN/kube-proxy" --config "$STATE/node-$i/kube-proxy.yaml"
+}

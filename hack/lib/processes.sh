@@ -1,0 +1,57 @@
+# Daemons of a cluster: each has a file with its pid and start time, and a log. Sourced; wants STATE.
+
+# started_at PID: the kernel's start time of a process, which with the pid names it for ever.
+started_at() { awk '{ sub(/^.*\) /, ""); print $20 }' "/proc/$1/stat" 2>/dev/null; }
+
+# is_running NAME
+is_running() {
+    local pid start
+    read -r pid start 2>/dev/null <"$STATE/pids/$1" || return 1
+    [[ -n $start && $(started_at "$pid") == "$start" ]]
+}
+
+pid_of() { cut -d' ' -f1 "$STATE/pids/$1"; }
+
+# run_daemon NAME COMMAND...: starts it unless it runs.
+run_daemon() {
+    local name=$1 pid
+    shift
+    is_running "$name" && return 0
+    setsid "$@" >>"$STATE/logs/$name.log" 2>&1 </dev/null &
+    pid=$!
+    disown "$pid"
+    echo "$pid $(started_at "$pid")" >"$STATE/pids/$name"
+}
+
+# stop_daemon NAME [SECONDS]: asks it to end, and ends it when it does not.
+stop_daemon() {
+    local name=$1 seconds=${2:-5} pid
+    if is_running "$name"; then
+        pid=$(pid_of "$name")
+        kill -TERM "$pid" 2>/dev/null || true
+        local _
+        for _ in $(seq $((seconds * 20))); do
+            is_running "$name" || break
+            sleep 0.05
+        done
+        if is_running "$name"; then kill -KILL "$pid" 2>/dev/null || true; fi
+    fi
+    rm -f "$STATE/pids/$name"
+}
+
+# wait_until SECONDS WHAT DAEMON COMMAND...: until the command succeeds; else, or when the daemon has ended, says what is
+# missing and where to look.
+wait_until() {
+    local seconds=$1 what=$2 log=$3 deadline
+    shift 3
+    deadline=$((SECONDS + seconds))
+    until "$@" >/dev/null 2>&1; do
+        if [[ -e $STATE/pids/$log ]] && ! is_running "$log"; then
+            fail "$what: $log has ended" "$log"
+        fi
+        if ((SECONDS >= deadline)); then
+            fail "$what: not after $seconds s" "$log"
+        fi
+        sleep 0.05
+    done
+}
