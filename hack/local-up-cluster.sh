@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings up a cluster on this machine, from nothing, and says how to use it. Running it again starts what does not run.
-set -euo pipefail
+set -Eeuo pipefail
 
 usage() {
     cat <<'EOF'

@@ -4,7 +4,8 @@
 processes_in() {
     local hierarchy
     for hierarchy in $CGROUP_V1 /sys/fs/cgroup; do
-        [[ -d $hierarchy/$1 ]] && find "$hierarchy/$1" -name cgroup.procs -exec cat {} + 2>/dev/null
+        # Groups come and go while they are read.
+        if [[ -d $hierarchy/$1 ]]; then find "$hierarchy/$1" -name cgroup.procs -exec cat {} + 2>/dev/null || true; fi
     done | sort -un
 }
 
@@ -26,10 +27,9 @@ remove_cgroups_of() {
     local group hierarchy
     for group in "$1" "$1-system"; do
         for hierarchy in $CGROUP_V1 /sys/fs/cgroup /sys/fs/cgroup/unified; do
-            [[ -d $hierarchy/$group ]] && find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null
+            if [[ -d $hierarchy/$group ]]; then find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null || true; fi
         done
     done
-    return 0
 }
 
 # The shims outlive containerd; they are children of init in the node's cgroup for daemons, or carry its address.
@@ -80,9 +80,10 @@ remove_pods_network_of_the_host() {
     for namespace in /run/netns/cni-*; do
         [[ -e $namespace ]] || continue
         # Only such as no process is left in: another runtime's pods live.
-        [[ -z $(ip netns pids "$(basename "$namespace")" 2>/dev/null) ]] && ip netns del "$(basename "$namespace")" 2>/dev/null
+        if [[ -z $(ip netns pids "$(basename "$namespace")" 2>/dev/null) ]]; then
+            ip netns del "$(basename "$namespace")" 2>/dev/null || true
+        fi
     done
-    return 0
 }
 
 SYSCTLS=(vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances net.ipv4.ip_forward)
