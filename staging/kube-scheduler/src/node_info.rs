@@ -78,6 +78,12 @@ pub struct NodeInfo {
     pub images: Arc<ImageStates>,
 }
 
+impl AsRef<NodeInfo> for NodeInfo {
+    fn as_ref(&self) -> &NodeInfo {
+        self
+    }
+}
+
 impl NodeInfo {
     /// A node of which nothing is known.
     #[must_use]

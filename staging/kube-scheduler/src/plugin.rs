@@ -37,29 +37,29 @@ macro_rules! points {
 
 points! {
     /// Before a pod enters the queue.
-    pre_enqueue PreEnqueue;
+    as_pre_enqueue PreEnqueue;
     /// The order of the queue.
-    queue_sort QueueSort;
+    as_queue_sort QueueSort;
     /// Before nodes are looked at.
-    pre_filter PreFilter;
+    as_pre_filter PreFilter;
     /// Whether a node will do.
-    filter Filter;
+    as_filter Filter;
     /// When no node will do.
-    post_filter PostFilter;
+    as_post_filter PostFilter;
     /// Before nodes are scored.
-    pre_score PreScore;
+    as_pre_score PreScore;
     /// How good a node is.
-    score Score;
+    as_score Score;
     /// When a node has been chosen.
-    reserve Reserve;
+    as_reserve Reserve;
     /// Whether the pod may be bound, or has to wait.
-    permit Permit;
+    as_permit Permit;
     /// Before the pod is bound.
-    pre_bind PreBind;
+    as_pre_bind PreBind;
     /// Binds the pod.
-    bind Bind;
+    as_bind Bind;
     /// After the pod has been bound.
-    post_bind PostBind;
+    as_post_bind PostBind;
 }
 
 /// Declares the extension points of a plugin that implements their traits itself.

@@ -1,0 +1,109 @@
+//! The preferences: the pod's own, and those that other pods have about it.
+
+use k8s_api::Map;
+use scheduler_framework::affinity::WeightedAffinityTerm;
+use scheduler_framework::plugin::{PreScore, Score, ScoreContext};
+use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
+
+use super::topology_counts::TopologyCounts;
+use super::{InterPodAffinity, query};
+
+/// The cycle's state: what each part of each topology is worth.
+#[derive(Clone)]
+struct State(TopologyCounts);
+
+impl InterPodAffinity {
+    /// What the pod's own preferences make of the nodes.
+    fn add_own(&self, worth: &mut TopologyCounts, terms: &[WeightedAffinityTerm], sign: i64, snapshot: &Snapshot) {
+        for weighted in terms {
+            let term = self.resolved(&weighted.term);
+            let pods = snapshot.count_pods(&query([&term]));
+            if pods.total() == 0 {
+                continue;
+            }
+            let key = worth.key(snapshot, &term.topology_key);
+            let weight = sign * i64::from(weighted.weight);
+            for node in snapshot.nodes().filter(|node| pods.on(node) > 0) {
+                worth.add(key, node, weight * i64::from(pods.on(node)));
+            }
+        }
+    }
+
+    /// What another pod's terms make of its node, if they mean the pod.
+    fn add_others(
+        &self,
+        worth: &mut TopologyCounts,
+        pod: &PodInfo,
+        labels: &Map<String>,
+        node: &NodeInfo,
+        snapshot: &Snapshot,
+    ) {
+        let mut add = |term: &scheduler_framework::AffinityTerm, weight: i64| {
+            if term.matches(&pod.pod, Some(labels)) {
+                let key = worth.key(snapshot, &term.topology_key);
+                worth.add(key, node, weight);
+            }
+        };
+        for existing in &node.pods_with_affinity {
+            let terms = existing.affinities();
+            let hard = i64::from(self.args.hard_pod_affinity_weight);
+            if hard > 0 {
+                terms.required.iter().for_each(|term| add(term, hard));
+            }
+            for weighted in &terms.preferred {
+                add(&weighted.term, i64::from(weighted.weight));
+            }
+            for weighted in &terms.preferred_anti {
+                add(&weighted.term, -i64::from(weighted.weight));
+            }
+        }
+    }
+}
+
+impl PreScore for InterPodAffinity {
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _nodes: &[&NodeInfo], snapshot: &Snapshot) -> Status {
+        let own = pod.affinities();
+        let has_own = !own.preferred.is_empty() || !own.preferred_anti.is_empty();
+        if self.args.ignore_preferred_terms_of_existing_pods && !has_own {
+            return Status::SKIP;
+        }
+        let mut worth = TopologyCounts::default();
+        self.add_own(&mut worth, &own.preferred, 1, snapshot);
+        self.add_own(&mut worth, &own.preferred_anti, -1, snapshot);
+        let mut others = snapshot.with_affinity().peekable();
+        if others.peek().is_some() {
+            let labels = self.namespace_labels(pod.namespace());
+            for node in others {
+                self.add_others(&mut worth, pod, &labels, node, snapshot);
+            }
+        }
+        if worth.is_empty() {
+            return Status::SKIP;
+        }
+        state.insert(State(worth));
+        Status::SUCCESS
+    }
+}
+
+impl Score for InterPodAffinity {
+    fn score(&self, context: ScoreContext<'_>, nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
+        if let Some(State(worth)) = context.state.get::<State>() {
+            for (node, score) in nodes.iter().zip(scores) {
+                *score = worth.sum(node);
+            }
+        }
+        Ok(())
+    }
+
+    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
+        let min = scores.iter().copied().min().unwrap_or(0);
+        let max = scores.iter().copied().max().unwrap_or(0);
+        for score in scores {
+            *score = match max - min {
+                0 => 0,
+                range => (MAX_NODE_SCORE as f64 * ((*score - min) as f64 / range as f64)) as i64,
+            };
+        }
+        Ok(())
+    }
+}

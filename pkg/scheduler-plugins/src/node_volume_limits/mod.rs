@@ -1,0 +1,255 @@
+//! How many volumes a CSI driver attaches to a node.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use client_go::cache::{Lister, SharedInformer};
+use k8s_api::core::v1::{PersistentVolume, PersistentVolumeClaim, Volume};
+use k8s_api::storage::v1::{CSIDriver, CSINode, StorageClass, VolumeAttachment};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use scheduler_framework::config::PluginArgs;
+use scheduler_framework::events::{ActionType, EventHint, EventObjects, EventResource, QueueingHint};
+use scheduler_framework::plugin::{Filter, Plugin, PreFilter, PreFiltered};
+use scheduler_framework::{Code, CycleState, NodeInfo, PodInfo, Snapshot, Status, extension_points, names};
+
+use crate::volume_binding::class_of;
+use crate::{PluginContext, migration};
+
+const REASON: &str = "node(s) exceed max volume count";
+const BY_NODE: &str = "va.spec.nodename";
+
+/// The plugin.
+pub struct NodeVolumeLimits {
+    nodes: Lister<CSINode>,
+    volumes: Lister<PersistentVolume>,
+    claims: Lister<PersistentVolumeClaim>,
+    classes: Lister<StorageClass>,
+    drivers: Lister<CSIDriver>,
+    attachments: Lister<VolumeAttachment>,
+    /// Stands for the handles of volumes that do not exist yet.
+    prefix: String,
+    /// Whether drivers may keep pods off nodes that lack them.
+    requires_drivers: bool,
+}
+
+/// Volumes by driver and handle.
+type Volumes = HashSet<(String, String)>;
+
+pub(crate) fn new(_args: Option<&PluginArgs>, context: &PluginContext) -> Result<Arc<dyn Plugin>, String> {
+    let informers = &context.informers;
+    let attachments: SharedInformer<VolumeAttachment> = informers.informer();
+    attachments.add_index(BY_NODE, |attachment| vec![attachment.spec.node_name.clone()]);
+    Ok(Arc::new(NodeVolumeLimits {
+        nodes: informers.informer().lister(),
+        volumes: informers.informer().lister(),
+        claims: informers.informer().lister(),
+        classes: informers.informer().lister(),
+        drivers: informers.informer().lister(),
+        attachments: attachments.lister(),
+        prefix: rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect(),
+        requires_drivers: context.gates.enabled("VolumeLimitScaling"),
+    }))
+}
+
+fn counts(volume: &Volume) -> bool {
+    volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some() || migration::inline(volume).is_some()
+}
+
+fn limits(node: Option<&CSINode>) -> HashMap<&str, i64> {
+    let drivers = node.iter().flat_map(|node| &node.spec.drivers);
+    let limit = |driver: &'_ k8s_api::storage::v1::CSINodeDriver| driver.allocatable.as_ref()?.count.map(i64::from);
+    drivers
+        .filter_map(|driver| Some((driver.name.as_str(), limit(driver)?)))
+        .collect()
+}
+
+impl NodeVolumeLimits {
+    /// The driver and the handle of a claim's volume; `None` if no driver attaches it.
+    fn volume_of(&self, claim: &PersistentVolumeClaim, node: Option<&CSINode>) -> Option<(String, String)> {
+        let name = &claim.spec.volume_name;
+        let volume = (!name.is_empty()).then(|| self.volumes.get("", name)).flatten();
+        if let Some(volume) = volume {
+            if let Some(csi) = volume.spec.csi.as_deref() {
+                return Some((csi.driver.clone(), csi.volume_handle.clone()));
+            }
+            let (driver, handle) = migration::persistent(&volume).filter(|_| migration::is_on(node))?;
+            return Some((driver.to_owned(), handle));
+        }
+        // There is no volume yet; there will be one of the class's provisioner.
+        let class = self.classes.get("", class_of(claim))?;
+        let driver = match migration::driver_of(&class.provisioner) {
+            Some(_) if !migration::is_on(node) => return None,
+            Some(driver) => driver.to_owned(),
+            None => class.provisioner.clone(),
+        };
+        let (namespace, name) = (&claim.metadata.namespace, &claim.metadata.name);
+        Some((driver, format!("{}-{namespace}/{name}", self.prefix)))
+    }
+
+    /// Adds a pod's volumes.
+    ///
+    /// # Errors
+    /// A claim of a new pod does not exist, or is another pod's.
+    fn add_volumes(&self, pod: &PodInfo, node: Option<&CSINode>, new: bool, found: &mut Volumes) -> Result<(), Status> {
+        for volume in &pod.pod.spec.volumes {
+            let name = match (&volume.persistent_volume_claim, &volume.ephemeral) {
+                (Some(claim), _) => claim.claim_name.clone(),
+                (None, Some(_)) => scheduler_framework::pod_info::ephemeral_claim_name(&pod.pod, &volume.name),
+                (None, None) => {
+                    let inline = migration::inline(volume).filter(|_| migration::is_on(node));
+                    found.extend(inline.map(|(driver, handle)| (driver.to_owned(), handle)));
+                    continue;
+                }
+            };
+            if name.is_empty() {
+                return Err(Status::error("PersistentVolumeClaim had no name"));
+            }
+            let claim = match self.claims.require(pod.namespace(), &name) {
+                Ok(claim) => claim,
+                Err(error) if new => {
+                    let words = format!("looking up PVC {}/{name}: {error}", pod.namespace());
+                    return Err(Status::unresolvable(words));
+                }
+                // What a pod that runs uses and cannot be found does not count.
+                Err(_) => continue,
+            };
+            found.extend(
+                self.volume_of(&claim, node)
+                    .filter(|(driver, handle)| !driver.is_empty() && !handle.is_empty()),
+            );
+        }
+        Ok(())
+    }
+
+    fn attached(&self, node: &str) -> impl Iterator<Item = (String, String)> {
+        let attachments = self.attachments.by_index(BY_NODE, node).into_iter();
+        attachments.filter_map(|attachment| {
+            let spec = &attachment.spec;
+            let volume = self.volumes.get("", spec.source.persistent_volume_name.as_ref()?)?;
+            let handle = volume.spec.csi.as_ref()?.volume_handle.clone();
+            (!spec.attacher.is_empty()).then(|| (spec.attacher.clone(), handle))
+        })
+    }
+
+    fn lacks_driver(&self, driver: &str, node: Option<&CSINode>) -> bool {
+        let requires = self
+            .drivers
+            .get("", driver)
+            .is_some_and(|driver| driver.spec.prevent_pod_scheduling_if_missing == Some(true));
+        requires && !node.is_some_and(|node| node.spec.drivers.iter().any(|there| there.name == driver))
+    }
+
+    fn check(&self, pod: &PodInfo, node: &NodeInfo) -> Result<(), Status> {
+        let csi = self.nodes.get("", node.name());
+        let csi = csi.as_deref();
+        let mut wanted = Volumes::new();
+        self.add_volumes(pod, csi, true, &mut wanted)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        if self.requires_drivers
+            && let Some((driver, _)) = wanted.iter().find(|(driver, _)| self.lacks_driver(driver, csi))
+        {
+            let words = format!("{driver} CSI driver is not installed on the node");
+            return Err(Status::new(Code::Unschedulable, [words]));
+        }
+        let limits = limits(csi);
+        if limits.is_empty() {
+            return Ok(());
+        }
+        let mut there = Volumes::new();
+        for existing in &node.pods {
+            self.add_volumes(existing, csi, false, &mut there)?;
+        }
+        wanted.retain(|volume| !there.contains(volume));
+        there.extend(self.attached(node.name()));
+        let mut sums: HashMap<&str, i64> = HashMap::new();
+        for (driver, _) in &wanted {
+            *sums.entry(driver).or_default() += 1;
+        }
+        for (driver, new) in sums {
+            let used = there.iter().filter(|(other, _)| other == driver).count();
+            let used = i64::try_from(used).unwrap_or(i64::MAX);
+            if limits.get(driver).is_some_and(|limit| used + new > *limit) {
+                return Err(Status::fixed(Code::Unschedulable, REASON));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn after_pod_deleted(_: &PodInfo, objects: &EventObjects) -> QueueingHint {
+    let Some(deleted) = objects.pod().and_then(|change| change.old.as_ref()) else {
+        return QueueingHint::Queue;
+    };
+    (deleted.occupies_node() && deleted.pod.spec.volumes.iter().any(counts)).into()
+}
+
+fn after_claim_added(pod: &PodInfo, objects: &EventObjects) -> QueueingHint {
+    let Some(claim) = objects.claim().and_then(|change| change.new.as_ref()) else {
+        return QueueingHint::Queue;
+    };
+    (claim.metadata.namespace == pod.namespace() && pod.claims.contains(&claim.metadata.name)).into()
+}
+
+fn after_attachment_deleted(pod: &PodInfo, objects: &EventObjects) -> QueueingHint {
+    let Some(attachment) = objects.attachment().and_then(|change| change.old.as_ref()) else {
+        return QueueingHint::Queue;
+    };
+    let frees = |volume: &Volume| {
+        volume.persistent_volume_claim.is_some()
+            || migration::inline(volume).is_some_and(|(driver, _)| driver == attachment.spec.attacher)
+    };
+    pod.pod.spec.volumes.iter().any(frees).into()
+}
+
+fn after_csi_node_updated(_: &PodInfo, objects: &EventObjects) -> QueueingHint {
+    let Some(change) = objects.csi_node() else {
+        return QueueingHint::Queue;
+    };
+    let (old, new) = (limits(change.old.as_deref()), limits(change.new.as_deref()));
+    let grew = |(driver, limit): (&&str, &i64)| *limit > old.get(driver).copied().unwrap_or(0);
+    new.iter().any(grew).into()
+}
+
+impl Plugin for NodeVolumeLimits {
+    fn name(&self) -> &'static str {
+        names::NODE_VOLUME_LIMITS
+    }
+
+    extension_points!(as_pre_filter: PreFilter, as_filter: Filter);
+
+    fn events(self: Arc<Self>) -> Option<Vec<EventHint>> {
+        use EventResource as R;
+        Some(vec![
+            EventHint::always(R::CSINode, ActionType::ADD),
+            EventHint::when(R::CSINode, ActionType::UPDATE, after_csi_node_updated),
+            EventHint::when(R::Pod, ActionType::DELETE, after_pod_deleted),
+            EventHint::when(R::PersistentVolumeClaim, ActionType::ADD, after_claim_added),
+            EventHint::when(R::VolumeAttachment, ActionType::DELETE, after_attachment_deleted),
+        ])
+    }
+}
+
+impl PreFilter for NodeVolumeLimits {
+    fn pre_filter(&self, _state: &mut CycleState, pod: &PodInfo, _snapshot: &Snapshot) -> PreFiltered {
+        if pod.pod.spec.volumes.iter().any(counts) {
+            PreFiltered::AllNodes
+        } else {
+            PreFiltered::Skip
+        }
+    }
+}
+
+impl Filter for NodeVolumeLimits {
+    fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
+        match self.check(pod, node) {
+            Ok(()) => Status::SUCCESS,
+            Err(status) => status,
+        }
+    }
+}

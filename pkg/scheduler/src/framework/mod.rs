@@ -1,0 +1,432 @@
+//! A profile at work: runs the plugins of every extension point, in order.
+
+mod build;
+mod filters;
+#[cfg(test)]
+mod tests;
+pub mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client_go::events::EventRecorder;
+use scheduler_framework::config::ExtensionPoint;
+use scheduler_framework::events::EventHint;
+use scheduler_framework::node_status::NodeStatuses;
+use scheduler_framework::plugin::{
+    Bind, Filter, Nominating, Permit, PostBind, PostFilter, PostFilterContext, PreBind, PreEnqueue, PreFilter,
+    PreFiltered, PreScore, QueueSort, Reserve, Score, ScoreContext,
+};
+use scheduler_framework::{
+    Code, CycleState, MAX_NODE_SCORE, MIN_NODE_SCORE, NodeInfo, PluginSet, PodInfo, Snapshot, Status,
+};
+
+pub use build::{ProfileError, Registry, build, in_tree};
+pub use filters::Filters;
+
+use crate::metrics::Metrics;
+
+/// The longest that a plugin may let a pod wait at Permit.
+const MAX_PERMIT_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// A plugin and its name.
+pub(crate) struct Named<P: ?Sized> {
+    pub(crate) name: &'static str,
+    pub(crate) plugin: Arc<P>,
+}
+
+pub(crate) struct Scorer {
+    pub(crate) name: &'static str,
+    pub(crate) weight: i64,
+    pub(crate) plugin: Arc<dyn Score>,
+}
+
+/// A profile.
+pub struct Profile {
+    /// The scheduler's name, which pods ask for.
+    pub name: Arc<str>,
+    /// Goes before the configuration's figure.
+    pub percentage_of_nodes_to_score: Option<i32>,
+    /// The order of the queue.
+    pub queue_sort: Arc<dyn QueueSort>,
+    /// The events that its plugins have registered for.
+    pub hints: Vec<(&'static str, EventHint)>,
+    /// Tells events in its name.
+    pub recorder: EventRecorder,
+    pub(crate) pre_enqueue: Vec<Named<dyn PreEnqueue>>,
+    pub(crate) pre_filter: Vec<Named<dyn PreFilter>>,
+    pub(crate) filter: Vec<Named<dyn Filter>>,
+    pub(crate) post_filter: Vec<Named<dyn PostFilter>>,
+    pub(crate) pre_score: Vec<Named<dyn PreScore>>,
+    pub(crate) score: Vec<Scorer>,
+    pub(crate) reserve: Vec<Named<dyn Reserve>>,
+    pub(crate) permit: Vec<Named<dyn Permit>>,
+    pub(crate) pre_bind: Vec<Named<dyn PreBind>>,
+    pub(crate) bind: Vec<Named<dyn Bind>>,
+    pub(crate) post_bind: Vec<Named<dyn PostBind>>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What PreFilter of all plugins came to.
+pub struct PreFilterOutcome {
+    /// Only these nodes may do; `None` for all.
+    pub nodes: Option<BTreeSet<String>>,
+    /// Success, or why no node will do.
+    pub status: Status,
+    /// The plugins that narrowed the nodes down.
+    pub narrowing: PluginSet,
+}
+
+/// Permit's answer, when it is not success.
+pub enum PermitOutcome {
+    /// Go on.
+    Allowed,
+    /// Wait for these plugins, each for so long at most.
+    Wait(BTreeMap<&'static str, Duration>),
+    /// No.
+    Rejected(Status),
+}
+
+impl Profile {
+    fn timed(&self, point: ExtensionPoint, began: Instant, code: Code) {
+        self.metrics.point(point, code, &self.name, began.elapsed());
+    }
+
+    fn measured<R>(
+        &self,
+        measure: bool,
+        plugin: &str,
+        point: ExtensionPoint,
+        code: impl Fn(&R) -> Code,
+        run: impl FnOnce() -> R,
+    ) -> R {
+        if !measure {
+            return run();
+        }
+        let began = Instant::now();
+        let outcome = run();
+        self.metrics.plugin(plugin, point, code(&outcome), began.elapsed());
+        outcome
+    }
+
+    /// Runs PreFilter.
+    pub fn run_pre_filter(&self, state: &mut CycleState, pod: &PodInfo, snapshot: &Snapshot) -> PreFilterOutcome {
+        let began = Instant::now();
+        let outcome = self.pre_filter_each(state, pod, snapshot);
+        self.timed(ExtensionPoint::PreFilter, began, outcome.status.code());
+        outcome
+    }
+
+    fn pre_filter_each(&self, state: &mut CycleState, pod: &PodInfo, snapshot: &Snapshot) -> PreFilterOutcome {
+        let mut outcome = PreFilterOutcome {
+            nodes: None,
+            status: Status::SUCCESS,
+            narrowing: PluginSet::default(),
+        };
+        let measure = state.measure_plugins;
+        for Named { name, plugin } in &self.pre_filter {
+            let code = |filtered: &PreFiltered| match filtered {
+                PreFiltered::AllNodes | PreFiltered::Nodes(_) => Code::Success,
+                PreFiltered::Skip => Code::Skip,
+                PreFiltered::Failed(status) => status.code(),
+            };
+            let point = ExtensionPoint::PreFilter;
+            match self.measured(measure, name, point, code, || plugin.pre_filter(state, pod, snapshot)) {
+                PreFiltered::AllNodes => {}
+                PreFiltered::Skip => state.skip_filter.insert(name),
+                PreFiltered::Failed(status) if status.code() == Code::UnschedulableAndUnresolvable => {
+                    outcome.status = status.with_plugin(name);
+                    return outcome;
+                }
+                // Another plugin may have a reason that nothing can be done about.
+                PreFiltered::Failed(status) if status.is_rejected() => outcome.status = status.with_plugin(name),
+                PreFiltered::Failed(status) => {
+                    let words = format!("running PreFilter plugin \"{name}\": {status}");
+                    outcome.status = Status::error(words).with_plugin(name);
+                    return outcome;
+                }
+                PreFiltered::Nodes(names) => {
+                    outcome.narrowing.insert(name);
+                    let left = match outcome.nodes.take() {
+                        None => names,
+                        Some(before) => before.intersection(&names).cloned().collect(),
+                    };
+                    let none = left.is_empty();
+                    outcome.nodes = Some(left);
+                    if none {
+                        let plugins: Vec<_> = outcome.narrowing.iter().collect();
+                        let words = match plugins.as_slice() {
+                            [only] => format!("node(s) didn't satisfy plugin {only}"),
+                            several => format!(
+                                "node(s) didn't satisfy plugin(s) [{}] simultaneously",
+                                several.join(" ")
+                            ),
+                        };
+                        outcome.status = Status::unresolvable(words);
+                        return outcome;
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Runs PostFilter until a plugin has made the pod schedulable.
+    pub fn run_post_filter(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        snapshot: &Snapshot,
+        statuses: &mut NodeStatuses,
+        filters: &Filters<'_>,
+    ) -> (Nominating, Status) {
+        let began = Instant::now();
+        let mut context = PostFilterContext {
+            state,
+            pod,
+            snapshot,
+            statuses,
+            filters,
+        };
+        let mut best = Nominating::Keep;
+        let mut reasons: Vec<String> = Vec::new();
+        let mut outcome = None;
+        let mut rejector = "";
+        for Named { name, plugin } in &self.post_filter {
+            let (nominating, status) = plugin.post_filter(&mut context);
+            match status.code() {
+                Code::Success => outcome = Some((nominating, status)),
+                Code::UnschedulableAndUnresolvable => outcome = Some((nominating, status.with_plugin(name))),
+                _ if !status.is_rejected() => outcome = Some((Nominating::Keep, status.with_plugin(name))),
+                _ => {
+                    if nominating != Nominating::Keep {
+                        best = nominating;
+                    }
+                    reasons.extend(status.reasons().map(str::to_owned));
+                    if rejector.is_empty() {
+                        rejector = name;
+                    }
+                }
+            }
+            if outcome.is_some() {
+                break;
+            }
+        }
+        let outcome =
+            outcome.unwrap_or_else(|| (best, Status::new(Code::Unschedulable, reasons).with_plugin(rejector)));
+        self.timed(ExtensionPoint::PostFilter, began, outcome.1.code());
+        outcome
+    }
+
+    /// Runs PreScore.
+    ///
+    /// # Errors
+    /// Something went wrong.
+    pub fn run_pre_score(
+        &self,
+        state: &mut CycleState,
+        pod: &PodInfo,
+        nodes: &[&NodeInfo],
+        snapshot: &Snapshot,
+    ) -> Result<(), Status> {
+        let began = Instant::now();
+        let measure = state.measure_plugins;
+        for Named { name, plugin } in &self.pre_score {
+            let run = || plugin.pre_score(state, pod, nodes, snapshot);
+            let status = self.measured(measure, name, ExtensionPoint::PreScore, Status::code, run);
+            if status.is_skip() {
+                state.skip_score.insert(name);
+            } else if !status.is_success() {
+                self.timed(ExtensionPoint::PreScore, began, Code::Error);
+                return Err(Status::error(format!("running PreScore plugin \"{name}\": {status}")));
+            }
+        }
+        self.timed(ExtensionPoint::PreScore, began, Code::Success);
+        Ok(())
+    }
+
+    /// Scores nodes: the weighted sum of all plugins' scores.
+    ///
+    /// # Errors
+    /// Something went wrong.
+    pub fn run_score(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        nodes: &[&NodeInfo],
+        snapshot: &Snapshot,
+    ) -> Result<Vec<i64>, Status> {
+        let began = Instant::now();
+        let outcome = self.score_each(state, pod, nodes, snapshot);
+        let code = outcome.as_ref().err().map_or(Code::Success, Status::code);
+        self.timed(ExtensionPoint::Score, began, code);
+        outcome
+    }
+
+    fn score_each(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        nodes: &[&NodeInfo],
+        snapshot: &Snapshot,
+    ) -> Result<Vec<i64>, Status> {
+        let mut total = vec![0; nodes.len()];
+        let mut scores = vec![0; nodes.len()];
+        let context = ScoreContext { state, pod, snapshot };
+        for Scorer { name, weight, plugin } in &self.score {
+            if state.skip_score.contains(name) {
+                continue;
+            }
+            scores.fill(0);
+            let run = || {
+                plugin
+                    .score(context, nodes, &mut scores)
+                    .map_err(|status| format!("running Score plugins: plugin \"{name}\" failed with: {status}"))?;
+                plugin.normalize(context, nodes, &mut scores).map_err(|status| {
+                    format!("running Normalize on Score plugins: plugin \"{name}\" failed with: {status}")
+                })
+            };
+            let code = |outcome: &Result<(), String>| if outcome.is_ok() { Code::Success } else { Code::Error };
+            self.measured(state.measure_plugins, name, ExtensionPoint::Score, code, run)
+                .map_err(Status::error)?;
+            for (sum, score) in total.iter_mut().zip(&scores) {
+                if !(MIN_NODE_SCORE..=MAX_NODE_SCORE).contains(score) {
+                    return Err(Status::error(format!(
+                        "applying score defaultWeights on Score plugins: plugin \"{name}\" returns an invalid score {score}, it should in the range of [{MIN_NODE_SCORE}, {MAX_NODE_SCORE}] after normalizing"
+                    )));
+                }
+                *sum += score * weight;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Runs Reserve until a plugin refuses.
+    pub fn run_reserve(&self, state: &mut CycleState, pod: &PodInfo, node: &str) -> Status {
+        let began = Instant::now();
+        let mut outcome = Status::SUCCESS;
+        for Named { name, plugin } in &self.reserve {
+            let status = plugin.reserve(state, pod, node);
+            if status.is_rejected() {
+                outcome = status.with_plugin(name);
+                break;
+            }
+            if !status.is_success() {
+                outcome = Status::error(format!("running Reserve plugin \"{name}\": {status}"));
+                break;
+            }
+        }
+        self.timed(ExtensionPoint::Reserve, began, outcome.code());
+        outcome
+    }
+
+    /// Takes back what Reserve did, last plugin first.
+    pub fn run_unreserve(&self, state: &CycleState, pod: &PodInfo, node: &str) {
+        for Named { plugin, .. } in self.reserve.iter().rev() {
+            plugin.unreserve(state, pod, node);
+        }
+    }
+
+    /// Runs Permit.
+    pub fn run_permit(&self, state: &CycleState, pod: &PodInfo, node: &str) -> PermitOutcome {
+        let began = Instant::now();
+        let mut waits = BTreeMap::new();
+        for Named { name, plugin } in &self.permit {
+            let (status, wait) = plugin.permit(state, pod, node);
+            if status.is_success() {
+                continue;
+            }
+            if status.is_wait() {
+                waits.insert(*name, wait.min(MAX_PERMIT_WAIT));
+                continue;
+            }
+            self.timed(ExtensionPoint::Permit, began, status.code());
+            let status = if status.is_rejected() {
+                status
+            } else {
+                Status::error(format!("running Permit plugin \"{name}\": {status}"))
+            };
+            return PermitOutcome::Rejected(status.with_plugin(name));
+        }
+        let code = if waits.is_empty() { Code::Success } else { Code::Wait };
+        self.timed(ExtensionPoint::Permit, began, code);
+        if waits.is_empty() {
+            PermitOutcome::Allowed
+        } else {
+            PermitOutcome::Wait(waits)
+        }
+    }
+
+    /// Asks whether PreBind will have anything to do: success if so, `Skip` if not.
+    pub fn run_pre_flights(&self, state: &mut CycleState, pod: &PodInfo, node: &str) -> Status {
+        let mut outcome = Status::SKIP;
+        for Named { name, plugin } in &self.pre_bind {
+            let status = plugin.pre_flight(state, pod, node);
+            match status.code() {
+                Code::Success => outcome = Status::SUCCESS,
+                Code::Skip => state.skip_pre_bind.insert(name),
+                Code::Error => {
+                    return Status::error(format!("running PreBindPreFlight \"{name}\": {status}"));
+                }
+                other => {
+                    let words = "which is unsupported. It is supposed to return Success, Skip, or Error status";
+                    return Status::error(format!(
+                        "PreBindPreFlight {name} returned \"{}\", {words}",
+                        other.as_str()
+                    ));
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Runs PreBind until a plugin fails.
+    pub async fn run_pre_bind(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Status {
+        let began = Instant::now();
+        let mut outcome = Status::SUCCESS;
+        for Named { name, plugin } in &self.pre_bind {
+            if state.skip_pre_bind.contains(name) {
+                continue;
+            }
+            let status = plugin.pre_bind(state, pod, node).await;
+            if status.is_rejected() {
+                outcome = status.with_plugin(name);
+                break;
+            }
+            if !status.is_success() {
+                outcome = Status::error(format!("running PreBind plugin \"{name}\": {status}"));
+                break;
+            }
+        }
+        self.timed(ExtensionPoint::PreBind, began, outcome.code());
+        outcome
+    }
+
+    /// Runs Bind until a plugin binds or fails.
+    pub async fn run_bind(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Status {
+        let began = Instant::now();
+        let mut outcome = Status::SKIP;
+        for Named { name, plugin } in &self.bind {
+            outcome = plugin.bind(state, pod, node).await;
+            if outcome.is_skip() {
+                continue;
+            }
+            if outcome.is_rejected() {
+                outcome = outcome.with_plugin(name);
+            } else if !outcome.is_success() {
+                outcome = Status::error(format!("running Bind plugin \"{name}\": {outcome}"));
+            }
+            break;
+        }
+        self.timed(ExtensionPoint::Bind, began, outcome.code());
+        outcome
+    }
+
+    /// Runs PostBind.
+    pub fn run_post_bind(&self, state: &CycleState, pod: &PodInfo, node: &str) {
+        for Named { plugin, .. } in &self.post_bind {
+            plugin.post_bind(state, pod, node);
+        }
+    }
+}

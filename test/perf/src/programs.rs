@@ -1,0 +1,174 @@
+//! The programs themselves: kube-apiserver and kube-scheduler.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use client_go::Client;
+use client_go::cache::{Event, InformerFactory};
+use client_go::config::{Config, TlsConfig};
+use k8s_api::core::v1::{Node, Pod};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::steps::Stage;
+use crate::target::{Kind, Progress, Target};
+use crate::workload::{Workload, Workloads};
+use crate::{Failure, Measured, cpu};
+
+const TOKEN: &str = "scheduler-perf";
+/// How long a program may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program that ends with this.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(program: &Path, log: &Path, arguments: &[String]) -> Result<Program, Failure> {
+    let log = File::create(log)?;
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .map_err(|error| Failure::Other(format!("{}: {error}", program.display())))?;
+    Ok(Program(child))
+}
+
+fn free_port() -> Result<u16, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn config(port: u16) -> Config {
+    Config {
+        host: format!("https://127.0.0.1:{port}"),
+        bearer_token: TOKEN.to_owned(),
+        tls: TlsConfig {
+            insecure: true,
+            ..TlsConfig::default()
+        },
+        qps: -1.0,
+        ..Config::default()
+    }
+}
+
+async fn ready(client: &Client) -> Result<(), Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match client.all::<Node>().list(&Default::default()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Counts the pods that have a node.
+async fn count(client: Client, progress: std::sync::Arc<Progress>) -> InformerFactory {
+    let informers = InformerFactory::new(client, CancellationToken::new());
+    let pods = informers.informer::<Pod>();
+    pods.add_handler(move |event: Event<Pod>| {
+        let pod = match &event {
+            Event::Added { object, .. } => object,
+            Event::Updated { old, new } if old.spec.node_name.is_empty() => new,
+            Event::Updated { .. } | Event::Deleted { .. } => return,
+        };
+        if !pod.spec.node_name.is_empty() {
+            progress.bound(&pod.metadata.name);
+        }
+    });
+    informers.start();
+    informers.wait_for_cache_sync().await;
+    informers
+}
+
+pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Result<Measured, Failure> {
+    let directory = tempfile::tempdir()?;
+    let path = |name: &str| directory.path().join(name);
+    let text = |name: &str| path(name).display().to_string();
+    let port = free_port()?;
+    fs::write(path("tokens.csv"), format!("{TOKEN},admin,admin,system:masters\n"))?;
+    let arguments = [
+        ("data-dir", text("data")),
+        ("cert-dir", text("certs")),
+        ("bind-address", "127.0.0.1".to_owned()),
+        ("secure-port", port.to_string()),
+        ("token-auth-file", text("tokens.csv")),
+        (
+            "disable-admission-plugins",
+            "ServiceAccount,TaintNodesByCondition,Priority".to_owned(),
+        ),
+    ];
+    let arguments = arguments.map(|(flag, value)| format!("--{flag}={value}"));
+    let _server = start(
+        &programs.join("kube-apiserver"),
+        &path("kube-apiserver.log"),
+        &arguments,
+    )?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let client = Client::new(&config(port)).map_err(|error| Failure::Other(error.to_string()))?;
+    let said = |log: &str, error: Failure| {
+        let text = fs::read_to_string(path(log)).unwrap_or_default();
+        let last: Vec<&str> = text.lines().rev().take(5).collect();
+        Failure::Other(format!(
+            "{error}\n{}",
+            last.into_iter().rev().collect::<Vec<_>>().join("\n")
+        ))
+    };
+    runtime
+        .block_on(ready(&client))
+        .map_err(|error| said("kube-apiserver.log", error))?;
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "perf",
+        "clusters": [{"name": "perf", "cluster": {"server": config(port).host, "insecure-skip-tls-verify": true}}],
+        "users": [{"name": "perf", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "perf", "context": {"cluster": "perf", "user": "perf"}}],
+    });
+    fs::write(path("kubeconfig"), kubeconfig.to_string())?;
+    let arguments = [
+        ("kubeconfig", text("kubeconfig")),
+        ("leader-elect", "false".to_owned()),
+        ("kube-api-qps", "-1".to_owned()),
+        ("secure-port", "0".to_owned()),
+    ];
+    let arguments = arguments.map(|(flag, value)| format!("--{flag}={value}"));
+    let scheduler = start(
+        &programs.join("kube-scheduler"),
+        &path("kube-scheduler.log"),
+        &arguments,
+    )?;
+    let id = scheduler.0.id();
+    let stop = CancellationToken::new();
+    let outcome = runtime.block_on(async {
+        let progress = Progress::new();
+        let informers = count(client.clone(), progress.clone()).await;
+        let target = Target::Server(client);
+        target
+            .create(Kind::Namespace, "", vec![json!({"metadata": {"name": "default"}})])
+            .await?;
+        let stage = Stage {
+            target,
+            progress,
+            cpu: Box::new(move || cpu::of_process(id)),
+        };
+        let outcome = stage.run(workload, all, &stop).await;
+        stop.cancel();
+        informers.shutdown().await;
+        outcome
+    });
+    runtime.shutdown_background();
+    outcome.map_err(|error| said("kube-scheduler.log", error))
+}
