@@ -5,10 +5,7 @@ use controller::Descriptor;
 /// Controllers of upstream's that are not part of this release; their names are accepted.
 pub const ABSENT: &[&str] = &[
     "device-taint-eviction-controller",
-    "ephemeral-volume-controller",
     "horizontal-pod-autoscaler-controller",
-    "persistentvolume-attach-detach-controller",
-    "persistentvolume-expander-controller",
     "podcertificaterequest-cleaner-controller",
     "podgroup-protection-controller",
     "resourceclaim-controller",
@@ -18,7 +15,6 @@ pub const ABSENT: &[&str] = &[
     "storage-version-migrator-controller",
     "storageversion-garbage-collector-controller",
     "validatingadmissionpolicy-status-controller",
-    "volumeattributesclass-protection-controller",
 ];
 
 /// Every controller, in no particular order but that the first ones come first.
@@ -30,6 +26,7 @@ pub fn descriptors() -> Vec<Descriptor> {
         controller_gc::DESCRIPTORS,
         controller_node::DESCRIPTORS,
         controller_certificates::DESCRIPTORS,
+        controller_storage::DESCRIPTORS,
     ];
     let mut all = families.concat();
     all.sort_by_key(|descriptor| !descriptor.first);

@@ -115,7 +115,7 @@ impl Fixture {
 
     /// Waits until a condition holds.
     pub async fn eventually(&self, what: &str, mut condition: impl FnMut() -> bool) {
-        for _ in 0..60_000 {
+        for _ in 0..12_000 {
             if condition() {
                 return;
             }
