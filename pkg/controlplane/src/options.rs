@@ -72,6 +72,8 @@ pub struct ServerOptions {
     pub authorization: AuthorizationOptions,
     /// `--audit-policy-file`, …
     pub audit: AuditOptions,
+    /// `--enable-priority-and-fairness`
+    pub priority_and_fairness: bool,
     /// `--max-requests-inflight`
     pub max_requests_inflight: u32,
     /// `--max-mutating-requests-inflight`
@@ -104,6 +106,7 @@ impl Default for ServerOptions {
             authentication: AuthenticationOptions::default(),
             authorization: AuthorizationOptions::default(),
             audit: AuditOptions::default(),
+            priority_and_fairness: true,
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
         }
@@ -194,6 +197,11 @@ impl Flags for ServerOptions {
                 "external-hostname",
                 &mut self.external_hostname,
                 "name under which clients outside reach this server",
+            )
+            .add(
+                "enable-priority-and-fairness",
+                &mut self.priority_and_fairness,
+                "limit requests by flows and priority levels, not by their number",
             )
             .add(
                 "max-requests-inflight",

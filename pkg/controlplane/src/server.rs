@@ -6,8 +6,9 @@ use admission_namespace::NamespaceLifecycle;
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::Chain,
-    server::{ApiServer, Authentication, InFlightLimits, Routes, ServerConfig, ServerHandler},
+    server::{ApiServer, Authentication, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
 };
+use apiserver_flowcontrol::{FlowController, FlowMetrics};
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
 use component_base::{
     health::{CheckFn, HealthEndpoints, HealthError},
@@ -18,7 +19,7 @@ use component_base::{
 };
 use controlplane_keeps::Keeper;
 use k8s_api::Kind as _;
-use kubeapiserver::{OptionError, audit::AuditTasks};
+use kubeapiserver::{OptionError, audit::AuditTasks, flowcontrol::FlowControlConfig};
 use registry::Settings;
 use registry_allocators::ServiceHooks;
 use tokio_util::sync::CancellationToken;
@@ -92,9 +93,13 @@ impl ControlPlane {
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
         let routes = install(options, &store, &access, &services, &background).await?;
-        access.bind(&routes, &background).await?;
         let metrics = MetricsRegistry::new(&MetricsOptions::default());
         metrics.register_process(version);
+        let (bound, limits) = tokio::join!(
+            access.bind(&routes, &background),
+            limits(options, &routes, &metrics, &background)
+        );
+        bound?;
         let mut health = HealthEndpoints::new();
         let checked = store.clone();
         health.add(Arc::new(CheckFn::asynchronous("etcd", move || {
@@ -112,10 +117,7 @@ impl ControlPlane {
             authorizer: access.authorization.authorizer.clone(),
             audit,
             constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
-            limits: InFlightLimits::new(
-                options.max_requests_inflight as usize,
-                options.max_mutating_requests_inflight as usize,
-            ),
+            limits: limits?,
             documents: Arc::new(ApiDocuments::new(
                 &version.git_version,
                 options.public_address(),
@@ -150,6 +152,36 @@ impl ControlPlane {
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
         self.store.close().await;
     }
+}
+
+/// How requests are limited: fairly, with the configuration in the store, or by number.
+async fn limits(
+    options: &ServerOptions,
+    routes: &Routes,
+    metrics: &MetricsRegistry,
+    background: &CancellationToken,
+) -> Result<Limits, RunError> {
+    let (reading, mutating) = (options.max_requests_inflight, options.max_mutating_requests_inflight);
+    if !options.priority_and_fairness {
+        return Ok(Limits::InFlight(InFlightLimits::new(
+            reading as usize,
+            mutating as usize,
+        )));
+    }
+    let total = reading + mutating;
+    if total == 0 {
+        let message = "--max-requests-inflight and --max-mutating-requests-inflight can not both be 0 with \
+                       --enable-priority-and-fairness";
+        return Err(RunError::Option(message.to_owned()));
+    }
+    let controller = FlowController::new(total, FlowMetrics::new(metrics));
+    let config = FlowControlConfig::new(controller.clone(), routes, background)?;
+    config
+        .ensure()
+        .await
+        .map_err(|status| RunError::Storage(format!("unable to initialize APF bootstrap configuration: {status}")))?;
+    tokio::spawn(config.run(background.clone()));
+    Ok(Limits::Fair(controller))
 }
 
 /// Installs every resource and waits until each cache has listed the store.

@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod authentication;
 pub mod authorization;
+pub mod flowcontrol;
 pub mod rbac_policy;
 mod remote;
 mod stored;

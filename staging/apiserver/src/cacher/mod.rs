@@ -242,6 +242,19 @@ impl Cacher {
         }
     }
 
+    /// Number of objects, and their average size in bytes as a few of them let expect.
+    #[must_use]
+    pub fn estimate(&self) -> (u64, u64) {
+        const LOOKED_AT: usize = 16;
+        let state = self.state.read();
+        let (mut count, mut bytes) = (0, 0);
+        for object in state.objects().take(LOOKED_AT) {
+            count += 1;
+            bytes += object.json.len() as u64;
+        }
+        (state.len() as u64, bytes.checked_div(count).unwrap_or_default())
+    }
+
     /// Number of running watches.
     #[must_use]
     pub fn watch_count(&self) -> usize {

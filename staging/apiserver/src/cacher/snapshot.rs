@@ -51,6 +51,11 @@ impl Snapshot {
         self.objects.is_empty()
     }
 
+    /// Every object, in key order.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<CachedObject>> {
+        self.objects.values()
+    }
+
     /// The revision of the last change; looks at every object.
     #[must_use]
     pub fn latest(&self) -> u64 {

@@ -8,6 +8,7 @@
 
 mod audit;
 mod authorize;
+mod flow;
 mod identity;
 mod limits;
 
@@ -15,6 +16,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use apimachinery::status::StatusError;
 use apiserver_auth::authorization::Authorizer;
+use apiserver_flowcontrol::dump;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use component_base::{
@@ -26,6 +28,7 @@ use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 
 pub use audit::Auditor;
+pub use flow::Limits;
 pub use identity::Authentication;
 pub use limits::InFlightLimits;
 
@@ -64,7 +67,7 @@ pub struct ServerConfig {
     /// What is recorded of requests; nothing if absent.
     pub audit: Option<Arc<Auditor>>,
     /// Requests under way at once.
-    pub limits: InFlightLimits,
+    pub limits: Limits,
     /// Discovery and OpenAPI.
     pub documents: Arc<dyn Documents>,
     /// `/version`.
@@ -208,18 +211,37 @@ impl ApiServer {
 
     /// Limits and authorization, then the answer.
     async fn pass(&self, call: &Call<'_>, context: &Arc<RequestContext>, parts: &Parts, body: Body) -> Response<Body> {
-        let Some(_place) = self.config.limits.enter(&context.info, &context.user) else {
-            let mut response = error_response(
-                call,
-                &StatusError::too_many_requests_error("Too many requests, please try again later."),
-            );
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            return response;
+        let endpoint = self.endpoint(&context.info);
+        let passage = match self.config.limits.enter(call, context, endpoint.as_deref()).await {
+            Ok(passage) => passage,
+            Err(refusal) => {
+                endpoints::discard_body(body).await;
+                return refusal;
+            }
         };
+        let response = self.authorized(call, context, endpoint, parts, body).await;
+        passage.leave(response, context.info.verb == "watch")
+    }
+
+    /// The resource that a request names, if it is served.
+    fn endpoint(&self, info: &RequestInfo) -> Option<Arc<Endpoint>> {
+        if !info.is_resource_request {
+            return None;
+        }
+        let key = (info.api_group.clone(), info.api_version.clone(), info.resource.clone());
+        self.routes.load().get(&key).cloned()
+    }
+
+    async fn authorized(
+        &self,
+        call: &Call<'_>,
+        context: &Arc<RequestContext>,
+        endpoint: Option<Arc<Endpoint>>,
+        parts: &Parts,
+        body: Body,
+    ) -> Response<Body> {
         match authorize::authorize(&*self.config.authorizer, context).await {
-            Ok(()) => self.dispatch(call, context, parts, body).await,
+            Ok(()) => self.dispatch(call, context, endpoint, parts, body).await,
             Err(authorize::Refusal::Forbidden(status)) => refuse(call, body, &status).await,
             Err(authorize::Refusal::Failed(error)) => {
                 endpoints::discard_body(body).await;
@@ -232,14 +254,13 @@ impl ApiServer {
         &self,
         call: &Call<'_>,
         context: &Arc<RequestContext>,
+        endpoint: Option<Arc<Endpoint>>,
         parts: &Parts,
         body: Body,
     ) -> Response<Body> {
         let info = &context.info;
         let path = parts.uri.path();
         if info.is_resource_request {
-            let key = (info.api_group.clone(), info.api_version.clone(), info.resource.clone());
-            let endpoint = self.routes.load().get(&key).cloned();
             return match endpoint {
                 Some(endpoint) => endpoints::handle(call, &endpoint, context.clone(), body).await,
                 None => {
@@ -254,6 +275,11 @@ impl ApiServer {
         match path {
             "/metrics" => return self.metrics.respond(&parts.headers),
             "/version" | "/version/" => return json_document(self.config.version.clone()),
+            _ if path.starts_with(dump::PREFIX) => {
+                if let Some(response) = self.dump(path) {
+                    return response;
+                }
+            }
             "/" | "/index.html" => return json_document(self.index()),
             _ => {}
         }
@@ -266,6 +292,20 @@ impl ApiServer {
             return response;
         }
         self.not_found(call, path)
+    }
+
+    /// What flow control is doing.
+    fn dump(&self, path: &str) -> Option<Response<Body>> {
+        let Limits::Fair(controller) = &self.config.limits else {
+            return None;
+        };
+        let text = controller.dump(path.strip_prefix(dump::PREFIX)?)?;
+        let mut response = Response::new(Body::from(text));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        Some(response)
     }
 
     /// Below an API group's root the API answers, elsewhere the plain web server.

@@ -1,0 +1,141 @@
+//! What flow control is doing, for people (`/debug/api_priority_and_fairness/…`; upstream: `apf_controller_debug.go`).
+
+use std::fmt::Write as _;
+
+use crate::{FlowController, level::State};
+
+/// Below this lie the dumps.
+pub const PREFIX: &str = "/debug/api_priority_and_fairness/";
+
+impl FlowController {
+    /// The dump of this name below [`PREFIX`]; `None` if there is none.
+    #[must_use]
+    pub fn dump(&self, name: &str) -> Option<String> {
+        match name {
+            "dump_priority_levels" => Some(self.dump_levels()),
+            "dump_queues" => Some(self.dump_queues()),
+            "dump_requests" => Some(self.dump_requests()),
+            _ => None,
+        }
+    }
+
+    fn each_level(&self, mut visit: impl FnMut(&str, &State)) {
+        for (name, level) in &self.configured.load().levels {
+            visit(name, &level.state.lock());
+        }
+    }
+
+    fn dump_levels(&self) -> String {
+        let mut table = Table::new(&[
+            "PriorityLevelName",
+            "ActiveQueues",
+            "IsIdle",
+            "IsQuiescing",
+            "WaitingRequests",
+            "ExecutingRequests",
+            "DispatchedRequests",
+            "RejectedRequests",
+            "TimedoutRequests",
+            "CancelledRequests",
+        ]);
+        self.each_level(|name, state| {
+            let (queues, counts) = (&state.queues, state.queues.counts);
+            let active = queues.queues.iter().filter(|queue| !queue.waiting.is_empty()).count();
+            table.row(&[
+                &name,
+                &active,
+                &queues.is_idle(),
+                &false,
+                &queues.waiting,
+                &queues.executing,
+                &counts.dispatched,
+                &counts.rejected,
+                &counts.timed_out,
+                &counts.cancelled,
+            ]);
+        });
+        table.0
+    }
+
+    fn dump_queues(&self) -> String {
+        let mut table = Table::new(&[
+            "PriorityLevelName",
+            "Index",
+            "PendingRequests",
+            "ExecutingRequests",
+            "SeatsInUse",
+            "NextDispatchR",
+            "InitialSeatsSum",
+            "MaxSeatsSum",
+            "TotalWorkSum",
+        ]);
+        self.each_level(|name, state| {
+            for (index, queue) in state.queues.queues.iter().enumerate() {
+                let (next, initial, most, work) = queue.figures();
+                table.row(&[
+                    &name,
+                    &index,
+                    &queue.waiting.len(),
+                    &queue.executing,
+                    &queue.seats_in_use,
+                    &format_args!("{next:.8}ss"),
+                    &initial,
+                    &most,
+                    &format_args!("{work:.8}ss"),
+                ]);
+            }
+        });
+        table.0
+    }
+
+    fn dump_requests(&self) -> String {
+        let mut table = Table::new(&[
+            "PriorityLevelName",
+            "FlowSchemaName",
+            "QueueIndex",
+            "RequestIndexInQueue",
+            "FlowDistingsher",
+            "ArriveTime",
+            "InitialSeats",
+            "FinalSeats",
+            "AdditionalLatency",
+            "StartTime",
+        ]);
+        self.each_level(|name, state| {
+            for (index, queue) in state.queues.queues.iter().enumerate() {
+                for (position, waiting) in queue.waiting.iter().enumerate() {
+                    table.row(&[
+                        &name,
+                        &waiting.about.schema,
+                        &index,
+                        &position,
+                        &waiting.about.flow,
+                        &waiting.about.arrived,
+                        &waiting.work.initial_seats,
+                        &waiting.work.final_seats,
+                        &component_base::GoDuration::from(waiting.work.additional_latency),
+                        &"0001-01-01T00:00:00Z",
+                    ]);
+                }
+            }
+        });
+        table.0
+    }
+}
+
+struct Table(String);
+
+impl Table {
+    fn new(heads: &[&str]) -> Self {
+        Self(heads.join(", ") + "\n")
+    }
+
+    fn row(&mut self, cells: &[&dyn std::fmt::Display]) {
+        for (index, cell) in cells.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            // A String takes everything.
+            let _ = write!(self.0, "{separator}{cell}");
+        }
+        self.0.push('\n');
+    }
+}
