@@ -24,6 +24,7 @@ mod kill;
 pub mod labels;
 mod mounts;
 mod reference;
+mod resize;
 mod resources;
 mod runtime;
 mod sandbox;

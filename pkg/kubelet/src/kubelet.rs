@@ -108,7 +108,13 @@ impl Kubelet {
     }
 
     fn apply(&self, event: PodEvent) {
-        for change in self.pods.apply(event) {
+        let mut changes = self.pods.apply(event);
+        // Those that came first have what they need before others are judged.
+        changes.sort_by_key(|change| match change {
+            PodChange::Update(pod) => Some(pod.metadata.creation_timestamp),
+            PodChange::Remove(_) | PodChange::Mirror(_) => None,
+        });
+        for change in changes {
             match change {
                 PodChange::Update(pod) => self.workers.update(&pod),
                 PodChange::Remove(uid) => self.workers.remove(&uid),

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kubelet::{Kubelet, KubeletParts};
 use crate::pods::{PodEvent, PodStore, Source, read_static_pods};
 use crate::status::{Failure, StatusWriter};
-use crate::workers::{PodCgroups, WorkerParts};
+use crate::workers::{AdmitAll, PodCgroups, WorkerParts};
 
 #[derive(Default)]
 struct Cgroups(Mutex<Vec<String>>);
@@ -109,6 +109,7 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         host_ips,
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
+        admission: Arc::new(AdmitAll),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
@@ -447,6 +448,7 @@ async fn evicted_pods_fail_with_the_reason() {
     let failure = Failure {
         reason: "Evicted".to_owned(),
         message: "The node was low on resource: memory.".to_owned(),
+        rejected: false,
     };
     world.kubelet.workers().evict("u1", failure, 0);
     let status = world.until("failed", |status| status.phase == "Failed").await;

@@ -12,7 +12,7 @@ use k8s_api::primitives::Time;
 use kubelet::cgroups::PodCgroupfs;
 use kubelet::pods::{PodEvent, PodStore, Source};
 use kubelet::status::StatusWriter;
-use kubelet::workers::WorkerParts;
+use kubelet::workers::{AdmitAll, WorkerParts};
 use kubelet::{Kubelet, KubeletParts};
 use kubelet_cgroup::{Hierarchy, Limits, PodCgroupTree};
 use kubelet_prober::{Prober, Probes, Results};
@@ -136,6 +136,7 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
         host_ips,
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
+        admission: Arc::new(AdmitAll),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,

@@ -22,6 +22,7 @@ use kubelet_volume::{SystemMounter, TokenCache, VolumeOptions, Volumes};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::NodeAdmission;
 use super::client::{self, Clients};
 use super::{RunError, cgroup_limits, host, static_pods};
 use crate::api::{ApiEvents, ApiObjects, ApiPods, ApiTokens, ChangeDetection, Standalone};
@@ -93,6 +94,12 @@ pub(super) async fn assemble(
         cached: Box::new(move || cached.as_ref()?.node()),
     };
     let reporter = Arc::new(NodeReporter::new(node_options, parts, machine));
+    let admission = NodeAdmission {
+        reporter: reporter.clone(),
+        objects: followed.clone(),
+        pressures: pressures.clone(),
+        sysctls: kc.allowed_unsafe_sysctls.clone(),
+    };
     let api = api(clients.as_ref(), followed, &reporter);
     let results = Arc::new(Results::default());
     let (clock, mounter) = (Arc::new(SystemClock), Arc::new(SystemMounter));
@@ -150,6 +157,7 @@ pub(super) async fn assemble(
         host_ips: reporter.host_ips(),
         sync_frequency: kc.sync_frequency.to_std(),
         network_error: Arc::new(move || state.network_error()),
+        admission: Arc::new(admission),
     };
     let mut sources = Vec::new();
     sources.extend(clients.is_some().then_some(Source::Api));

@@ -2,6 +2,7 @@
 //!
 //! Pods run on when the kubelet ends; the next one takes them over.
 
+mod admission;
 mod assemble;
 mod cgroup_limits;
 mod client;

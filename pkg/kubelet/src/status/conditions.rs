@@ -4,7 +4,9 @@ use k8s_api::core::v1::{Container, ContainerStatus, Pod, PodCondition};
 use kubelet_types::container::is_sidecar;
 
 /// The types of the conditions that are the kubelet's.
-pub(super) const OWNED: [&str; 5] = [
+pub(super) const OWNED: [&str; 7] = [
+    "PodResizePending",
+    "PodResizeInProgress",
     "PodReadyToStartContainers",
     "Initialized",
     "Ready",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_api::core::v1::{Container, HostIP, Pod, PodIP, PodStatus};
+use k8s_api::core::v1::{Container, HostIP, Pod, PodCondition, PodIP, PodStatus, ResourceRequirements};
 use k8s_api::primitives::Time;
 use kubelet_prober::Probes;
 use kubelet_runtime::actions::sandbox_changed;
@@ -22,6 +22,8 @@ pub struct Failure {
     pub reason: String,
     /// The message.
     pub message: String,
+    /// It never was to be here.
+    pub rejected: bool,
 }
 
 /// What a status is made from.
@@ -42,6 +44,10 @@ pub struct StatusInput<'a> {
     pub terminal: bool,
     /// Why the pod is failed, if the kubelet fails it.
     pub failure: Option<&'a Failure>,
+    /// What is to be told of other resources that it wants.
+    pub resize: Vec<PodCondition>,
+    /// By container, its id and the resources that it has.
+    pub actuated: &'a BTreeMap<String, (String, ResourceRequirements)>,
 }
 
 /// Makes the status.
@@ -71,6 +77,12 @@ pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
         resource_claim_statuses: pod.status.resource_claim_statuses.clone(),
         ..Default::default()
     };
+    if input.failure.is_some_and(|failure| failure.rejected) {
+        status.init_container_statuses.clear();
+        status.container_statuses.clear();
+        status.ephemeral_container_statuses.clear();
+    }
+    show_resources(&mut status, input.actuated);
     let all: Vec<_> = status
         .container_statuses
         .iter()
@@ -84,6 +96,19 @@ pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
     set_addresses(&mut status, input);
     set_conditions(&mut status, input);
     status
+}
+
+/// Containers show the resources that they have, and not those that they are to have.
+fn show_resources(status: &mut PodStatus, actuated: &BTreeMap<String, (String, ResourceRequirements)>) {
+    let statuses = status.init_container_statuses.iter_mut();
+    for status in statuses.chain(&mut status.container_statuses) {
+        let Some((id, resources)) = actuated.get(&status.name) else {
+            continue;
+        };
+        if status.container_id.ends_with(id.as_str()) {
+            status.resources = Some(Box::new(resources.clone()));
+        }
+    }
 }
 
 /// Terminal phases stay, and reason and message stay with their phase.
@@ -156,6 +181,7 @@ fn set_conditions(status: &mut PodStatus, input: &StatusInput<'_>) {
         "ContainersReady",
     ));
     set.push(conditions::scheduled(pod));
+    set.extend(input.resize.iter().cloned());
     for condition in &mut set {
         let same = |it: &&k8s_api::core::v1::PodCondition| it.type_ == condition.type_ && it.status == condition.status;
         let before = input

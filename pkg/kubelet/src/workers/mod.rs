@@ -4,8 +4,9 @@
 //! what is left), never back. It is woken by changes of the pod, by what happens in the runtime, by probes, and by the end of
 //! a delay. Upstream counterpart: `pkg/kubelet/pod_workers.go` with the sync functions of `kubelet.go`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -22,7 +23,13 @@ use tokio::sync::{Notify, watch};
 use crate::pods::{PodStore, is_mirror_of, mirror_for};
 use crate::status::{Failure, StatusInput, StatusTarget, StatusWriter, generate};
 
+mod admission;
 mod ending;
+mod resize;
+
+pub use admission::{Admission, AdmitAll};
+
+use admission::{Allocations, Resizing};
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
@@ -64,6 +71,8 @@ pub struct WorkerParts {
     pub sync_frequency: Duration,
     /// Why pods' networks cannot be made now, if they cannot.
     pub network_error: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Who may be here.
+    pub admission: Arc<dyn Admission>,
 }
 
 /// What a worker is told.
@@ -83,6 +92,8 @@ struct Handle {
     desired: watch::Sender<Desired>,
     wake: Arc<Notify>,
     name: String,
+    /// The containers have ended for good, so that the pod takes nothing of the node any more.
+    ended: Arc<AtomicBool>,
 }
 
 /// The workers of a node.
@@ -96,6 +107,9 @@ struct Shared {
     workers: Mutex<HashMap<String, Handle>>,
     /// Told whenever a worker has ended, for static pods that wait for the one before them.
     ended: Notify,
+    allocations: Allocations,
+    /// Pods that wait for resources that others have.
+    deferred: Mutex<HashSet<String>>,
 }
 
 impl PodWorkers {
@@ -107,14 +121,27 @@ impl PodWorkers {
                 parts,
                 workers: Mutex::default(),
                 ended: Notify::new(),
+                allocations: Allocations::default(),
+                deferred: Mutex::default(),
             }),
         }
     }
 
-    /// A pod is to be as it is now.
+    /// A pod is to be as it is now. One that is new here is judged first, and fails if it may not be here; what has begun
+    /// on this node before was judged then.
     pub fn update(&self, pod: &Arc<Pod>) {
         let uid = &pod.metadata.uid;
-        self.with(uid, full_name(pod), |desired| desired.pod = Some(pod.clone()));
+        let judged = self.knows(uid)
+            || pod.metadata.deletion_timestamp.is_some()
+            || pod.status.start_time.is_some()
+            || is_terminal_phase(&pod.status.phase);
+        let rejected = if judged { None } else { self.shared.reject(pod) };
+        self.with(uid, full_name(pod), |desired| {
+            desired.pod = Some(pod.clone());
+            if rejected.is_some() {
+                desired.failure = rejected;
+            }
+        });
     }
 
     /// A pod is to be no more; nothing happens if there is no worker.
@@ -168,6 +195,7 @@ impl PodWorkers {
         change(&mut desired);
         let (desired, receiver) = watch::channel(desired);
         let wake = Arc::new(Notify::new());
+        let ended = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             shared: self.shared.clone(),
             uid: uid.to_owned(),
@@ -178,15 +206,65 @@ impl PodWorkers {
             failures: BTreeMap::new(),
             failure: None,
             retry: FIRST_RETRY,
+            resizing: Resizing::default(),
+            ended: ended.clone(),
         };
-        workers.insert(uid.to_owned(), Handle { desired, wake, name });
+        let handle = Handle {
+            desired,
+            wake,
+            name,
+            ended,
+        };
+        workers.insert(uid.to_owned(), handle);
         drop(workers);
         let (shared, uid) = (self.shared.clone(), uid.to_owned());
         tokio::spawn(async move {
             worker.run().await;
             shared.workers.lock().remove(&uid);
+            shared.allocations.remove(&uid);
             shared.ended.notify_waiters();
+            shared.wake_deferred();
         });
+    }
+}
+
+impl Shared {
+    /// The other pods that take something of the node, with what they have been granted.
+    fn others(&self, uid: &str) -> Vec<Arc<Pod>> {
+        let held: Vec<_> = {
+            let workers = self.workers.lock();
+            let active = workers
+                .iter()
+                .filter(|(other, handle)| *other != uid && !handle.ended.load(Ordering::Acquire));
+            active.filter_map(|(_, handle)| handle.desired.borrow().pod.clone()).collect()
+        };
+        let active = held.iter().filter(|pod| !is_terminal_phase(&pod.status.phase));
+        active.map(|pod| self.allocations.apply(pod)).collect()
+    }
+
+    /// Why the pod may not be here, if it may not.
+    fn reject(&self, pod: &Pod) -> Option<Failure> {
+        let others = self.others(&pod.metadata.uid);
+        let others: Vec<_> = others.iter().map(|pod| &**pod).collect();
+        let rejection = self.parts.admission.admit(pod, &others).err()?;
+        let (reason, message) = (rejection.reason, rejection.message);
+        tracing::info!(pod = format_pod(pod), reason, message, "pod rejected");
+        self.parts
+            .recorder
+            .event(&pod_reference(pod), EventType::Warning, &reason, &message);
+        Some(Failure {
+            reason,
+            message: format!("Pod was rejected: {message}"),
+            rejected: true,
+        })
+    }
+
+    fn wake_deferred(&self) {
+        let waiting = std::mem::take(&mut *self.deferred.lock());
+        let workers = self.workers.lock();
+        for handle in waiting.iter().filter_map(|uid| workers.get(uid)) {
+            handle.wake.notify_one();
+        }
     }
 }
 
@@ -202,12 +280,16 @@ struct Worker {
     failures: BTreeMap<String, StartFailure>,
     failure: Option<Failure>,
     retry: Duration,
+    resizing: Resizing,
+    ended: Arc<AtomicBool>,
 }
 
 impl Worker {
     async fn run(mut self) {
         self.sync_until_terminating().await;
         self.terminate().await;
+        self.ended.store(true, Ordering::Release);
+        self.shared.wake_deferred();
         self.clean_up().await;
         self.wait_for_removal().await;
     }
@@ -278,6 +360,8 @@ impl Worker {
             host_ips: &host_ips,
             terminal,
             failure: self.failure.as_ref(),
+            resize: self.resizing.conditions(pod),
+            actuated: &self.resizing.actuated,
         };
         let status = generate(&input, &parts.probes);
         let target = if is_static(pod) {
@@ -299,6 +383,7 @@ impl Worker {
             Ok(record) => record,
             Err(error) => return self.failed(&pod, &error.to_string()),
         };
+        let pod = self.allocate(&pod, &record);
         let deadline = self.check_deadline(&pod);
         let status = self.publish(&pod, &record, false);
         if is_terminal_phase(&status.phase) {
@@ -307,6 +392,10 @@ impl Worker {
         if let Err(error) = self.ensure_mirror(&pod).await {
             tracing::error!(error, pod = format_pod(&pod), "failed to create a mirror pod");
         }
+        let record = match self.resize(&pod, record).await {
+            Ok(record) => record,
+            Err(error) => return self.failed(&pod, &error),
+        };
         let outcome = match self.sync_runtime(&pod, &record).await {
             Ok(outcome) => outcome,
             Err(error) => return self.failed(&pod, &error),
@@ -325,7 +414,10 @@ impl Worker {
             self.record = None;
         }
         match self.observe().await {
-            Ok(record) => drop(self.publish(&pod, &record, false)),
+            Ok(record) => {
+                self.note_actuated(&pod, &record);
+                self.publish(&pod, &record, false);
+            }
             Err(error) => return self.failed(&pod, &error.to_string()),
         }
         self.pause(&outcome, deadline)
@@ -379,6 +471,7 @@ impl Worker {
             self.failure = Some(Failure {
                 reason: "DeadlineExceeded".to_owned(),
                 message,
+                rejected: false,
             });
         }
         Some(left)
@@ -427,7 +520,8 @@ impl Worker {
             warn("NetworkNotReady", &format!("network is not ready: {error}"));
             return Err(format!("network is not ready: {error}"));
         }
-        let cgroup_parent = parts.cgroups.ensure(pod).await.inspect_err(|error| {
+        let made = parts.cgroups.ensure(pod).await;
+        let cgroup_parent = made.inspect_err(|error| {
             warn(
                 "FailedToCreatePodContainer",
                 &format!("unable to ensure pod container exists: {error}"),
