@@ -75,7 +75,11 @@ pub(crate) fn shortage(allocatable: &Map<Quantity>, others: &[&Pod], pod: &Pod) 
     let first = ["cpu", "memory", "ephemeral-storage"];
     let mut names: BTreeSet<String> = BTreeSet::new();
     let own = pod.spec.resources.as_deref();
-    names.extend(own.into_iter().flat_map(|it| it.requests.iter()).map(|(name, _)| name.clone()));
+    names.extend(
+        own.into_iter()
+            .flat_map(|it| it.requests.iter())
+            .map(|(name, _)| name.clone()),
+    );
     for (_, container) in all(pod) {
         names.extend(container.resources.requests.iter().map(|(name, _)| name.clone()));
     }

@@ -3,12 +3,12 @@
 use k8s_api::Map;
 use k8s_api::core::v1::{Node, Pod};
 use k8s_api::primitives::Quantity;
-use scheduler_framework::host_ports::HostPort;
-use scheduler_framework::node_selector::RequiredNodeAffinity;
-use scheduler_framework::taints;
 use kubelet_types::pod::{is_critical, is_static};
 use kubelet_types::pressure::Pressure;
 use kubelet_types::resources::{QosClass, qos_class};
+use scheduler_framework::host_ports::HostPort;
+use scheduler_framework::node_selector::RequiredNodeAffinity;
+use scheduler_framework::taints;
 
 use crate::{fit, sysctls};
 
@@ -129,12 +129,9 @@ impl Judge<'_> {
                 "node(s) didn't have free ports for the requested pod ports",
             ));
         }
-        let not_tolerated = self
-            .node
-            .spec
-            .taints
-            .iter()
-            .any(|taint| taint.effect == taints::NO_EXECUTE && !taints::any_tolerates(&pod.spec.tolerations, taint, true));
+        let not_tolerated = self.node.spec.taints.iter().any(|taint| {
+            taint.effect == taints::NO_EXECUTE && !taints::any_tolerates(&pod.spec.tolerations, taint, true)
+        });
         if not_tolerated && !is_static(pod) {
             return Err(predicate(
                 "TaintToleration",

@@ -25,7 +25,10 @@ enum Namespace {
 }
 
 fn namespace(name: &str) -> Option<Namespace> {
-    let ipc = name == "kernel.sem" || ["kernel.shm", "kernel.msg", "fs.mqueue."].iter().any(|it| name.starts_with(it));
+    let ipc = name == "kernel.sem"
+        || ["kernel.shm", "kernel.msg", "fs.mqueue."]
+            .iter()
+            .any(|it| name.starts_with(it));
     if ipc {
         Some(Namespace::Ipc)
     } else {

@@ -61,7 +61,10 @@ fn the_node_must_be_the_right_one() {
         verdict(&node, &[], &[], &pod(r#"{"nodeSelector":{"disk":"hdd"}}"#)),
         "NodeAffinity: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
     );
-    assert_eq!(verdict(&node, &[], &[], &pod(r#"{"nodeSelector":{"disk":"ssd"}}"#)), "taken");
+    assert_eq!(
+        verdict(&node, &[], &[], &pod(r#"{"nodeSelector":{"disk":"ssd"}}"#)),
+        "taken"
+    );
     let port = pod(r#"{"containers":[{"name":"c","ports":[{"containerPort":1,"hostPort":80}]}]}"#);
     assert!(verdict(&node, &[&port], &[], &port).starts_with("NodePorts: "));
     let mut tainted = node;
@@ -84,7 +87,11 @@ fn sysctls_must_be_allowed() {
     for (name, host, expected) in [
         ("kernel.shm_rmid_forced", false, "taken"),
         ("net.core.somaxconn", false, "taken"),
-        ("kernel.msgmax", false, r#"SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted"#),
+        (
+            "kernel.msgmax",
+            false,
+            r#"SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted"#,
+        ),
         (
             "net.ipv4.tcp_syncookies",
             true,

@@ -33,6 +33,23 @@ fn text(value: &str) -> String {
     value.to_owned()
 }
 
+/// Below these a node evicts pods if nothing else is said.
+fn default_eviction_hard() -> LangleMap {
+    let thresholds = [
+        ("memory.available", "100Mi"),
+        ("nodefs.available", "10%"),
+        ("nodefs.inodesFree", "5%"),
+        ("imagefs.available", "15%"),
+        ("imagefs.inodesFree", "5%"),
+    ];
+    LangleMap(
+        thresholds
+            .into_iter()
+            .map(|(signal, least)| (text(signal), text(least)))
+            .collect(),
+    )
+}
+
 configuration! {
     /// The kind's group and version.
     api_version: String = text(crate::load::API_VERSION);
@@ -205,7 +222,7 @@ configuration! {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_parallel_image_pulls: Option<i32> = None;
     /// What ends pods at once.
-    eviction_hard: LangleMap = LangleMap::default();
+    eviction_hard: LangleMap = default_eviction_hard();
     /// What ends pods after a while.
     eviction_soft: LangleMap = LangleMap::default();
     /// After how long.
@@ -352,6 +369,11 @@ impl KubeletConfiguration {
     #[must_use]
     pub fn complete(mut self) -> Self {
         let defaults = Self::raw();
+        if self.merge_default_eviction_settings {
+            for (signal, least) in defaults.eviction_hard.0.clone() {
+                self.eviction_hard.0.entry(signal).or_insert(least);
+            }
+        }
         complete_zero!(self, defaults; sync_frequency file_check_frequency http_check_frequency address port registry_burst
             event_burst healthz_bind_address streaming_connection_idle_timeout node_lease_duration_seconds
             image_minimum_gc_age volume_stats_agg_period cgroup_driver cpu_manager_policy cpu_manager_reconcile_period

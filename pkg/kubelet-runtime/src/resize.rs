@@ -28,6 +28,7 @@ impl KubeRuntime {
     /// The runtime's.
     pub async fn end_for_resize(&self, pod: &Pod, record: &ContainerRecord) -> Result<(), String> {
         let message = format!("Container {} resize requires restart", record.name);
-        self.kill_container(pod, record, &message, KillReason::Other, None, None).await
+        self.kill_container(pod, record, &message, KillReason::Other, None, None)
+            .await
     }
 }

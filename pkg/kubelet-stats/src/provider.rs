@@ -51,6 +51,17 @@ pub struct PodUsage {
     pub processes: u64,
 }
 
+/// What a pod has on the node's disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalUse {
+    /// By volume.
+    pub volumes: HashMap<String, u64>,
+    /// Log and written layer, by container.
+    pub containers: HashMap<String, u64>,
+    /// Everything.
+    pub total: u64,
+}
+
 #[derive(Clone, Default)]
 struct Walked {
     volumes: Vec<(String, u64, u64)>,
@@ -122,6 +133,13 @@ impl StatsProvider {
         self.parts.cgroups.usage(&path)
     }
 
+    /// The working sets of these pods together.
+    #[must_use]
+    pub fn pods_memory(&self, pods: &[Arc<Pod>]) -> u64 {
+        let each = pods.iter().filter_map(|pod| self.pod_cgroup(pod).working_set);
+        each.sum()
+    }
+
     /// What each pod uses, by uid.
     ///
     /// # Errors
@@ -149,6 +167,30 @@ impl StatsProvider {
         Ok(found)
     }
 
+    /// What each pod has on the node's disk, by uid.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn local_use(&self, pods: &[Arc<Pod>]) -> Result<HashMap<String, LocalUse>> {
+        let layers = self.writable_layers().await?;
+        let mut found = HashMap::new();
+        for pod in pods {
+            let walked = self.walk(pod).await;
+            let mut used = LocalUse::default();
+            for (name, bytes, _) in &walked.volumes {
+                used.volumes.insert(name.clone(), *bytes);
+                used.total += bytes;
+            }
+            let own = layers.get(&pod.metadata.uid).into_iter().flatten();
+            for (name, (bytes, _)) in walked.logs.iter().chain(own) {
+                *used.containers.entry(name.clone()).or_default() += bytes;
+                used.total += bytes;
+            }
+            found.insert(pod.metadata.uid.clone(), used);
+        }
+        Ok(found)
+    }
+
     /// What containers have written: bytes and inodes by pod and container.
     async fn writable_layers(&self) -> Result<HashMap<String, HashMap<String, (u64, u64)>>> {
         let stats = self.parts.runtime.services().runtime.list_container_stats(None).await?;
@@ -161,16 +203,6 @@ impl StatsProvider {
             found.entry(uid).or_default().insert(name, (bytes, inodes));
         }
         Ok(found)
-    }
-
-    /// The local files of one volume by name, of one pod: for the limits of volumes.
-    pub async fn volume_usage(&self, pod: &Arc<Pod>) -> Vec<(String, u64)> {
-        let walked = self.walk(pod).await;
-        walked
-            .volumes
-            .iter()
-            .map(|(name, bytes, _)| (name.clone(), *bytes))
-            .collect()
     }
 
     /// The sizes of a pod's volumes and logs, walked over now and then.

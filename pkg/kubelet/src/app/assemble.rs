@@ -1,6 +1,6 @@
 //! Puts the parts of a kubelet together; nothing runs yet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use client_go::Client;
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::NodeAdmission;
 use super::client::{self, Clients};
-use super::{RunError, cgroup_limits, host, static_pods};
+use super::{RunError, cgroup_limits, eviction, host, static_pods};
 use crate::api::{ApiEvents, ApiObjects, ApiPods, ApiTokens, ChangeDetection, Standalone};
 use crate::cgroups::PodCgroupfs;
 use crate::pods::{PodStore, Source};
@@ -46,6 +46,7 @@ pub(super) struct Node {
     pub(super) sources: Vec<Source>,
     pub(super) statuses: Arc<StatusWriter>,
     pub(super) stats: Arc<StatsProvider>,
+    pub(super) pressures: Arc<Pressures>,
 }
 
 /// The API server, or what stands in for it.
@@ -65,11 +66,11 @@ pub(super) async fn assemble(
     let name = host::hostname(&options.flags.hostname_override)?;
     let clients = client::clients(options)?;
     let (runtime, images) = connect(kc).await?;
-    let machine = Machine::read(std::path::Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
+    let machine = Machine::read(Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
     let reservations = Reservations {
         system: resource_list(&kc.system_reserved).map_err(RunError::Refused)?,
         kube: resource_list(&kc.kube_reserved).map_err(RunError::Refused)?,
-        eviction: std::collections::BTreeMap::new(),
+        eviction: eviction::reserved(kc, &machine, Path::new(&options.flags.root_directory)),
     };
     let tree = cgroup_limits::set_up(kc, &machine, &reservations)?;
     let (recorder, broadcaster) = recorder(clients.as_ref(), &name);
@@ -178,6 +179,7 @@ pub(super) async fn assemble(
         sources,
         statuses,
         stats,
+        pressures,
     })
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn tick(period: Duration, cancel: &CancellationToken) -> bool {
     }
 }
 
-async fn collect_containers(runtime: &KubeRuntime, workers: &PodWorkers, policy: &GcPolicy) {
+pub(super) async fn collect_containers(runtime: &KubeRuntime, workers: &PodWorkers, policy: &GcPolicy) {
     let known = workers.known();
     match runtime.collect_garbage(policy, |uid| known.contains(uid)).await {
         Ok(0) => {}

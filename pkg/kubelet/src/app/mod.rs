@@ -7,9 +7,11 @@ mod assemble;
 mod cgroup_limits;
 mod client;
 mod error;
+mod eviction;
 mod healthz;
 mod host;
 mod housekeeping;
+mod images;
 mod serve;
 mod static_pods;
 
@@ -88,6 +90,8 @@ fn start(
     }
     static_pods::start(&options.configuration, &node.name, &events, tasks, cancel);
     housekeeping::start(node, options, tasks, cancel);
+    let images = images::start(node, options, tasks, cancel);
+    eviction::start(node, options, images, tasks, cancel);
     healthz::start(node, listeners, tasks, cancel);
     node.recorder.event(
         &kubelet_node::node_reference(&node.name),

@@ -25,6 +25,17 @@ fn condition(pod: &Pod, kind: &str, status: bool, reason: &str, message: String)
     }
 }
 
+/// The kubelet ends the pod for the node's sake.
+pub(super) fn disruption_target(pod: &Pod, message: &str) -> PodCondition {
+    condition(
+        pod,
+        "DisruptionTarget",
+        true,
+        "TerminationByKubelet",
+        message.to_owned(),
+    )
+}
+
 fn names(names: &[&str]) -> String {
     format!("[{}]", names.join(" "))
 }

@@ -182,6 +182,13 @@ fn set_conditions(status: &mut PodStatus, input: &StatusInput<'_>) {
     ));
     set.push(conditions::scheduled(pod));
     set.extend(input.resize.iter().cloned());
+    if let Some(failure) = input
+        .failure
+        .filter(|failure| failure.reason == "Evicted" && !failure.rejected)
+    {
+        set.retain(|condition| condition.type_ != "DisruptionTarget");
+        set.push(conditions::disruption_target(pod, &failure.message));
+    }
     for condition in &mut set {
         let same = |it: &&k8s_api::core::v1::PodCondition| it.type_ == condition.type_ && it.status == condition.status;
         let before = input

@@ -179,6 +179,21 @@ impl PodWorkers {
         self.shared.workers.lock().contains_key(uid)
     }
 
+    /// The pods whose containers run or are to run, with the resources that they have been granted.
+    #[must_use]
+    pub fn active(&self) -> Vec<Arc<Pod>> {
+        self.shared.others("")
+    }
+
+    /// Whether the pod takes nothing of the node any more.
+    #[must_use]
+    pub fn has_ended(&self, uid: &str) -> bool {
+        let workers = self.shared.workers.lock();
+        workers
+            .get(uid)
+            .is_none_or(|handle| handle.ended.load(Ordering::Acquire))
+    }
+
     /// The uids of all pods that have a worker.
     #[must_use]
     pub fn known(&self) -> std::collections::HashSet<String> {
@@ -236,7 +251,9 @@ impl Shared {
             let active = workers
                 .iter()
                 .filter(|(other, handle)| *other != uid && !handle.ended.load(Ordering::Acquire));
-            active.filter_map(|(_, handle)| handle.desired.borrow().pod.clone()).collect()
+            active
+                .filter_map(|(_, handle)| handle.desired.borrow().pod.clone())
+                .collect()
         };
         let active = held.iter().filter(|pod| !is_terminal_phase(&pod.status.phase));
         active.map(|pod| self.allocations.apply(pod)).collect()

@@ -75,7 +75,11 @@ impl Worker {
         let parts = &self.shared.clone().parts;
         // The kernel takes less for the pod only once its containers have less, so that it may refuse here; it is told again.
         if let Err(error) = parts.cgroups.ensure(pod).await {
-            tracing::debug!(error, uid = self.uid, "the pod's cgroup gets its limits after its containers");
+            tracing::debug!(
+                error,
+                uid = self.uid,
+                "the pod's cgroup gets its limits after its containers"
+            );
         }
         for (container, held, wanted) in wanting {
             let spec = pod.spec.init_containers.iter().chain(&pod.spec.containers);

@@ -1,0 +1,210 @@
+//! Images go when their file system fills up, or when nobody used them for long.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cri_client::api::ImageSpec;
+use kubelet_config::KubeletOptions;
+use kubelet_eviction::images::{ImageFacts, ImageLives, ImagePolicy, to_free};
+use kubelet_node::node_reference;
+use kubelet_runtime::KubeRuntime;
+use kubelet_stats::StatsProvider;
+use kubelet_types::seams::{EventRecorder, EventType};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::assemble::Node;
+use super::housekeeping::tick;
+
+/// How often the file system of images is looked at.
+const PERIOD: Duration = Duration::from_secs(300);
+/// How often it is noted which images are used.
+const OBSERVE: Duration = Duration::from_secs(30);
+
+/// Removes images.
+pub(super) struct ImageKeeper {
+    runtime: Arc<KubeRuntime>,
+    stats: Arc<StatsProvider>,
+    recorder: Arc<dyn EventRecorder>,
+    node: String,
+    lives: Mutex<ImageLives>,
+    policy: ImagePolicy,
+    /// The image of sandboxes: no container shows that it is used.
+    sandbox_image: Mutex<Option<String>>,
+}
+
+pub(super) fn start(
+    node: &Node,
+    options: &KubeletOptions,
+    tasks: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) -> Arc<ImageKeeper> {
+    let kc = &options.configuration;
+    let max_age = kc.image_maximum_gc_age.to_std();
+    let keeper = Arc::new(ImageKeeper {
+        runtime: node.runtime.clone(),
+        stats: node.stats.clone(),
+        recorder: node.recorder.clone(),
+        node: node.name.clone(),
+        lives: Mutex::default(),
+        policy: ImagePolicy {
+            high: kc.image_gc_high_threshold_percent,
+            low: kc.image_gc_low_threshold_percent,
+            min_age: kc.image_minimum_gc_age.to_std(),
+            max_age: (!max_age.is_zero()).then_some(max_age),
+        },
+        sandbox_image: Mutex::default(),
+    });
+    let (running, token) = (keeper.clone(), cancel.clone());
+    tasks.spawn(async move {
+        let mut since = Duration::ZERO;
+        loop {
+            if let Err(error) = running.observe().await {
+                tracing::warn!(%error, "Failed to monitor images");
+            }
+            if !tick(OBSERVE, &token).await {
+                return;
+            }
+            since += OBSERVE;
+            if since >= PERIOD && running.policy.high < 100 {
+                since = Duration::ZERO;
+                running.collect().await;
+            }
+        }
+    });
+    keeper
+}
+
+impl ImageKeeper {
+    /// Notes which images there are and which of them containers use.
+    async fn observe(&self) -> cri_client::Result<(Vec<ImageFacts>, HashSet<String>)> {
+        let services = self.runtime.services();
+        if self.sandbox_image.lock().is_none() {
+            let named = self.sandbox_image_name().await;
+            *self.sandbox_image.lock() = named;
+        }
+        let images = services.images.list_images(None).await?;
+        let containers = services.runtime.list_containers(None).await?;
+        let sandbox = self.sandbox_image.lock().clone();
+        let mut named = HashSet::new();
+        for container in &containers {
+            named.insert(container.image_ref.as_str());
+            named.insert(container.image_id.as_str());
+            named.extend(container.image.as_ref().map(|image| image.image.as_str()));
+        }
+        named.extend(sandbox.as_deref());
+        named.remove("");
+        let (mut facts, mut used) = (Vec::new(), HashSet::new());
+        for image in images {
+            let names = || image.repo_tags.iter().chain(&image.repo_digests).chain([&image.id]);
+            if names().any(|name| named.contains(name.as_str())) {
+                used.insert(image.id.clone());
+            }
+            facts.push(ImageFacts {
+                id: image.id,
+                size: image.size,
+                pinned: image.pinned,
+            });
+        }
+        self.lives.lock().observe(&facts, &used, Instant::now());
+        Ok((facts, used))
+    }
+
+    /// What the runtime's own configuration says, where it shows it.
+    async fn sandbox_image_name(&self) -> Option<String> {
+        let status = self.runtime.services().runtime.status(true).await.ok()?;
+        let config: serde_json::Value = serde_json::from_str(status.info.get("config")?).ok()?;
+        Some(config["sandboxImage"].as_str()?.to_owned())
+    }
+
+    /// Removes what is stale, and more if the file system is too full.
+    async fn collect(&self) {
+        if let Err(error) = self.try_collect().await {
+            tracing::error!(error, "Image garbage collection failed");
+            self.warn("ImageGCFailed", &error);
+        }
+    }
+
+    fn warn(&self, reason: &str, message: &str) {
+        let node = node_reference(&self.node);
+        self.recorder.event(&node, EventType::Warning, reason, message);
+    }
+
+    async fn try_collect(&self) -> Result<(), String> {
+        let (facts, used) = self.observe().await.map_err(|error| error.to_string())?;
+        let now = Instant::now();
+        let candidates = self.lives.lock().candidates(&facts, &used);
+        for image in &candidates {
+            let stale = self.lives.lock().is_stale(&image.id, &self.policy, now);
+            if stale {
+                self.remove(image).await;
+            }
+        }
+        let (fs, _) = self.stats.image_fs().await.map_err(|error| error.to_string())?;
+        if fs.capacity == 0 {
+            let message = "invalid capacity 0 on image filesystem";
+            self.warn("InvalidDiskCapacity", message);
+            return Err(message.to_owned());
+        }
+        let Some(wanted) = to_free(&self.policy, fs.capacity, fs.available) else {
+            return Ok(());
+        };
+        tracing::info!(
+            wanted,
+            "Disk usage on image filesystem is over the high threshold, trying to free bytes"
+        );
+        let freed = self.free(wanted, &candidates, true).await;
+        if freed < wanted {
+            let message = format!(
+                "Failed to garbage collect required amount of images. Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
+            );
+            self.warn("FreeDiskSpaceFailed", &message);
+            return Err(message);
+        }
+        Ok(())
+    }
+
+    async fn free(&self, wanted: u64, candidates: &[ImageFacts], spare_young: bool) -> u64 {
+        let (now, mut freed) = (Instant::now(), 0);
+        for image in candidates {
+            if freed >= wanted {
+                break;
+            }
+            let young = spare_young && self.lives.lock().is_young(&image.id, &self.policy, now);
+            if !young && self.remove(image).await {
+                freed += image.size;
+            }
+        }
+        freed
+    }
+
+    async fn remove(&self, image: &ImageFacts) -> bool {
+        let spec = ImageSpec {
+            image: image.id.clone(),
+            ..Default::default()
+        };
+        match self.runtime.services().images.remove_image(&spec).await {
+            Ok(()) => {
+                tracing::info!(image = image.id, size = image.size, "image removed to free bytes");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, image = image.id, "an unused image cannot be removed");
+                false
+            }
+        }
+    }
+
+    /// Removes every image that nobody uses, since the node is short of disk now.
+    pub(super) async fn remove_unused(&self) {
+        match self.observe().await {
+            Ok((facts, used)) => {
+                let candidates = self.lives.lock().candidates(&facts, &used);
+                self.free(u64::MAX, &candidates, false).await;
+            }
+            Err(error) => tracing::error!(%error, "unused images cannot be looked for"),
+        }
+    }
+}
