@@ -14,6 +14,10 @@ pub use recorder::{EventRecorder, EventType, reference};
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use k8s_api::events::v1 as events;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -21,13 +25,15 @@ use tokio_util::sync::CancellationToken;
 use crate::rest::Client;
 use correlator::Correlator;
 use recorder::Recorded;
-use series::SeriesCache;
+use series::{Key, SeriesCache};
 use sink::Sink;
 
 /// Events that wait to be written.
 const QUEUE: usize = 1000;
 /// How often series are looked at.
 const SERIES_PERIOD: Duration = Duration::from_secs(60);
+/// How many different series are written at once.
+const WRITES: usize = 64;
 /// How long the end of a program waits for its last events.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -77,25 +83,37 @@ impl EventBroadcaster {
             api,
         } = self;
         drop(recorder);
-        let mut correlator = Correlator::default();
-        let mut series = SeriesCache::default();
+        let mut writer = Writer {
+            api,
+            sink: &sink,
+            correlator: Correlator::default(),
+            series: SeriesCache::default(),
+            writes: FuturesUnordered::new(),
+        };
         let mut period = interval(SERIES_PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                recorded = queue.recv() => match recorded {
-                    Some(recorded) => write(api, recorded, &sink, &mut correlator, &mut series).await,
+                Some((key, written)) = writer.writes.next() => writer.written(key, written),
+                recorded = queue.recv(), if writer.writes.len() < WRITES => match recorded {
+                    Some(recorded) => writer.write(recorded).await,
                     None => break,
                 },
-                _ = period.tick() => series.refresh(&sink, Instant::now()).await,
+                _ = period.tick() => writer.series.refresh(&sink, Instant::now()).await,
             }
         }
         queue.close();
         let rest = async {
             while let Some(recorded) = queue.recv().await {
-                write(api, recorded, &sink, &mut correlator, &mut series).await;
+                writer.write(recorded).await;
+                while writer.writes.len() >= WRITES {
+                    writer.finish_one().await;
+                }
+            }
+            while !writer.writes.is_empty() {
+                writer.finish_one().await;
             }
         };
         if tokio::time::timeout(DRAIN, rest).await.is_err() {
@@ -104,15 +122,39 @@ impl EventBroadcaster {
     }
 }
 
-async fn write(api: EventApi, recorded: Recorded, sink: &Sink, correlator: &mut Correlator, series: &mut SeriesCache) {
-    match api {
-        EventApi::Core => {
-            if let Some(event) = correlator.correlate(recorded.into_core(), Instant::now())
-                && let Some(written) = sink.write_core(event).await
-            {
-                correlator.written(&written);
+struct Writer<'s> {
+    api: EventApi,
+    sink: &'s Sink,
+    correlator: Correlator,
+    series: SeriesCache,
+    writes: FuturesUnordered<BoxFuture<'s, (Key, Option<events::Event>)>>,
+}
+
+impl Writer<'_> {
+    async fn write(&mut self, recorded: Recorded) {
+        match self.api {
+            EventApi::Core => {
+                if let Some(event) = self.correlator.correlate(recorded.into_core(), Instant::now())
+                    && let Some(written) = self.sink.write_core(event).await
+                {
+                    self.correlator.written(&written);
+                }
+            }
+            EventApi::Events => {
+                let write = self.series.record(recorded.into_event(), Instant::now());
+                self.writes.extend(write.map(|write| write.send(self.sink).boxed()));
             }
         }
-        EventApi::Events => series.record(recorded.into_event(), sink, Instant::now()).await,
+    }
+
+    fn written(&mut self, key: Key, written: Option<events::Event>) {
+        let next = self.series.written(key, written);
+        self.writes.extend(next.map(|write| write.send(self.sink).boxed()));
+    }
+
+    async fn finish_one(&mut self) {
+        if let Some((key, written)) = self.writes.next().await {
+            self.written(key, written);
+        }
     }
 }
