@@ -4,6 +4,8 @@
 //! that come after it. The total is the larger of what is needed while the pod starts and after.
 //! Upstream counterpart: `component-helpers/resource`.
 
+use std::borrow::Cow;
+
 use k8s_api::{
     Map,
     core::v1::{Container, PodSpec, ResourceRequirements},
@@ -32,7 +34,7 @@ impl Side {
     }
 }
 
-fn add(total: &mut Map<Quantity>, list: &Map<Quantity>) {
+pub(super) fn add(total: &mut Map<Quantity>, list: &Map<Quantity>) {
     for (name, quantity) in list {
         match total.get_mut(name) {
             Some(sum) => sum.add(quantity),
@@ -43,7 +45,7 @@ fn add(total: &mut Map<Quantity>, list: &Map<Quantity>) {
     }
 }
 
-fn raise(total: &mut Map<Quantity>, list: &Map<Quantity>) {
+pub(super) fn raise(total: &mut Map<Quantity>, list: &Map<Quantity>) {
     for (name, quantity) in list {
         if total.get(name).is_none_or(|most| quantity > most) {
             total.insert(name.clone(), quantity.clone());
@@ -54,20 +56,28 @@ fn raise(total: &mut Map<Quantity>, list: &Map<Quantity>) {
 /// The total over all containers, without overhead and what is set for the pod as a whole.
 #[must_use]
 pub fn aggregate(spec: &PodSpec, side: Side) -> Map<Quantity> {
-    let of = |container: &'_ Container| side.of(&container.resources).clone();
+    aggregate_by(spec, |container| Cow::Borrowed(side.of(&container.resources)))
+}
+
+/// [`aggregate`] where `of` says what a container asks for.
+pub(super) fn aggregate_by<'a>(
+    spec: &'a PodSpec,
+    of: impl Fn(&'a Container) -> Cow<'a, Map<Quantity>>,
+) -> Map<Quantity> {
     let mut total = Map::new();
     for container in &spec.containers {
-        add(&mut total, side.of(&container.resources));
+        add(&mut total, &of(container));
     }
     let mut sidecars = Map::new();
     let mut starting = Map::new();
     for container in &spec.init_containers {
+        let own = of(container);
         if is_sidecar(container) {
-            add(&mut total, side.of(&container.resources));
-            add(&mut sidecars, side.of(&container.resources));
+            add(&mut total, &own);
+            add(&mut sidecars, &own);
             raise(&mut starting, &sidecars);
         } else {
-            let mut now = of(container);
+            let mut now = own.into_owned();
             add(&mut now, &sidecars);
             raise(&mut starting, &now);
         }

@@ -184,6 +184,12 @@ impl Cacher {
         self.state.read().get(key).cloned()
     }
 
+    /// The revision of the latest change of any object, as far as the cache has seen it.
+    #[must_use]
+    pub fn changed(&self) -> u64 {
+        self.state.read().changed
+    }
+
     /// The state at `revision` or later.
     ///
     /// # Errors

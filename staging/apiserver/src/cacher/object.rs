@@ -1,6 +1,10 @@
 //! What the cacher holds of an object: its final JSON bytes and what selectors ask for.
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -26,6 +30,7 @@ pub struct CachedObject {
     /// Values of the resource's selectable fields, in the order of its field list.
     pub fields: Box<[Box<str>]>,
     encodings: Mutex<SmallVec<[(EncodingId, Bytes); 1]>>,
+    typed: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl CachedObject {
@@ -45,7 +50,23 @@ impl CachedObject {
             labels,
             fields,
             encodings: Mutex::default(),
+            typed: OnceLock::new(),
         }
+    }
+
+    /// The object's typed form, made by `decode` once and then kept as long as the object: for kinds that the
+    /// server itself reads again and again.
+    ///
+    /// # Errors
+    /// That of `decode`; nothing is kept then.
+    pub fn typed<T: Any + Send + Sync, E>(&self, decode: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
+        if let Some(known) = self.typed.get().and_then(|known| known.clone().downcast().ok()) {
+            return Ok(known);
+        }
+        let decoded = Arc::new(decode()?);
+        // Two may do the work at once; either's result is as good.
+        let _ = self.typed.set(decoded.clone());
+        Ok(decoded)
     }
 
     /// The namespace; empty for cluster-scoped objects.

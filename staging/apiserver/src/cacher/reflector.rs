@@ -84,6 +84,7 @@ impl Cacher {
             range = range.starting_at(next);
         }
         snapshot.revision = at.expect("at least one page was read");
+        snapshot.changed = snapshot.revision;
         let revision = snapshot.revision;
         let mut dispatch = self.dispatch.lock();
         // What happened since the old state is not known event by event: watches have to begin anew.
@@ -171,6 +172,7 @@ impl Cacher {
                     continue;
                 }
                 events.push(Arc::new(Event::new(batch.revision, object, previous)));
+                state.changed = batch.revision;
             }
             state.revision = state.revision.max(batch.revision);
         }

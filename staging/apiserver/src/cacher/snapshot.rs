@@ -13,6 +13,8 @@ use super::{CachedObject, Predicate};
 pub struct Snapshot {
     /// The revision: every change up to it is in, none after it.
     pub revision: u64,
+    /// The revision of the latest change of any object; [`Snapshot::revision`] goes on without changes too.
+    pub changed: u64,
     objects: OrdMap<Arc<str>, Arc<CachedObject>>,
     /// `(index term, object key)`; a term is a label (`l:key=value`) or an indexed field (`f:N=value`).
     terms: OrdSet<(Arc<str>, Arc<str>)>,

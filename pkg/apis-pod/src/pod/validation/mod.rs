@@ -33,4 +33,5 @@ pub use security::validate_app_armor;
 pub use spec::validate_pod_spec;
 pub use status::validate_pod_status_update;
 pub use template::{validate_pod_template, validate_pod_template_update, validate_template_spec};
+pub use tolerations::validate_tolerations;
 pub use update::{validate_ephemeral_containers_update, validate_pod_update};

@@ -1,0 +1,271 @@
+//! How plugins see other objects: typed, from the server's own caches.
+//!
+//! A [`Lookup`] costs a search in a persistent map; an object is decoded once for as long as it lives
+//! in the cache. What follows from all objects of a kind (the default class, say) is kept in a
+//! [`Derived`], which looks again only after one of them has changed.
+//!
+//! Plugins are made before the stores are: a [`StoreDirectory`] hands out lookups that find their
+//! store when it is there. An object of a kind that the server does not store does not exist.
+
+use std::{
+    collections::HashMap,
+    fmt::{self, Debug},
+    marker::PhantomData,
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
+
+use apimachinery::status::StatusError;
+use async_trait::async_trait;
+use k8s_api::Object;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    cacher::CachedObject,
+    registry::{Store, Stored},
+};
+
+/// Reads objects of one kind.
+#[async_trait]
+pub trait Lookup<T>: Send + Sync + Debug + 'static {
+    /// The object as the cache has it. `namespace` is empty for cluster-scoped kinds.
+    fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>>;
+
+    /// The object, from the store itself if the cache has none (it may not have seen the newest).
+    ///
+    /// # Errors
+    /// What the store says, but for an object that is not there.
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError>;
+
+    /// Visits the objects of a namespace (all objects if it is empty) in the order of their names.
+    fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<T>) -> ControlFlow<()>);
+
+    /// The revision of the latest change of any object of the kind; equal numbers mean equal objects.
+    fn changed(&self) -> u64;
+
+    /// The objects of a namespace, or all of them.
+    fn list(&self, namespace: &str) -> Vec<Arc<T>> {
+        let mut objects = Vec::new();
+        self.visit(namespace, &mut |object| {
+            objects.push(object.clone());
+            ControlFlow::Continue(())
+        });
+        objects
+    }
+}
+
+/// The stores of the server, to be looked into by admission.
+#[derive(Default)]
+pub struct StoreDirectory {
+    stores: RwLock<HashMap<(String, String), Arc<Store>>>,
+}
+
+impl Debug for StoreDirectory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StoreDirectory").finish_non_exhaustive()
+    }
+}
+
+impl StoreDirectory {
+    /// Makes a store known under its group and resource.
+    pub fn insert(&self, store: Arc<Store>) {
+        let config = store.config();
+        let key = (config.group.clone(), config.resource.clone());
+        self.stores.write().insert(key, store);
+    }
+
+    /// The store of a resource.
+    #[must_use]
+    pub fn store(&self, group: &str, resource: &str) -> Option<Arc<Store>> {
+        self.stores
+            .read()
+            .get(&(group.to_owned(), resource.to_owned()))
+            .cloned()
+    }
+
+    /// A lookup that keeps the typed form of what was looked at beside its JSON: for kinds of which few
+    /// objects are looked at again and again.
+    #[must_use]
+    pub fn lookup<T: Object>(self: &Arc<Self>) -> Arc<dyn Lookup<T>> {
+        Arc::new(StoreLookup::<T>::new(self.clone(), true))
+    }
+
+    /// A lookup that decodes anew each time: for kinds with many objects.
+    #[must_use]
+    pub fn passing_lookup<T: Object>(self: &Arc<Self>) -> Arc<dyn Lookup<T>> {
+        Arc::new(StoreLookup::<T>::new(self.clone(), false))
+    }
+}
+
+struct StoreLookup<T> {
+    directory: Arc<StoreDirectory>,
+    store: OnceLock<Arc<Store>>,
+    keep: bool,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Debug for StoreLookup<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoreLookup")
+            .field("store", &self.store.get().map(|store| &store.config().resource))
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Object> StoreLookup<T> {
+    fn new(directory: Arc<StoreDirectory>, keep: bool) -> Self {
+        Self {
+            directory,
+            store: OnceLock::new(),
+            keep,
+            kind: PhantomData,
+        }
+    }
+
+    fn store(&self) -> Option<&Arc<Store>> {
+        if self.store.get().is_none() {
+            let found = self.directory.store(T::GROUP, T::PLURAL)?;
+            // Another may have found it at the same time: it is the same store.
+            let _ = self.store.set(found);
+        }
+        self.store.get()
+    }
+
+    /// The typed form; `None` for what cannot be decoded, which the store logs.
+    fn typed(&self, store: &Store, cached: &Arc<CachedObject>) -> Option<Arc<T>> {
+        let decode = || {
+            let stored = Stored { cached: cached.clone() };
+            let object = store.typed(&stored)?.into_any().downcast::<T>();
+            object.map_err(|_| StatusError::internal_error("the store holds objects of another kind"))
+        };
+        if self.keep {
+            cached.typed(|| decode().map(|object| *object)).ok()
+        } else {
+            decode().ok().map(Arc::from)
+        }
+    }
+}
+
+fn key(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}/{name}")
+    }
+}
+
+#[async_trait]
+impl<T: Object> Lookup<T> for StoreLookup<T> {
+    fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
+        let store = self.store()?;
+        let cached = store.cacher().get(&key(namespace, name))?;
+        self.typed(store, &cached)
+    }
+
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
+        if let Some(object) = self.get(namespace, name) {
+            return Ok(Some(object));
+        }
+        let Some(store) = self.store() else { return Ok(None) };
+        match store.get(namespace, name).await {
+            Ok(stored) => Ok(self.typed(store, &stored.cached)),
+            Err(status) if status.is_not_found() => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+
+    fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<T>) -> ControlFlow<()>) {
+        let Some(store) = self.store() else { return };
+        let snapshot = store.cacher().snapshot();
+        if snapshot.is_empty() {
+            return;
+        }
+        for cached in snapshot.below(namespace) {
+            if let Some(object) = self.typed(store, cached) {
+                if visit(&object).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn changed(&self) -> u64 {
+        self.store().map_or(0, |store| store.cacher().changed())
+    }
+}
+
+/// A value that follows from all objects of a kind, made again only after one of them has changed.
+#[derive(Debug)]
+pub struct Derived<T, V> {
+    lookup: Arc<dyn Lookup<T>>,
+    latest: Mutex<Option<(u64, V)>>,
+}
+
+impl<T: 'static, V: Clone> Derived<T, V> {
+    /// A value over the objects of this lookup.
+    #[must_use]
+    pub fn new(lookup: Arc<dyn Lookup<T>>) -> Self {
+        Self {
+            lookup,
+            latest: Mutex::new(None),
+        }
+    }
+
+    /// The objects.
+    #[must_use]
+    pub fn lookup(&self) -> &Arc<dyn Lookup<T>> {
+        &self.lookup
+    }
+
+    /// The value, made by `derive` from the objects as they are now.
+    pub fn get(&self, derive: impl FnOnce(&[Arc<T>]) -> V) -> V {
+        // Read before the objects: a change in between makes the value be derived once more, never stay old.
+        let changed = self.lookup.changed();
+        if let Some((_, value)) = self.latest.lock().as_ref().filter(|(at, _)| *at == changed) {
+            return value.clone();
+        }
+        let value = derive(&self.lookup.list(""));
+        *self.latest.lock() = Some((changed, value.clone()));
+        value
+    }
+}
+
+/// A lookup over a fixed set of objects, for tests.
+#[derive(Debug)]
+pub struct FixedLookup<T>(Vec<Arc<T>>);
+
+impl<T: Object> FixedLookup<T> {
+    /// A lookup that finds these objects and nothing else.
+    #[must_use]
+    #[allow(clippy::new_ret_no_self, reason = "callers want the trait object that plugins take")]
+    pub fn new(objects: impl IntoIterator<Item = T>) -> Arc<dyn Lookup<T>> {
+        Arc::new(Self(objects.into_iter().map(Arc::new).collect()))
+    }
+}
+
+#[async_trait]
+impl<T: Object> Lookup<T> for FixedLookup<T> {
+    fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
+        self.0
+            .iter()
+            .find(|object| object.name() == name && object.namespace() == namespace)
+            .cloned()
+    }
+
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
+        Ok(self.get(namespace, name))
+    }
+
+    fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<T>) -> ControlFlow<()>) {
+        for object in &self.0 {
+            if (namespace.is_empty() || object.namespace() == namespace) && visit(object).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn changed(&self) -> u64 {
+        0
+    }
+}

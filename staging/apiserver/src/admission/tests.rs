@@ -1,0 +1,101 @@
+//! Which plugins a chain asks, and how values that follow from all objects are kept.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use apimachinery::status::StatusError;
+use async_trait::async_trait;
+use k8s_api::{core::v1::ConfigMap, meta::v1::ObjectMeta};
+
+use super::{Chain, Derived, FixedLookup, Lookup, Operation, Plugin};
+
+#[derive(Debug)]
+struct Named {
+    name: &'static str,
+    resource: &'static str,
+}
+
+impl Plugin for Named {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn handles(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    fn concerns(&self, group: &str, resource: &str) -> bool {
+        group.is_empty() && resource == self.resource
+    }
+}
+
+#[test]
+fn a_resource_is_asked_of_what_concerns_it() {
+    let plugin = |name, resource| Arc::new(Named { name, resource }) as Arc<dyn Plugin>;
+    let chain = Chain::new(vec![
+        plugin("first", "pods"),
+        plugin("second", "nodes"),
+        plugin("third", "pods"),
+    ]);
+    assert_eq!(chain.names(), ["first", "second", "third"]);
+    assert_eq!(chain.for_resource("", "pods").names(), ["first", "third"]);
+    assert!(chain.for_resource("apps", "pods").names().is_empty());
+}
+
+/// A lookup whose objects "change" when the test says so.
+#[derive(Debug)]
+struct Changing {
+    objects: Arc<dyn Lookup<ConfigMap>>,
+    revision: AtomicU64,
+}
+
+#[async_trait]
+impl Lookup<ConfigMap> for Changing {
+    fn get(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+        self.objects.get(namespace, name)
+    }
+
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<ConfigMap>>, StatusError> {
+        self.objects.find(namespace, name).await
+    }
+
+    fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<ConfigMap>) -> std::ops::ControlFlow<()>) {
+        self.objects.visit(namespace, visit);
+    }
+
+    fn changed(&self) -> u64 {
+        self.revision.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_derived_value_is_made_once_a_change() {
+    let objects = ["a", "b"].map(|name| ConfigMap {
+        metadata: ObjectMeta {
+            name: name.to_owned(),
+            namespace: "ns".to_owned(),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    });
+    let lookup = Arc::new(Changing {
+        objects: FixedLookup::new(objects),
+        revision: AtomicU64::new(7),
+    });
+    let count = Derived::new(lookup.clone() as Arc<dyn Lookup<ConfigMap>>);
+    let made = AtomicUsize::new(0);
+    let get = || {
+        count.get(|objects| {
+            made.fetch_add(1, Ordering::SeqCst);
+            objects.len()
+        })
+    };
+    assert_eq!((get(), get()), (2, 2));
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+    lookup.revision.store(8, Ordering::SeqCst);
+    assert_eq!(get(), 2);
+    assert_eq!(made.load(Ordering::SeqCst), 2);
+    assert!(lookup.get("other", "a").is_none());
+}
