@@ -102,7 +102,7 @@ impl Installer {
                 backing: Backing::Store(store.clone()),
                 table: resource.table.clone(),
                 subresources: resource.subresources.clone(),
-                admission: self.admission.clone(),
+                admission: self.admission.for_resource(info.group, info.plural),
                 fields,
                 indexed_fields: indexed.clone(),
             };
@@ -128,7 +128,7 @@ impl Installer {
             backing: Backing::Create(creater),
             table: None,
             subresources: BTreeMap::new(),
-            admission: self.admission.clone(),
+            admission: self.admission.for_resource(info.group, info.plural),
             fields: Vec::new(),
             indexed_fields: Vec::new(),
         };

@@ -4,7 +4,6 @@ mod access;
 mod documents;
 mod install;
 mod keeping;
-mod namespaces;
 mod options;
 mod resources;
 mod reviews;

@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
 };
 
+use admission_chain::AdmissionOptions;
 use component_base::{
     GoDuration,
     feature_gates::FeatureGates,
@@ -70,6 +71,8 @@ pub struct ServerOptions {
     pub authentication: AuthenticationOptions,
     /// `--authorization-mode`, …
     pub authorization: AuthorizationOptions,
+    /// `--enable-admission-plugins`, …
+    pub admission: AdmissionOptions,
     /// `--audit-policy-file`, …
     pub audit: AuditOptions,
     /// `--enable-priority-and-fairness`
@@ -105,6 +108,7 @@ impl Default for ServerOptions {
             allow_privileged: false,
             authentication: AuthenticationOptions::default(),
             authorization: AuthorizationOptions::default(),
+            admission: AdmissionOptions::default(),
             audit: AuditOptions::default(),
             priority_and_fairness: true,
             max_requests_inflight: 400,
@@ -215,6 +219,7 @@ impl Flags for ServerOptions {
             );
         self.authentication.add_flags(flags);
         self.authorization.add_flags(flags);
+        self.admission.add_flags(flags);
         self.audit.add_flags(flags);
         flags.section("misc").add(
             "allow-privileged",

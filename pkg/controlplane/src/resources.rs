@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use apiserver::registry::Store;
 use registry::{
     Settings,
     rbac::policy_based::{Grants, PolicyBased},
@@ -14,14 +13,14 @@ use crate::install::Installer;
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Installs every stored resource, with `grants` checking who writes roles and bindings and `services` giving Services
-/// their addresses; returns the store of namespaces, which admission looks into.
+/// their addresses.
 pub(crate) fn install_all(
     installer: &mut Installer,
     settings: &Settings,
     grants: &Arc<Grants>,
     services: &Arc<ServiceHooks>,
-) -> Arc<Store> {
-    let (mut namespaces, mut roles, mut cluster_roles) = (None, None, None);
+) {
+    let (mut roles, mut cluster_roles) = (None, None);
     for mut registration in registry::all(settings) {
         let group_resource = registration.group_resource();
         match group_resource {
@@ -31,7 +30,6 @@ pub(crate) fn install_all(
         }
         let store = installer.install(registration);
         match group_resource {
-            ("", "namespaces") => namespaces = Some(store),
             (RBAC, "roles") => roles = Some(store),
             (RBAC, "clusterroles") => cluster_roles = Some(store),
             _ => {}
@@ -41,5 +39,4 @@ pub(crate) fn install_all(
         .zip(cluster_roles)
         .expect("roles are among the built-in resources");
     grants.bind(roles, cluster_roles);
-    namespaces.expect("namespaces are among the built-in resources")
 }

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use admission_namespace::NamespaceLifecycle;
+use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::Chain,
+    admission::{Permissions, StoreDirectory},
     server::{ApiServer, Authentication, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
@@ -29,7 +29,6 @@ use crate::{
     documents::ApiDocuments,
     install::Installer,
     keeping::{self, Keeping},
-    namespaces::StoredNamespaces,
     options::ServerOptions,
     resources, reviews, storage,
 };
@@ -56,6 +55,12 @@ pub enum RunError {
 
 impl From<OptionError> for RunError {
     fn from(error: OptionError) -> Self {
+        Self::Option(error.to_string())
+    }
+}
+
+impl From<AdmissionError> for RunError {
+    fn from(error: AdmissionError) -> Self {
         Self::Option(error.to_string())
     }
 }
@@ -192,22 +197,29 @@ async fn install(
     services: &Arc<ServiceHooks>,
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
-    let namespaces = Arc::new(StoredNamespaces::default());
+    let gates = Arc::new(options.gates.clone());
+    let directory = Arc::new(StoreDirectory::default());
+    let environment = Environment {
+        gates: gates.clone(),
+        directory: directory.clone(),
+        permissions: Permissions::new(access.authorization.authorizer.clone()),
+        emulated: options.gates.emulation(),
+    };
     let settings = Settings {
         allow_privileged: options.allow_privileged,
     };
     let mut installer = Installer {
         storage: store.clone(),
         prefix: normalize_prefix(&options.storage.etcd_prefix),
-        gates: Arc::new(options.gates.clone()),
-        admission: Chain::new(vec![Arc::new(NamespaceLifecycle::new(namespaces.clone()))]),
+        gates,
+        admission: admission_chain::build(&options.admission, &environment)?,
         event_ttl: Some(options.storage.event_ttl.to_std()).filter(|ttl| !ttl.is_zero()),
         routes: Routes::new(),
         cachers: Vec::new(),
     };
-    let namespace_store = resources::install_all(&mut installer, &settings, &access.grants, services);
+    resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    namespaces.set(namespace_store);
+    directory.bind(&installer.routes);
     installer.start(background);
     for cacher in &installer.cachers {
         cacher

@@ -57,11 +57,11 @@ pub fn subtract_to_zero(a: &ResourceList, b: &ResourceList) -> ResourceList {
     difference
 }
 
-/// What of a list is named.
+/// What of a list has a name that is to be kept.
 #[must_use]
-pub fn mask<'n>(list: &ResourceList, names: impl Iterator<Item = &'n str> + Clone) -> ResourceList {
+pub fn mask(list: &ResourceList, keep: impl Fn(&str) -> bool) -> ResourceList {
     list.iter()
-        .filter(|(name, _)| names.clone().any(|wanted| wanted == name.as_str()))
+        .filter(|(name, _)| keep(name))
         .map(|(name, quantity)| (name.clone(), quantity.clone()))
         .collect()
 }

@@ -18,27 +18,49 @@ use std::{
 use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use k8s_api::Object;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use crate::{
     cacher::CachedObject,
-    registry::{Store, Stored},
+    endpoints::{Backing, Subresource},
+    registry::{ResourceStrategy, Store, Stored},
+    server::Routes,
 };
 
 /// Reads objects of one kind.
 #[async_trait]
-pub trait Lookup<T>: Send + Sync + Debug + 'static {
+pub trait Lookup<T: Send + Sync + 'static>: Send + Sync + Debug + 'static {
     /// The object as the cache has it. `namespace` is empty for cluster-scoped kinds.
     fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>>;
+
+    /// The object as the store itself has it.
+    ///
+    /// # Errors
+    /// What the store says, but for an object that is not there.
+    async fn live(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError>;
 
     /// The object, from the store itself if the cache has none (it may not have seen the newest).
     ///
     /// # Errors
-    /// What the store says, but for an object that is not there.
-    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError>;
+    /// As [`Lookup::live`].
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
+        match self.get(namespace, name) {
+            Some(object) => Ok(Some(object)),
+            None => self.live(namespace, name).await,
+        }
+    }
 
     /// Visits the objects of a namespace (all objects if it is empty) in the order of their names.
     fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<T>) -> ControlFlow<()>);
+
+    /// Whether the cache has not seen all yet that this server wrote: then [`Lookup::catch_up`] before looking, where a
+    /// client may count on what was acknowledged to him.
+    fn lags(&self) -> bool {
+        false
+    }
+
+    /// Waits for the cache.
+    async fn catch_up(&self) {}
 
     /// The revision of the latest change of any object of the kind; equal numbers mean equal objects.
     fn changed(&self) -> u64;
@@ -54,11 +76,16 @@ pub trait Lookup<T>: Send + Sync + Debug + 'static {
     }
 }
 
+/// A resource that the server stores.
+#[derive(Debug)]
+struct Known {
+    store: Arc<Store>,
+    status: Option<Arc<dyn ResourceStrategy>>,
+}
+
 /// The stores of the server, to be looked into by admission.
 #[derive(Default)]
-pub struct StoreDirectory {
-    stores: RwLock<HashMap<(String, String), Arc<Store>>>,
-}
+pub struct StoreDirectory(OnceLock<HashMap<(String, String), Known>>);
 
 impl Debug for StoreDirectory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,20 +94,44 @@ impl Debug for StoreDirectory {
 }
 
 impl StoreDirectory {
-    /// Makes a store known under its group and resource.
-    pub fn insert(&self, store: Arc<Store>) {
-        let config = store.config();
-        let key = (config.group.clone(), config.resource.clone());
-        self.stores.write().insert(key, store);
+    /// Makes the stores known, once they are installed.
+    ///
+    /// # Panics
+    /// When called twice.
+    pub fn bind(&self, routes: &Routes) {
+        let stored = routes.values().filter_map(|endpoint| {
+            let Backing::Store(store) = &endpoint.backing else {
+                return None;
+            };
+            let status = match endpoint.subresources.get("status") {
+                Some(Subresource::Update(strategy)) => Some(strategy.clone()),
+                _ => None,
+            };
+            let config = store.config();
+            let known = Known {
+                store: store.clone(),
+                status,
+            };
+            Some(((config.group.clone(), config.resource.clone()), known))
+        });
+        let first = self.0.set(stored.collect()).is_ok();
+        assert!(first, "the stores are bound once");
+    }
+
+    fn known(&self, group: &str, resource: &str) -> Option<&Known> {
+        self.0.get()?.get(&(group.to_owned(), resource.to_owned()))
     }
 
     /// The store of a resource.
     #[must_use]
     pub fn store(&self, group: &str, resource: &str) -> Option<Arc<Store>> {
-        self.stores
-            .read()
-            .get(&(group.to_owned(), resource.to_owned()))
-            .cloned()
+        self.known(group, resource).map(|known| known.store.clone())
+    }
+
+    /// The rules under which the status of a resource is updated.
+    #[must_use]
+    pub fn status_strategy(&self, group: &str, resource: &str) -> Option<Arc<dyn ResourceStrategy>> {
+        self.known(group, resource)?.status.clone()
     }
 
     /// A lookup that keeps the typed form of what was looked at beside its JSON: for kinds of which few
@@ -163,10 +214,7 @@ impl<T: Object> Lookup<T> for StoreLookup<T> {
         self.typed(store, &cached)
     }
 
-    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
-        if let Some(object) = self.get(namespace, name) {
-            return Ok(Some(object));
-        }
+    async fn live(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
         let Some(store) = self.store() else { return Ok(None) };
         match store.get(namespace, name).await {
             Ok(stored) => Ok(self.typed(store, &stored.cached)),
@@ -190,6 +238,16 @@ impl<T: Object> Lookup<T> for StoreLookup<T> {
         }
     }
 
+    fn lags(&self) -> bool {
+        self.store().is_some_and(|store| store.cacher().lags())
+    }
+
+    async fn catch_up(&self) {
+        if let Some(store) = self.store() {
+            store.cacher().see_own_writes().await;
+        }
+    }
+
     fn changed(&self) -> u64 {
         self.store().map_or(0, |store| store.cacher().changed())
     }
@@ -197,12 +255,12 @@ impl<T: Object> Lookup<T> for StoreLookup<T> {
 
 /// A value that follows from all objects of a kind, made again only after one of them has changed.
 #[derive(Debug)]
-pub struct Derived<T, V> {
+pub struct Derived<T: Send + Sync + 'static, V> {
     lookup: Arc<dyn Lookup<T>>,
     latest: Mutex<Option<(u64, V)>>,
 }
 
-impl<T: 'static, V: Clone> Derived<T, V> {
+impl<T: Send + Sync + 'static, V: Clone> Derived<T, V> {
     /// A value over the objects of this lookup.
     #[must_use]
     pub fn new(lookup: Arc<dyn Lookup<T>>) -> Self {
@@ -216,6 +274,13 @@ impl<T: 'static, V: Clone> Derived<T, V> {
     #[must_use]
     pub fn lookup(&self) -> &Arc<dyn Lookup<T>> {
         &self.lookup
+    }
+
+    /// Waits until the cache has seen all that this server wrote; most of the time there is nothing to wait for.
+    pub async fn catch_up(&self) {
+        if self.lookup.lags() {
+            self.lookup.catch_up().await;
+        }
     }
 
     /// The value, made by `derive` from the objects as they are now.
@@ -253,7 +318,7 @@ impl<T: Object> Lookup<T> for FixedLookup<T> {
             .cloned()
     }
 
-    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
+    async fn live(&self, namespace: &str, name: &str) -> Result<Option<Arc<T>>, StatusError> {
         Ok(self.get(namespace, name))
     }
 

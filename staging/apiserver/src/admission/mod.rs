@@ -7,9 +7,11 @@
 mod attributes;
 mod chain;
 mod lookup;
+mod permissions;
 #[cfg(test)]
 mod tests;
 
 pub use attributes::{Attributes, GroupVersionName, Operation, WriteOptions, plain_error};
 pub use chain::{Chain, Plugin};
 pub use lookup::{Derived, FixedLookup, Lookup, StoreDirectory};
+pub use permissions::Permissions;

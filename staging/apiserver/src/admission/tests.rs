@@ -57,8 +57,8 @@ impl Lookup<ConfigMap> for Changing {
         self.objects.get(namespace, name)
     }
 
-    async fn find(&self, namespace: &str, name: &str) -> Result<Option<Arc<ConfigMap>>, StatusError> {
-        self.objects.find(namespace, name).await
+    async fn live(&self, namespace: &str, name: &str) -> Result<Option<Arc<ConfigMap>>, StatusError> {
+        self.objects.live(namespace, name).await
     }
 
     fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<ConfigMap>) -> std::ops::ControlFlow<()>) {

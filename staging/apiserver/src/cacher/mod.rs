@@ -23,7 +23,7 @@ mod window;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -102,6 +102,8 @@ pub struct Cacher {
     revision: signal::Sender<u64>,
     progress: Mutex<Option<ProgressRequester>>,
     ready: AtomicBool,
+    /// The newest revision that this server wrote itself.
+    written: AtomicU64,
 }
 
 impl std::fmt::Debug for Cacher {
@@ -128,6 +130,7 @@ impl Cacher {
             revision: signal::Sender::new(0),
             progress: Mutex::new(None),
             ready: AtomicBool::new(false),
+            written: AtomicU64::new(0),
         })
     }
 
@@ -182,6 +185,25 @@ impl Cacher {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Arc<CachedObject>> {
         self.state.read().get(key).cloned()
+    }
+
+    /// Notes that this server wrote an object of the resource at `revision`.
+    pub fn note_written(&self, revision: u64) {
+        self.written.fetch_max(revision, Ordering::Release);
+    }
+
+    /// Whether the cache has not seen all yet that this server wrote.
+    #[must_use]
+    pub fn lags(&self) -> bool {
+        *self.revision.borrow() < self.written.load(Ordering::Acquire)
+    }
+
+    /// Returns when the cache has seen all that this server had written before the call, or after [`FRESHNESS_TIMEOUT`].
+    pub async fn see_own_writes(&self) {
+        let written = self.written.load(Ordering::Acquire);
+        if let Err(error) = self.wait_for(written).await {
+            tracing::warn!(resource = %self.config.resource, %error, "the cache lags behind");
+        }
     }
 
     /// The revision of the latest change of any object, as far as the cache has seen it.

@@ -125,6 +125,7 @@ impl Store {
         let full = self.cacher.storage_key(key);
         match self.storage.delete(full, Precondition::ModRevision(revision)).await {
             Ok(response) => {
+                self.cacher.note_written(response.revision);
                 self.config.hooks.after_delete(existing.object.as_ref(), false).await;
                 let cached = crate::cacher::StoredCodec::with_revision(&existing.stored.cached, response.revision);
                 Ok(Some(DeleteOutcome {

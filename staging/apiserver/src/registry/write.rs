@@ -191,7 +191,10 @@ impl Store {
             self.config.ttl,
         );
         match put.await {
-            Ok(revision) => self.decode(&key, &value, revision),
+            Ok(revision) => {
+                self.cacher.note_written(revision);
+                self.decode(&key, &value, revision)
+            }
             Err(StorageError::Conflict(conflict)) => {
                 let status = self.already_exists(&object.metadata().name);
                 let current = conflict
@@ -511,7 +514,10 @@ impl Store {
             self.config.ttl,
         );
         match put.await {
-            Ok(revision) => self.decode(key, &value, revision).map(Written::Stored),
+            Ok(revision) => {
+                self.cacher.note_written(revision);
+                self.decode(key, &value, revision).map(Written::Stored)
+            }
             Err(StorageError::Conflict(_)) => Ok(Written::Raced),
             Err(error) => Err(self.storage_status(&error, key)),
         }
