@@ -75,7 +75,7 @@ done
 STARTED=${EPOCHREALTIME/,/.} STEP=starting
 trap 'fail "command failed: $BASH_COMMAND"' ERR
 
-kubectl() { "${KUBECTL:-$BIN/kubectl}" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
+kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
 
 if [[ -n $DOWN ]]; then
     step 'taking the cluster down'
@@ -83,12 +83,12 @@ if [[ -n $DOWN ]]; then
     exit 0
 fi
 
-PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network kubectl)
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network)
 
 build_programs() {
     local program crates=()
     for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
-    cargo build --release --workspace "${crates[@]}"
+    cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }
 
@@ -106,6 +106,7 @@ all_ready() {
 
 mkdir -p "$STATE"/{pids,logs}
 chmod 700 "$STATE"
+KUBECTL=$(type -P kubectl) || fail 'no kubectl on the path; ours does not exist yet'
 step 'packages'
 want_node
 want openssl openssl
@@ -140,7 +141,7 @@ cat <<EOF
 
 The cluster runs. Its kubeconfig is $STATE/admin.kubeconfig; try:
 
-  export KUBECONFIG=$STATE/admin.kubeconfig PATH=$BIN:\$PATH
+  export KUBECONFIG=$STATE/admin.kubeconfig
   kubectl get nodes -o wide
   kubectl create deployment web --image=kubernox/busybox:latest --replicas=3 -- httpd -f -p 8080
   kubectl expose deployment web --port=80 --target-port=8080
