@@ -28,6 +28,8 @@ use crate::{csi_node, registration};
 
 /// How often the runtime is asked how it is, and how often before it was ready.
 const RUNTIME_CHECK: Duration = Duration::from_secs(5);
+/// How long it may take to say anything.
+const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_RUNTIME_CHECK: Duration = Duration::from_millis(100);
 const FIRST_REGISTRATION_PAUSE: Duration = Duration::from_millis(100);
 const LAST_REGISTRATION_PAUSE: Duration = Duration::from_secs(7);
@@ -190,9 +192,13 @@ impl NodeReporter {
 
     /// Asks the runtime how it is, often until it is ready for the first time.
     async fn watch_runtime(&self) {
-        let mut was_ready = false;
+        let (mut was_ready, mut known_ready) = (false, false);
         loop {
-            match self.parts.runtime.status(false).await {
+            // A runtime that hangs is as bad as one that is gone.
+            let asked = tokio::time::timeout(PATIENCE, self.parts.runtime.status(false)).await;
+            let asked =
+                asked.unwrap_or_else(|_| Err(cri_client::Error::InvalidResponse("no answer in time".to_owned())));
+            match asked {
                 Ok(answer) => {
                     if self.state.update(&answer) || self.state.version().is_empty() {
                         self.read_version().await;
@@ -200,6 +206,9 @@ impl NodeReporter {
                     }
                 }
                 Err(error) => tracing::error!(%error, "Container runtime sanity check failed"),
+            }
+            if std::mem::replace(&mut known_ready, self.state.is_ready()) && !known_ready {
+                self.wake.notify_one();
             }
             was_ready |= self.state.is_ready() && self.state.network_error().is_none();
             tokio::time::sleep(if was_ready { RUNTIME_CHECK } else { FIRST_RUNTIME_CHECK }).await;
@@ -383,11 +392,18 @@ impl NodeReporter {
         {
             return images.clone();
         }
-        let mut list = match self.parts.images.list_images(None).await {
-            Ok(list) => list,
-            Err(error) => {
-                tracing::error!(%error, "error getting image list");
-                return Vec::new();
+        let listed = tokio::time::timeout(PATIENCE, self.parts.images.list_images(None)).await;
+        let mut list = match listed {
+            Ok(Ok(list)) => list,
+            failed => {
+                let error = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "no answer in time".to_owned(),
+                };
+                tracing::error!(error, "error getting image list");
+                // What was known is as good as nothing, and changes less.
+                let known = self.images.lock();
+                return known.as_ref().map(|(_, images)| images.clone()).unwrap_or_default();
             }
         };
         list.sort_by_key(|image| std::cmp::Reverse(image.size));

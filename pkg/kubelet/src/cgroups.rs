@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_api::core::v1::Pod;
 use kubelet_cgroup::{Limits, PodCgroupTree};
-use kubelet_types::resources::qos_class;
+use kubelet_types::resources::{QosClass, Side, milli_cpu_to_shares, pod_amount, qos_class};
 
 use crate::workers::PodCgroups;
 
@@ -35,5 +35,23 @@ impl PodCgroups for PodCgroupfs {
         removed
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())
+    }
+
+    async fn keep(&self, active: &[Arc<Pod>], knows: &(dyn for<'u> Fn(&'u str) -> bool + Sync)) -> Result<(), String> {
+        let burstable = active.iter().filter(|pod| qos_class(pod) == QosClass::Burstable);
+        let requests = burstable.filter_map(|pod| pod_amount(pod, Side::Requests, "cpu"));
+        let shares = milli_cpu_to_shares(requests.map(|amount| amount.milli_value()).sum());
+        let mut failed = self
+            .tree
+            .set_burstable_shares(shares)
+            .map_err(|error| error.to_string());
+        // A pod is known before it has a cgroup, so that those that are listed here and not known then are nobody's.
+        for uid in self.tree.pods().map_err(|error| error.to_string())? {
+            if !knows(&uid) {
+                tracing::info!(uid, "the cgroup of a pod that nobody knows is removed");
+                failed = self.remove(&uid).await.and(failed);
+            }
+        }
+        failed
     }
 }

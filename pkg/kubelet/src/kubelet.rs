@@ -36,6 +36,7 @@ struct Parts {
     statuses: Arc<crate::status::StatusWriter>,
     probes: kubelet_prober::Probes,
     client: Arc<dyn kubelet_types::seams::PodClient>,
+    cgroups: Arc<dyn crate::workers::PodCgroups>,
 }
 
 impl Kubelet {
@@ -50,6 +51,7 @@ impl Kubelet {
             statuses: workers.statuses.clone(),
             probes: workers.probes.clone(),
             client: workers.client.clone(),
+            cgroups: workers.cgroups.clone(),
         };
         Self {
             pods: workers.pods.clone(),
@@ -136,6 +138,10 @@ impl Kubelet {
         let known = self.workers.known();
         if let Err(error) = self.parts.volumes.remove_orphans(&known).await {
             tracing::error!(%error, "orphaned pod directories");
+        }
+        let knows = |uid: &str| self.workers.knows(uid);
+        if let Err(error) = self.parts.cgroups.keep(&self.workers.active(), &knows).await {
+            tracing::error!(error, "Failed to update QoS cgroup configuration");
         }
         self.parts.probes.retain(|uid| known.contains(uid));
         for mirror in self.pods.orphaned_mirrors() {

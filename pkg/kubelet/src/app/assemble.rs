@@ -1,7 +1,7 @@
 //! Puts the parts of a kubelet together; nothing runs yet.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use client_go::Client;
 use client_go::events::{EventApi, EventBroadcaster};
@@ -24,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::NodeAdmission;
 use super::client::{self, Clients};
-use super::{RunError, cgroup_limits, eviction, host, static_pods};
+use super::{RunError, certificates, cgroup_limits, eviction, host, static_pods};
 use crate::api::{ApiEvents, ApiObjects, ApiPods, ApiTokens, ChangeDetection, Standalone};
 use crate::cgroups::PodCgroupfs;
+use crate::pleg::Pleg;
 use crate::pods::{PodStore, Source};
 use crate::status::StatusWriter;
 use crate::workers::WorkerParts;
@@ -64,6 +65,7 @@ pub(super) async fn assemble(
 ) -> Result<Node, RunError> {
     let kc = &options.configuration;
     let name = host::hostname(&options.flags.hostname_override)?;
+    certificates::ensure_client(options, &name).await?;
     let clients = client::clients(options)?;
     let (runtime, images) = connect(kc).await?;
     let machine = Machine::read(Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
@@ -85,13 +87,21 @@ pub(super) async fn assemble(
     let pressures = Arc::new(Pressures::default());
     let cached = followed.clone();
     let node_options = node_options(options, version, &name, reservations)?;
+    // The runtime is watched by what is made of all these parts.
+    let pleg = Arc::new(OnceLock::new());
+    let watched = pleg.clone();
     let parts = NodeParts {
         client: clients.as_ref().map(|clients| clients.heartbeat.clone()),
         runtime: runtime.clone(),
         images: images.clone(),
         pressures: pressures.clone(),
         recorder: recorder.clone(),
-        health: Box::new(Vec::new),
+        health: Box::new(move || {
+            let pleg = watched.get().and_then(|pleg: &Arc<Pleg>| pleg.healthy().err());
+            pleg.map(|error| format!("PLEG is not healthy: {error}"))
+                .into_iter()
+                .collect()
+        }),
         cached: Box::new(move || cached.as_ref()?.node()),
     };
     let reporter = Arc::new(NodeReporter::new(node_options, parts, machine));
@@ -163,11 +173,14 @@ pub(super) async fn assemble(
     let mut sources = Vec::new();
     sources.extend(clients.is_some().then_some(Source::Api));
     sources.extend(static_pods::configured(kc).then_some(Source::File));
+    let kubelet = Arc::new(Kubelet::new(KubeletParts {
+        workers,
+        sources: sources.clone(),
+    }));
+    // It is set once, here.
+    let _ = pleg.set(kubelet.pleg().clone());
     Ok(Node {
-        kubelet: Arc::new(Kubelet::new(KubeletParts {
-            workers,
-            sources: sources.clone(),
-        })),
+        kubelet,
         name,
         client: clients.map(|clients| clients.main),
         reporter,

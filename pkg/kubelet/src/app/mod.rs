@@ -4,6 +4,7 @@
 
 mod admission;
 mod assemble;
+mod certificates;
 mod cgroup_limits;
 mod client;
 mod error;
@@ -89,6 +90,7 @@ fn start(
         });
     }
     static_pods::start(&options.configuration, &node.name, &events, tasks, cancel);
+    certificates::start(node, options, tasks, cancel);
     housekeeping::start(node, options, tasks, cancel);
     let images = images::start(node, options, tasks, cancel);
     eviction::start(node, options, images, tasks, cancel);

@@ -12,6 +12,7 @@ use component_base::serving::{
 use component_base::version::VersionInfo;
 use component_server::reviews::Reviews;
 use k8s_api::core::v1::Pod;
+use kubelet_certificate::Store;
 use kubelet_config::{KubeletConfiguration, KubeletOptions};
 use kubelet_prober::StatusSource;
 use kubelet_server::{Access, Host, NodeServer, ServerParts};
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::Node;
-use super::{RunError, healthz};
+use super::{RunError, certificates, healthz};
 use crate::pods::PodStore;
 use crate::status::StatusWriter;
 
@@ -59,9 +60,31 @@ impl Host for View {
     }
 }
 
+/// What TLS is made of.
+struct Secure {
+    protocol: TlsProtocol,
+    source: CertificateSource,
+    client_cas: Option<Arc<DynamicCaBundle>>,
+    /// Where the certificate will lie, if it has to be waited for.
+    awaited: Option<Store>,
+}
+
+impl Secure {
+    fn tls(&self) -> Result<Arc<ServingTls>, RunError> {
+        let authorities = self.client_cas.iter().cloned().collect();
+        let tls = ServingTls::new(
+            self.protocol.clone(),
+            Some(self.source.clone()),
+            Vec::new(),
+            authorities,
+        );
+        tls.map(Arc::new).map_err(|error| RunError::Refused(error.to_string()))
+    }
+}
+
 /// The ports of the node's API.
 pub(super) struct Ports {
-    secure: Option<(Listener, Arc<ServingTls>, Option<Arc<DynamicCaBundle>>)>,
+    secure: Option<(Listener, Secure)>,
     read_only: Option<Listener>,
 }
 
@@ -97,10 +120,25 @@ pub(super) fn listen(options: &KubeletOptions, name: &str) -> Result<Ports, RunE
         curve_preferences: kc.tls_curve_preferences.clone(),
         disable_http2: false,
     };
-    let source = certificate(options, name)?;
-    let tls = ServingTls::new(protocol, Some(source), Vec::new(), client_cas.iter().cloned().collect());
-    let tls = Arc::new(tls.map_err(|error| refused(&error))?);
-    ports.secure = Some((bind(address, kc.port)?, tls, client_cas));
+    let awaited = certificates::serving_store(options);
+    let source = match &awaited {
+        Some(store) => CertificateSource::Files {
+            cert: store.current_path(),
+            key: store.current_path(),
+        },
+        None => certificate(options, name)?,
+    };
+    let secure = Secure {
+        protocol,
+        source,
+        client_cas,
+        awaited,
+    };
+    if secure.awaited.is_none() {
+        // What is wrong with it is to be known at once.
+        secure.tls()?;
+    }
+    ports.secure = Some((bind(address, kc.port)?, secure));
     if kc.read_only_port > 0 {
         ports.read_only = Some(bind(address, kc.read_only_port)?);
     }
@@ -205,20 +243,33 @@ pub(super) fn start(
         debug_flags: kc.enable_debug_flags_handler,
         split_streams: options.gates.enabled("PodLogsQuerySplitStreams"),
     });
-    if let Some((listener, tls, client_cas)) = ports.secure {
-        let access = access(kc, node, client_cas.clone())?;
+    if let Some((listener, secure)) = ports.secure {
+        let access = access(kc, node, secure.client_cas.clone())?;
         let server = NodeServer::new(parts.clone(), access.guard(&node.name));
-        if let Some(bundle) = client_cas {
+        if let Some(bundle) = secure.client_cas.clone() {
             tasks.spawn(bundle.run(cancel.clone()));
         }
-        tasks.spawn(tls.clone().run(cancel.clone()));
         let (connections, token) = (server.connections().clone(), cancel.clone());
         tasks.spawn(async move {
             token.cancelled().await;
             connections.shutdown().await;
         });
         let token = cancel.clone();
-        tasks.spawn(async move { Server::new(server).with_tls(tls).serve(listener, token).await });
+        tasks.spawn(async move {
+            if let Some(store) = &secure.awaited
+                && token.run_until_cancelled(certificates::wait_for(store)).await.is_none()
+            {
+                return;
+            }
+            match secure.tls() {
+                Ok(tls) => {
+                    let renewing = tokio::spawn(tls.clone().run(token.clone()));
+                    Server::new(server).with_tls(tls).serve(listener, token).await;
+                    renewing.abort();
+                }
+                Err(error) => tracing::error!(%error, "the node's API cannot be served"),
+            }
+        });
     }
     if let Some(listener) = ports.read_only {
         let (server, token) = (NodeServer::read_only(parts), cancel.clone());

@@ -41,6 +41,11 @@ pub trait PodCgroups: Send + Sync {
     async fn ensure(&self, pod: &Pod) -> Result<String, String>;
     /// Removes it. Idempotent.
     async fn remove(&self, uid: &str) -> Result<(), String>;
+    /// Weighs the classes by the pods that are active, and removes the cgroups of pods that nobody knows.
+    async fn keep(&self, active: &[Arc<Pod>], knows: &(dyn for<'u> Fn(&'u str) -> bool + Sync)) -> Result<(), String> {
+        let _ = (active, knows);
+        Ok(())
+    }
 }
 
 /// What workers work with.
