@@ -13,6 +13,7 @@ pub mod cluster_role_aggregation;
 pub mod files;
 pub mod legacy_token_cleaner;
 pub mod namespace;
+pub mod resource_quota;
 pub mod root_ca;
 pub mod service_accounts;
 pub mod service_cidr;
@@ -44,6 +45,10 @@ pub const DESCRIPTORS: &[Descriptor] = &[
         Box::pin(legacy_token_cleaner::build(context))
     })
     .aliases(&["legacy-service-account-token-cleaner"]),
+    Descriptor::new("resourcequota-controller", |context| {
+        Box::pin(resource_quota::build(context))
+    })
+    .aliases(&["resourcequota"]),
     Descriptor::new("service-cidr-controller", |context| {
         Box::pin(service_cidr::build(context))
     }),

@@ -23,29 +23,48 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// After a failure to taint a node it has its turn again so much later.
 const TAINT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What a look at a node tells.
+struct Look {
+    node: Arc<Node>,
+    ready: bool,
+    /// It is to be tainted; anew, if it has no such taint now.
+    to_taint: Option<bool>,
+}
+
 impl NodeLifecycle {
-    /// Looks at every node.
+    /// Looks at every node. Silent ones are tainted only after their zones have been judged, which may stop that.
     pub(super) async fn monitor(&self) {
         let started = Instant::now();
         let nodes = self.nodes.list();
         self.greet(&nodes).await;
         let looks = nodes.iter().cloned().map(|node| self.timed_look(node));
         let mut zones: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+        let mut to_taint = Vec::new();
         let mut looks = futures::stream::iter(looks).buffer_unordered(NODE_WORKERS);
         while let Some(look) = looks.next().await {
-            if let Some((node, ready)) = look.filter(|(node, _)| !is_excluded(node)) {
-                zones.entry(zone_of(&node)).or_default().push(ready);
+            let Some(look) = look else { continue };
+            let zone = zone_of(&look.node);
+            if let Some(anew) = look.to_taint {
+                to_taint.push((zone.clone(), look.node.metadata.name.clone(), anew));
+            }
+            if !is_excluded(&look.node) {
+                zones.entry(zone).or_default().push(look.ready);
             }
         }
-        self.judge_zones(&zones, &nodes).await;
+        let entered_full_disruption = self.judge_zones(&zones, &nodes).await;
+        if !entered_full_disruption {
+            for (zone, name, anew) in to_taint {
+                self.tainter.add(&zone, &name, anew);
+            }
+        }
         self.metrics.all.observe(started.elapsed().as_secs_f64());
     }
 
-    async fn timed_look(&self, node: Arc<Node>) -> Option<(Arc<Node>, bool)> {
+    async fn timed_look(&self, node: Arc<Node>) -> Option<Look> {
         let started = Instant::now();
-        let ready = self.look(&node).await;
+        let look = self.look(&node).await;
         self.metrics.one.observe(started.elapsed().as_secs_f64());
-        ready.map(|ready| (node, ready))
+        look
     }
 
     /// Tells of nodes that have come and gone.
@@ -68,13 +87,17 @@ impl NodeLifecycle {
         }
     }
 
-    /// Looks at a node; tells whether it is ready, unless its status cannot be written.
-    async fn look(&self, node: &Arc<Node>) -> Option<bool> {
+    /// Looks at a node; nothing is known if its status cannot be written.
+    async fn look(&self, node: &Arc<Node>) -> Option<Look> {
         let (node, observation) = self.observe(node).await?;
         let Some(ready) = observation.now else {
-            return Some(false);
+            return Some(Look {
+                node,
+                ready: false,
+                to_taint: None,
+            });
         };
-        self.evict_or_spare(&node, &ready).await;
+        let to_taint = self.evict_or_spare(&node, &ready).await;
         let name = &node.metadata.name;
         let silenced = ready != "True" && observation.before == "True";
         if silenced {
@@ -93,7 +116,11 @@ impl NodeLifecycle {
                 self.retry.lock().insert(name.clone());
             }
         }
-        Some(ready == "True")
+        Some(Look {
+            node,
+            ready: ready == "True",
+            to_taint,
+        })
     }
 
     /// Takes note of a node's signs of life; the status of a silent one is written.
@@ -128,23 +155,23 @@ impl NodeLifecycle {
         None
     }
 
-    /// Has a node tainted whose `Ready` says so, or frees it from such taints.
-    async fn evict_or_spare(&self, node: &Node, ready: &str) {
+    /// Tells whether a node's `Ready` wants it tainted, anew or still; frees it from such taints if it is ready.
+    async fn evict_or_spare(&self, node: &Node, ready: &str) -> Option<bool> {
         let Some((wanted, other)) = taints::evicting(ready) else {
             if ready == "True" {
                 self.reachable(node).await;
             }
-            return;
+            return None;
         };
         let name = &node.metadata.name;
         if !has_taint(node, &other) {
-            self.tainter.add(&zone_of(node), name, !has_taint(node, &wanted));
-            return;
+            return Some(!has_taint(node, &wanted));
         }
         // It loses its pods already; only the reason is another one.
         if let Err(error) = swap_taints(&self.client, name, &[wanted], &[other]).await {
             tracing::error!(node = name, %error, "Failed to instantly swap taints. Will try again in the next cycle");
         }
+        None
     }
 
     /// A node is not to lose its pods.
@@ -160,7 +187,8 @@ impl NodeLifecycle {
         self.tainter.remove(&zone_of(node), name);
     }
 
-    async fn judge_zones(&self, zones: &BTreeMap<String, Vec<bool>>, nodes: &[Arc<Node>]) {
+    /// Judges the zones by their nodes; tells whether nothing is ready any more, for the first time.
+    async fn judge_zones(&self, zones: &BTreeMap<String, Vec<bool>>, nodes: &[Arc<Node>]) -> bool {
         let decisions = self.zones.lock().judge(zones);
         decisions
             .standings
@@ -179,6 +207,7 @@ impl NodeLifecycle {
         for (zone, rate) in decisions.rates {
             self.tainter.set_rate(&zone, rate);
         }
+        decisions.entered_full_disruption
     }
 
     /// Taints nodes as their turn comes.
