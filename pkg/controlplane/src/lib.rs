@@ -9,6 +9,7 @@ mod resources;
 mod reviews;
 mod server;
 mod storage;
+mod subresources;
 
 pub use options::{ServerOptions, ServiceOptions, StorageOptions};
 pub use server::{ControlPlane, RunError, run};

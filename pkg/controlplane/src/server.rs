@@ -30,7 +30,7 @@ use crate::{
     install::Installer,
     keeping::{self, Keeping},
     options::ServerOptions,
-    resources, reviews, storage,
+    resources, reviews, storage, subresources,
 };
 
 /// How long the first list of every cache may take.
@@ -219,6 +219,7 @@ async fn install(
     };
     resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
+    subresources::install(&mut installer, &access.authentication)?;
     directory.bind(&installer.routes);
     installer.start(background);
     for cacher in &installer.cachers {

@@ -130,17 +130,28 @@ pub(super) fn decode_object(
     codec: &dyn VersionCodec,
     validation: FieldValidation,
 ) -> Result<Value, StatusError> {
+    decode_object_of(call, bytes, codec, &[], validation)
+}
+
+/// [`decode_object`], where the body may name other API versions of the same shape.
+pub(super) fn decode_object_of(
+    call: &Call<'_>,
+    bytes: &[u8],
+    codec: &dyn VersionCodec,
+    also: &[&str],
+    validation: FieldValidation,
+) -> Result<Value, StatusError> {
     let encoding = input_encoding(call)?;
     let kind = codec.kind();
     let bad = |error: &dyn std::fmt::Display| StatusError::bad_request(unrecognized(kind, error, bytes));
     let expected = expected_kind(codec);
     if encoding == Encoding::Protobuf || bytes.starts_with(PROTOBUF_MAGIC) {
-        return decode_protobuf(bytes, codec, &expected);
+        return decode_protobuf(bytes, codec, &expected, also);
     }
     let parsed = parse(bytes, encoding).map_err(|error| bad(&error))?;
     let mut value = parsed.value;
     let seen = GroupVersionKind::of(&value).map_err(|error| bad(&error))?.or(&expected);
-    check_kind(&seen, &expected)?;
+    check_kind_of(&seen, &expected, also)?;
     let source = match parsed.encoding {
         Encoding::Json => Source::Json {
             text: bytes,
@@ -198,6 +209,14 @@ fn set_type_meta(value: &mut Value, kind: &GroupVersionKind) {
     }
 }
 
+/// The body must be of the endpoint's kind, at its version or one that has the same shape.
+fn check_kind_of(seen: &GroupVersionKind, expected: &GroupVersionKind, also: &[&str]) -> Result<(), StatusError> {
+    if seen.kind == expected.kind && also.contains(&seen.api_version().as_str()) {
+        return Ok(());
+    }
+    check_kind(seen, expected)
+}
+
 /// The body must be of the endpoint's kind.
 fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<(), StatusError> {
     if seen == expected {
@@ -239,7 +258,12 @@ fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<()
     )))
 }
 
-fn decode_protobuf(bytes: &[u8], codec: &dyn VersionCodec, expected: &GroupVersionKind) -> Result<Value, StatusError> {
+fn decode_protobuf(
+    bytes: &[u8],
+    codec: &dyn VersionCodec,
+    expected: &GroupVersionKind,
+    also: &[&str],
+) -> Result<Value, StatusError> {
     let kind = codec.kind();
     let bad = |error: &dyn std::fmt::Display| StatusError::bad_request(unrecognized(kind, error, bytes));
     let envelope = Envelope::decode(bytes).map_err(|error| bad(&error))?;
@@ -250,7 +274,7 @@ fn decode_protobuf(bytes: &[u8], codec: &dyn VersionCodec, expected: &GroupVersi
         kind: envelope.kind.clone(),
     };
     let seen = seen.or(expected);
-    check_kind(&seen, expected)?;
+    check_kind_of(&seen, expected, also)?;
     let mut value = ProtobufCodec::builtin()
         .decode(codec.type_ref().id, &envelope)
         .map_err(|error| StatusError::bad_request(cannot_be_handled(&seen.kind, &seen.version, kind, &error)))?;

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 
 use super::{
     Backing, Call, Created, Creater, Endpoint, Output,
-    body::{decode_object, read_body},
+    body::{decode_object, decode_object_of, read_body},
     field_management::{Tracker, given_managers},
     respond::{object_response, status_response, stored_response},
 };
@@ -156,10 +156,11 @@ pub(super) async fn create_with(
     options: &WriteOptions,
 ) -> Result<Response<Body>, StatusError> {
     let codec = creater.codec();
-    let value = decode_object(
+    let value = decode_object_of(
         call,
         bytes,
         codec.as_ref(),
+        creater.also_accepts(),
         FieldValidation::of(&options.field_validation),
     )?;
     let given = given_managers(&value);
@@ -168,7 +169,11 @@ pub(super) async fn create_with(
     call.context
         .audit
         .request(object.metadata(), || codec.encode_json(object.as_ref()));
+    let uid = std::mem::take(&mut object.metadata_mut().uid);
     wipe_system_fields(object.metadata_mut());
+    if creater.keeps_uid() && !info.subresource.is_empty() {
+        object.metadata_mut().uid = uid;
+    }
     ensure_namespace(&info.namespace, object.metadata_mut())?;
     Tracker::unstored(codec.as_ref(), &info.subresource).update(call, options, None, &mut object, given);
     let (group, version) = k8s_api::scheme::split_api_version(codec.api_version());
@@ -196,6 +201,7 @@ pub(super) async fn create_with(
     {
         Created::Object(object) => object_response(call, endpoint, output, StatusCode::CREATED, object.as_ref()),
         Created::Success => Ok(status_response(call, &success(StatusCode::CREATED))),
+        Created::Status(status) => Ok(status_response(call, &status)),
     }
 }
 

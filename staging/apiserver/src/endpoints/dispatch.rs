@@ -11,7 +11,9 @@ use http::{HeaderValue, Method, Response, header};
 
 use super::{
     Backing, Call, Endpoint, Output, Subresource, body::read_body, create, delete, error_response, get, list, patch,
-    scale, update, watch,
+    scale,
+    update::{self, Target},
+    watch,
 };
 use crate::{options::write_options, request::RequestContext};
 
@@ -141,8 +143,8 @@ async fn route(
         ("list", false) => list::list(call, endpoint).await,
         ("watch", _) => watch::watch(call, endpoint, context).await,
         ("create", false) => create::create(call, endpoint, body).await,
-        ("update", true) => update::update(call, endpoint, strategy.as_ref(), "", body).await,
-        ("patch", true) => patch::patch(call, endpoint, strategy.as_ref(), "", body).await,
+        ("update", true) => update::update(call, endpoint, Target::of(strategy.as_ref(), ""), body).await,
+        ("patch", true) => patch::patch(call, endpoint, Target::of(strategy.as_ref(), ""), body).await,
         ("delete", true) => delete::delete(call, endpoint, body).await,
         ("deletecollection", false) if endpoint.verbs.contains(&"deletecollection") => {
             delete::delete_collection(call, endpoint, body).await
@@ -162,12 +164,20 @@ async fn subresource(call: &Call<'_>, endpoint: &Arc<Endpoint>, body: Body) -> R
     match (subresource, &call.method) {
         (Subresource::Update(_), &Method::GET) => get::get(call, endpoint).await,
         (Subresource::Update(strategy), &Method::PUT) => {
-            update::update(call, endpoint, strategy.as_ref(), &info.subresource, body).await
+            update::update(call, endpoint, Target::of(strategy.as_ref(), &info.subresource), body).await
         }
         (Subresource::Update(strategy), &Method::PATCH) => {
-            patch::patch(call, endpoint, strategy.as_ref(), &info.subresource, body).await
+            patch::patch(call, endpoint, Target::of(strategy.as_ref(), &info.subresource), body).await
         }
         (Subresource::Scale(mapping), &Method::GET) => scale::get(call, endpoint, mapping).await,
+        (Subresource::Scale(mapping), &Method::PUT) => {
+            let target = scale::target(mapping, &info.subresource);
+            update::update(call, &scale::endpoint(endpoint), target, body).await
+        }
+        (Subresource::Scale(mapping), &Method::PATCH) => {
+            let target = scale::target(mapping, &info.subresource);
+            patch::patch(call, &scale::endpoint(endpoint), target, body).await
+        }
         (Subresource::Create(creater), &Method::POST) => {
             let output = Output::negotiate(call, endpoint)?;
             let bytes = read_body(body).await?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Call;
 use crate::{
     admission::WriteOptions,
-    registry::{ObjectBox, ResourceStrategy, VersionCodec},
+    registry::{AnyObject, ObjectBox, ResourceStrategy, VersionCodec},
 };
 
 /// Field management of one version of a resource and one subresource.
@@ -95,6 +95,11 @@ impl<'a> Tracker<'a> {
 
 /// Puts the managers of `from` into the typed object.
 pub(super) fn set_managed_fields(object: &mut ObjectBox, from: &Value) {
+    set_managed_fields_of(object.as_mut(), from);
+}
+
+/// [`set_managed_fields`] of an object behind a reference.
+pub(super) fn set_managed_fields_of(object: &mut dyn AnyObject, from: &Value) {
     let entries = from
         .get("metadata")
         .and_then(|m| m.get("managedFields"))

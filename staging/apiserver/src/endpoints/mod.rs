@@ -57,6 +57,8 @@ pub struct Call<'a> {
     pub method: http::Method,
     /// How the connection and the server stand.
     pub serving: Option<component_base::serving::RequestContext>,
+    /// The request's head, for those who pass it on.
+    pub parts: &'a http::request::Parts,
 }
 
 impl<'a> Call<'a> {
@@ -64,7 +66,7 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn new(
         context: &'a RequestContext,
-        parts: &http::request::Parts,
+        parts: &'a http::request::Parts,
         serving: Option<component_base::serving::RequestContext>,
     ) -> Self {
         Self {
@@ -73,6 +75,7 @@ impl<'a> Call<'a> {
             headers: parts.headers.clone(),
             method: parts.method.clone(),
             serving,
+            parts,
         }
     }
 
@@ -91,6 +94,16 @@ impl<'a> Call<'a> {
 pub trait Creater: Send + Sync + Debug + 'static {
     /// The codec of what is sent.
     fn codec(&self) -> Arc<dyn VersionCodec>;
+
+    /// Other API versions under which the same may be sent.
+    fn also_accepts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether the UID that is sent means something (below another object's name only): it is the client's condition.
+    fn keeps_uid(&self) -> bool {
+        false
+    }
 
     /// Acts on the object; `name` is that of the parent for subresources. Returns what the client is shown.
     ///
@@ -113,6 +126,8 @@ pub enum Created {
     Object(ObjectBox),
     /// A bare success.
     Success,
+    /// A Status.
+    Status(k8s_api::meta::v1::Status),
 }
 
 /// Answers a subresource in its own way (streams, logs, proxies).

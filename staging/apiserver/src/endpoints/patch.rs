@@ -19,19 +19,18 @@ use super::{
     body::{MAX_BODY, judge, read_body},
     create::dedup_owner_references,
     field_management::{Tracker, given_managers},
-    update::{Update, check_name},
+    update::{Target, Update, check_name},
 };
 use crate::{
     options::{FieldValidation, PatchType, write_options},
-    registry::{Existing, ObjectBox, ResourceStrategy, UpdateSource},
+    registry::{Existing, ObjectBox, UpdateSource},
 };
 
 /// Answers a PATCH of an object, or of a subresource with `strategy`.
 pub(super) async fn patch(
     call: &Call<'_>,
     endpoint: &Endpoint,
-    strategy: &dyn ResourceStrategy,
-    subresource: &str,
+    target: Target<'_>,
     body: Body,
 ) -> Result<Response<Body>, StatusError> {
     let output = Output::negotiate(call, endpoint)?;
@@ -50,8 +49,9 @@ pub(super) async fn patch(
     let update = Update {
         call,
         endpoint,
-        strategy,
-        subresource,
+        strategy: target.strategy,
+        subresource: target.subresource,
+        scale: target.scale,
         options: &options,
     };
     if kind == PatchType::Apply {

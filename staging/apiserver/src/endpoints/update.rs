@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::{
-    Call, Endpoint, Output,
+    Call, Endpoint, Output, ScaleMapping,
     body::{decode_object, read_body},
     create::{CreateValidation, dedup_owner_references},
     field_management::{Tracker, given_managers},
@@ -29,6 +29,29 @@ pub(super) struct Update<'a> {
     pub(super) strategy: &'a dyn ResourceStrategy,
     pub(super) subresource: &'a str,
     pub(super) options: &'a WriteOptions,
+    /// How the kind of the endpoint is a view of the stored one.
+    pub(super) scale: Option<&'a ScaleMapping>,
+}
+
+/// Under which rules an endpoint changes the stored object.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) strategy: &'a dyn ResourceStrategy,
+    /// Empty for the object itself.
+    pub(super) subresource: &'a str,
+    /// See [`Update::scale`].
+    pub(super) scale: Option<&'a ScaleMapping>,
+}
+
+impl<'a> Target<'a> {
+    /// The object, or a subresource of the same kind.
+    pub(super) fn of(strategy: &'a dyn ResourceStrategy, subresource: &'a str) -> Self {
+        Self {
+            strategy,
+            subresource,
+            scale: None,
+        }
+    }
 }
 
 impl Update<'_> {
@@ -79,6 +102,9 @@ impl Update<'_> {
         force_allow_create: bool,
         output: &Output,
     ) -> Result<Response<Body>, StatusError> {
+        if let Some(mapping) = self.scale {
+            return super::scale::run(self, mapping, source, output).await;
+        }
         let store = self.endpoint.store("update")?;
         let info = &self.call.context.info;
         let flags = UpdateFlags {
@@ -153,8 +179,7 @@ impl UpdateSource for Replacement<'_> {
 pub(super) async fn update(
     call: &Call<'_>,
     endpoint: &Endpoint,
-    strategy: &dyn ResourceStrategy,
-    subresource: &str,
+    target: Target<'_>,
     body: Body,
 ) -> Result<Response<Body>, StatusError> {
     let output = Output::negotiate(call, endpoint)?;
@@ -176,8 +201,9 @@ pub(super) async fn update(
     let update = Update {
         call,
         endpoint,
-        strategy,
-        subresource,
+        strategy: target.strategy,
+        subresource: target.subresource,
+        scale: target.scale,
         options: &options,
     };
     let source = Replacement {

@@ -189,7 +189,9 @@ impl Frames {
             let bytes = object_bytes(&self.endpoint, object, &self.output)?;
             return self.frame(kind, &bytes);
         }
+        let (parts, ()) = http::Request::new(()).into_parts();
         let call = Call {
+            parts: &parts,
             context: &self.context,
             query: crate::options::Query::parse(&format!("includeObject={}", self.include_object)),
             headers: http::HeaderMap::new(),

@@ -4,7 +4,7 @@ use apimachinery::status::StatusError;
 use apiserver_storage::{Error as StorageError, Precondition};
 use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
 
-use super::{AnyObject, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written};
+use super::{AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written};
 use crate::request::RequestContext;
 
 const ORPHAN: &str = "orphan";
@@ -74,6 +74,12 @@ impl Store {
     ) -> Result<Option<DeleteOutcome>, StatusError> {
         let mut object = existing.object.clone_boxed();
         let revision = existing.stored.cached.resource_version;
+        if self.config.hooks.begin_delete(object.as_mut(), request.received) == Deletion::Stays {
+            self.check_delete_preconditions(object.as_ref(), options)?;
+            validation.validate(existing.object.as_ref()).await?;
+            object.metadata_mut().finalizers = self.finalizers_for(request, object.as_ref(), options);
+            return self.write_staying(key, object, existing, dry_run).await;
+        }
         let grace = self.before_delete(request, object.as_mut(), options)?;
         if matches!(grace, Grace::Pending) {
             return Ok(Some(DeleteOutcome {
@@ -90,9 +96,39 @@ impl Store {
             mark_as_deleting(object.as_mut(), request.received);
         }
         let stays = pending || (graceful && options.grace_period_seconds.is_some_and(|seconds| seconds > 0));
-        if !stays {
+        if stays {
+            return self.write_staying(key, object, existing, dry_run).await;
+        }
+        if !graceful {
             return self.remove(request, key, existing, revision, dry_run).await;
         }
+        // A grace period of zero is seen by watchers too: the object is marked before it goes.
+        let value = self.encode(object.as_mut());
+        if dry_run {
+            let stored = self.decode(key, &value, revision)?;
+            self.config.hooks.after_delete(object.as_ref(), true).await;
+            return Ok(Some(DeleteOutcome { stored, deleted: true }));
+        }
+        let Written::Stored(stored) = self.swap(key, value, revision).await? else {
+            return Ok(None);
+        };
+        let revision = stored.cached.resource_version;
+        let marked = Existing {
+            object: self.typed(&stored)?,
+            stored,
+        };
+        self.remove(request, key, &marked, revision, false).await
+    }
+
+    /// Stores an object that a deletion has marked and that stays.
+    async fn write_staying(
+        &self,
+        key: &str,
+        mut object: ObjectBox,
+        existing: &Existing,
+        dry_run: bool,
+    ) -> Result<Option<DeleteOutcome>, StatusError> {
+        let revision = existing.stored.cached.resource_version;
         let value = self.encode(object.as_mut());
         let unchanged = self.decode(key, &value, revision)?;
         if dry_run || unchanged.cached.json == existing.stored.cached.json {

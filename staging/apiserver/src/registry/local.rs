@@ -6,13 +6,13 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use apimachinery::status::StatusError;
+use apimachinery::{field::ErrorList, status::StatusError};
 use async_trait::async_trait;
 use k8s_api::{Object, meta::v1};
 
 use super::{
-    AnyObject, DeleteOutcome, Existing, ObjectBox, ResourceStrategy, Store, Stored, UpdateFlags, UpdateSource,
-    ValidateObject, ValidateUpdate,
+    AnyObject, DeleteOutcome, Existing, ObjectBox, ResourceStrategy, Store, Stored, Strategy, StrategyContext, Typed,
+    UpdateFlags, UpdateSource, ValidateObject, ValidateUpdate,
 };
 use crate::{
     endpoints::field_management::Tracker,
@@ -37,6 +37,33 @@ impl ValidateObject for Unjudged {
 impl ValidateUpdate for Unjudged {
     async fn validate(&self, _new: &dyn AnyObject, _old: &dyn AnyObject) -> Result<(), StatusError> {
         Ok(())
+    }
+}
+
+/// The rules of an action that is the server's own and not bound by those of the kind (a pod is bound to a node).
+#[derive(Clone, Copy, Debug)]
+pub struct Unruled<T>(PhantomData<fn() -> T>);
+
+impl<T: Object> Unruled<T> {
+    /// No rules for objects of the kind.
+    pub fn erased() -> Arc<dyn ResourceStrategy> {
+        Typed::erase(Self(PhantomData))
+    }
+}
+
+impl<T: Object> Strategy for Unruled<T> {
+    type Object = T;
+
+    fn namespaced(&self) -> bool {
+        T::NAMESPACED
+    }
+
+    fn validate(&self, _context: &StrategyContext<'_>, _object: &T) -> ErrorList {
+        ErrorList::default()
+    }
+
+    fn validate_update(&self, _context: &StrategyContext<'_>, _new: &T, _old: &T) -> ErrorList {
+        ErrorList::default()
     }
 }
 
@@ -93,6 +120,19 @@ impl<T: Object> Local<T> {
         let key = self.store.key(namespace, name)?;
         let cached = self.store.cacher().get(&key);
         cached.map(|cached| self.typed(&Stored { cached })).transpose()
+    }
+
+    /// The objects of a namespace (an empty one: of all) as of now.
+    ///
+    /// # Errors
+    /// If the cache does not catch up with the store, or what is cached cannot be decoded.
+    pub async fn list(&self, namespace: &str) -> Result<Vec<T>, StatusError> {
+        let cacher = self.store.cacher();
+        let current = self.store.storage().current_revision().await;
+        let current = current.map_err(|error| super::storage_status(&error, self.store.group_resource(), ""))?;
+        let snapshot = cacher.snapshot_not_older_than(current).await;
+        drop(snapshot.map_err(|error| crate::endpoints::cache_status(&error))?);
+        self.list_cached(namespace)
     }
 
     /// The objects of a namespace (an empty one: of all) as the cache has them, which may lag behind.

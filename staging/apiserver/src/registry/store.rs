@@ -47,6 +47,16 @@ pub trait Effects: Send {
     async fn finish(self: Box<Self>, succeeded: bool);
 }
 
+/// How a deletion goes on after a hook has looked at the object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// As usual.
+    #[default]
+    Proceeds,
+    /// The object stays as the hook left it, for somebody else to finish.
+    Stays,
+}
+
 /// The effects of a hook; `None` if there is nothing to be kept or undone.
 pub type Begun = Option<Box<dyn Effects>>;
 
@@ -79,6 +89,11 @@ pub trait Hooks: Send + Sync + Debug + 'static {
         _dry_run: bool,
     ) -> Result<Begun, StatusError> {
         Ok(None)
+    }
+
+    /// Before an object is deleted. May mark it.
+    fn begin_delete(&self, _object: &mut dyn AnyObject, _now: jiff::Timestamp) -> Deletion {
+        Deletion::Proceeds
     }
 
     /// After an object has gone from the store, or would have.

@@ -1,9 +1,12 @@
 //! Namespaces, their status, and the removal of their spec finalizers.
 
+mod hooks;
 mod printer;
 mod strategy;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use apis_core::core::namespace;
 
@@ -15,9 +18,11 @@ pub use strategy::{FinalizeStrategy, NamespaceStrategy, StatusStrategy};
 /// The resource `namespaces`.
 #[must_use]
 pub fn registration() -> Registration {
-    Registration::new("namespaces", NamespaceStrategy, namespace::set_defaults)
+    let mut registration = Registration::new("namespaces", NamespaceStrategy, namespace::set_defaults)
         .table(COLUMNS, row)
         .update("status", StatusStrategy)
         .update("finalize", FinalizeStrategy)
-        .returns_deleted_object()
+        .returns_deleted_object();
+    registration.hooks = Arc::new(hooks::NamespaceHooks);
+    registration
 }

@@ -2,7 +2,9 @@
 
 mod app_armor;
 mod binding;
+mod bindings;
 mod conditions;
+mod eviction;
 mod label_keys;
 mod printer;
 mod strategy;
@@ -15,6 +17,8 @@ use apis_pod::pod::set_pod_defaults;
 use crate::{Settings, registration::Registration};
 
 pub use binding::{BindError, bind};
+pub use bindings::Bindings;
+pub use eviction::Evictions;
 pub use printer::{COLUMNS, conditions, row};
 pub use strategy::PodStrategy;
 pub use subresources::{EphemeralContainersStrategy, ResizeStrategy, StatusStrategy};

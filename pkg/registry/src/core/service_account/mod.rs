@@ -2,6 +2,7 @@
 
 mod printer;
 mod strategy;
+mod tokens;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use crate::registration::{Registration, no_defaults};
 
 pub use printer::{COLUMNS, row};
 pub use strategy::ServiceAccountStrategy;
+pub use tokens::Tokens;
 
 /// The resource `serviceaccounts`.
 #[must_use]
