@@ -16,6 +16,7 @@ use component_base::{
     logs::LoggingConfiguration,
     options::SecureServingOptions,
 };
+use registry_connect::KubeletClientOptions;
 use kubeapiserver::{audit::AuditOptions, authentication::AuthenticationOptions, authorization::AuthorizationOptions};
 
 pub use services::ServiceOptions;
@@ -57,6 +58,10 @@ pub struct ServerOptions {
     pub storage: StorageOptions,
     /// Addresses and ports of Services.
     pub services: ServiceOptions,
+    /// How this server reaches kubelets.
+    pub kubelet: KubeletClientOptions,
+    /// `--max-connection-bytes-per-sec`: of streams and upgraded proxies; 0 for no limit.
+    pub max_connection_bytes_per_second: u64,
     /// `-v`, `--logging-format`, …
     pub logging: LoggingConfiguration,
     /// `--feature-gates`
@@ -101,6 +106,8 @@ impl Default for ServerOptions {
                 event_ttl: GoDuration::from_secs(3600),
             },
             services: ServiceOptions::default(),
+            kubelet: KubeletClientOptions::default(),
+            max_connection_bytes_per_second: 0,
             logging: LoggingConfiguration::default(),
             gates: FeatureGates::default(),
             advertise_address: None,
@@ -193,6 +200,12 @@ impl Flags for ServerOptions {
         self.secure_serving.add_flags(flags);
         self.storage.add_flags(flags);
         self.services.add_flags(flags);
+        self.kubelet.add_flags(flags);
+        flags.section("misc").add(
+            "max-connection-bytes-per-sec",
+            &mut self.max_connection_bytes_per_second,
+            "most bytes a second of each user connection; 0 for no limit",
+        );
         self.logging.add_flags(flags);
         self.gates.add_flags(flags);
         flags

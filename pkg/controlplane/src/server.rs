@@ -22,6 +22,7 @@ use k8s_api::Kind as _;
 use kubeapiserver::{OptionError, audit::AuditTasks, flowcontrol::FlowControlConfig};
 use registry::Settings;
 use registry_allocators::ServiceHooks;
+use streaming::Connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -75,6 +76,8 @@ pub struct ControlPlane {
     store: Arc<dyn Storage>,
     background: CancellationToken,
     keeper: Keeper,
+    /// What streams and upgraded proxies have become.
+    connections: Connections,
 }
 
 impl ControlPlane {
@@ -95,9 +98,10 @@ impl ControlPlane {
         let store = storage::open(&options.storage)
             .await
             .map_err(|error| RunError::Storage(error.to_string()))?;
+        let connections = Connections::new();
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
-        let routes = install(options, &store, &access, &services, &background).await?;
+        let routes = install(options, &store, &access, &services, &connections, &background).await?;
         let metrics = MetricsRegistry::new(&MetricsOptions::default());
         metrics.register_process(version);
         let (bound, limits) = tokio::join!(
@@ -137,6 +141,7 @@ impl ControlPlane {
             store,
             background,
             keeper,
+            connections,
         })
     }
 
@@ -153,6 +158,7 @@ impl ControlPlane {
     /// Ends background work and closes the store.
     pub async fn close(self) {
         self.keeper.stop().await;
+        self.connections.shutdown().await;
         self.background.cancel();
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
         self.store.close().await;
@@ -195,6 +201,7 @@ async fn install(
     store: &Arc<dyn Storage>,
     access: &Access,
     services: &Arc<ServiceHooks>,
+    connections: &Connections,
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
     let gates = Arc::new(options.gates.clone());
@@ -219,7 +226,7 @@ async fn install(
     };
     resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    subresources::install(&mut installer, &access.authentication)?;
+    subresources::install(&mut installer, options, access, connections)?;
     directory.bind(&installer.routes);
     installer.start(background);
     for cacher in &installer.cachers {

@@ -1,16 +1,16 @@
-//! What stands below objects and is not the object under other rules: bindings, evictions, tokens.
+//! What stands below objects and is not the object under other rules: bindings, evictions, tokens, streams, proxies.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use apiserver::{
-    endpoints::{Creater, Endpoint, Subresource},
-    registry::ResourceStrategy,
+    endpoints::{Connecter, Creater, Endpoint, Subresource},
+    registry::{Local, ResourceStrategy},
     server::Routes,
 };
 use component_base::feature_gates::FeatureGates;
 use k8s_api::{
     Object,
-    core::v1::{Binding, Pod, ServiceAccount},
+    core::v1::{Binding, Endpoints, Node, Pod, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
 };
 use kubeapiserver::{OptionError, authentication::Authentication, store_of};
@@ -18,11 +18,54 @@ use registry::core::{
     pod::{Bindings, Evictions},
     service_account::Tokens,
 };
+use registry_connect::{Kubelets, NodeProxy, PodLog, PodProxy, PodStream, Proxy, ServiceProxy, StreamKind, Streams};
+use streaming::Connections;
 
-use crate::install::Installer;
+use crate::{access::Access, install::Installer, options::ServerOptions};
 
-/// Adds them all. The endpoints are not shared yet.
-pub(crate) fn install(installer: &mut Installer, authentication: &Authentication) -> Result<(), OptionError> {
+/// Adds them all. The endpoints are not shared yet; `connections` owns what streams become.
+pub(crate) fn install(
+    installer: &mut Installer,
+    options: &ServerOptions,
+    access: &Access,
+    connections: &Connections,
+) -> Result<(), OptionError> {
+    install_created(installer, &access.authentication)?;
+    let gates = installer.gates.clone();
+    let routes = &mut installer.routes;
+    let nodes = Local::<Node>::new(store_of::<Node>(routes)?);
+    let kubelets = Kubelets::new(nodes, &options.kubelet).map_err(|error| OptionError(error.to_string()))?;
+    let pods = Local::<Pod>::new(store_of::<Pod>(routes)?);
+    let max_bytes_per_second = Some(options.max_connection_bytes_per_second).filter(|bytes| *bytes > 0);
+    let streams = Arc::new(Streams {
+        pods: pods.clone(),
+        kubelets: kubelets.clone(),
+        gates: gates.clone(),
+        authorizer: access.authorization.authorizer.clone(),
+        connections: connections.clone(),
+        max_bytes_per_second,
+    });
+    for (name, kind) in [
+        ("exec", StreamKind::Exec),
+        ("attach", StreamKind::Attach),
+        ("portforward", StreamKind::PortForward),
+    ] {
+        connect::<Pod>(routes, name, PodStream::new(kind, streams.clone()))?;
+    }
+    connect::<Pod>(routes, "log", PodLog::new(pods.clone(), kubelets.clone(), gates))?;
+    let proxy = Arc::new(Proxy {
+        connections: connections.clone(),
+        max_bytes_per_second,
+    });
+    connect::<Pod>(routes, "proxy", PodProxy::new(pods.clone(), proxy.clone()))?;
+    connect::<Node>(routes, "proxy", NodeProxy::new(kubelets, proxy.clone()))?;
+    let services = Local::<Service>::new(store_of::<Service>(routes)?);
+    let endpoints = Local::<Endpoints>::new(store_of::<Endpoints>(routes)?);
+    connect::<Service>(routes, "proxy", ServiceProxy::new(services, endpoints, pods, proxy))
+}
+
+/// What is created below objects.
+fn install_created(installer: &mut Installer, authentication: &Authentication) -> Result<(), OptionError> {
     let gates: &Arc<FeatureGates> = &installer.gates;
     let pods = store_of::<Pod>(&installer.routes)?;
     let bindings = Bindings::new(pods.clone(), gates.clone());
@@ -47,13 +90,18 @@ fn create<T: Object>(routes: &mut Routes, name: &str, creater: Arc<dyn Creater>)
     Ok(())
 }
 
+fn connect<T: Object>(routes: &mut Routes, name: &str, connecter: Arc<dyn Connecter>) -> Result<(), OptionError> {
+    below::<T>(routes)?.insert(name.to_owned(), Subresource::Connect(connecter));
+    Ok(())
+}
+
 fn endpoint_of<T: Object>(routes: &Routes) -> Result<&Arc<Endpoint>, OptionError> {
     let key = (T::GROUP.to_owned(), T::VERSION.to_owned(), T::PLURAL.to_owned());
     routes.get(&key).ok_or_else(|| OptionError(format!("no resource {} is served", T::PLURAL)))
 }
 
 /// What stands below the objects of a kind.
-pub(crate) fn below<T: Object>(routes: &mut Routes) -> Result<&mut BTreeMap<String, Subresource>, OptionError> {
+fn below<T: Object>(routes: &mut Routes) -> Result<&mut BTreeMap<String, Subresource>, OptionError> {
     let key = (T::GROUP.to_owned(), T::VERSION.to_owned(), T::PLURAL.to_owned());
     let endpoint = routes.get_mut(&key).and_then(Arc::get_mut);
     endpoint
