@@ -85,6 +85,8 @@ pub(super) fn endpoint(parent: &Endpoint) -> Endpoint {
         admission: parent.admission.clone(),
         fields: Vec::new(),
         indexed_fields: Vec::new(),
+        deprecation: "",
+        field_annotations: &[],
     }
 }
 
