@@ -48,7 +48,7 @@ impl Connecter for PodLog {
     }
 
     async fn connect(&self, call: &Call<'_>, name: &str, _body: Body) -> Result<Response<Body>, StatusError> {
-        let options = LogOptions::parse(&call.query, name, &self.gates)?;
+        let options = LogOptions::parse(&call.query, name, self.gates.enabled("PodLogsQuerySplitStreams"))?;
         let pod = pod_of(&self.pods, call, name).await?;
         let container = chosen(&pod, &options.container)?;
         if pod.spec.node_name.is_empty() {

@@ -5,7 +5,6 @@ use apimachinery::{
     status::{GroupResource, StatusError},
 };
 use apiserver::options::Query;
-use component_base::feature_gates::FeatureGates;
 use jiff::Timestamp;
 
 const STREAMS: [&str; 3] = ["All", "Stderr", "Stdout"];
@@ -27,8 +26,8 @@ pub(super) struct LogOptions {
 }
 
 impl LogOptions {
-    /// Decodes and judges the options.
-    pub(super) fn parse(query: &Query, name: &str, gates: &FeatureGates) -> Result<Self, StatusError> {
+    /// Decodes and judges the options; with `selects` one of a container's streams may be asked for.
+    pub(super) fn parse(query: &Query, name: &str, selects: bool) -> Result<Self, StatusError> {
         let flag = |name: &str| query.boolean(name).unwrap_or(false);
         let since_time = match query.get("sinceTime").filter(|text| !text.is_empty()) {
             None => None,
@@ -38,7 +37,6 @@ impl LogOptions {
                 ))
             })?),
         };
-        let selects = gates.enabled("PodLogsQuerySplitStreams");
         let given = query.get("stream").map(str::to_owned);
         let options = Self {
             container: query.text("container"),
@@ -123,12 +121,11 @@ impl LogOptions {
 #[cfg(test)]
 mod tests {
     use apiserver::options::Query;
-    use component_base::feature_gates::FeatureGates;
 
     use super::LogOptions;
 
     fn parse(query: &str) -> Result<String, String> {
-        LogOptions::parse(&Query::parse(query), "p", &FeatureGates::default())
+        LogOptions::parse(&Query::parse(query), "p", true)
             .map(|options| options.to_query())
             .map_err(|status| status.into_status().message)
     }
