@@ -33,7 +33,9 @@ impl ApiServices {
         versions: &[(String, String)],
     ) -> Self {
         let served = versions.iter().filter(|(group, _)| group != OWN_GROUP);
-        let wanted = served.filter_map(|(group, version)| api_service(group, version)).collect();
+        let wanted = served
+            .filter_map(|(group, version)| api_service(group, version))
+            .collect();
         Self {
             objects,
             status,
@@ -47,8 +49,15 @@ impl ApiServices {
         let objects: FuturesUnordered<_> = self.wanted.iter().map(|wanted| self.register_one(wanted)).collect();
         objects.try_collect::<()>().await?;
         for current in self.objects.list_cached("")? {
-            let is_wanted = self.wanted.iter().any(|wanted| wanted.metadata.name == current.metadata.name);
-            let on_start = current.metadata.labels.get(AUTOMANAGED).is_some_and(|value| value == "onstart");
+            let is_wanted = self
+                .wanted
+                .iter()
+                .any(|wanted| wanted.metadata.name == current.metadata.name);
+            let on_start = current
+                .metadata
+                .labels
+                .get(AUTOMANAGED)
+                .is_some_and(|value| value == "onstart");
             if on_start && !is_wanted {
                 self.delete(&current).await?;
             }

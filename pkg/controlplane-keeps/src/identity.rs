@@ -107,7 +107,10 @@ impl Identity {
         labels.insert(COMPONENT_LABEL, COMPONENT.to_owned());
         labels.insert("kubernetes.io/hostname", self.hostname.clone());
         if !self.peer_address.is_empty() {
-            lease.metadata.annotations.insert(PEER_ADDRESS, self.peer_address.clone());
+            lease
+                .metadata
+                .annotations
+                .insert(PEER_ADDRESS, self.peer_address.clone());
         }
         if exists {
             self.leases.update(&lease).await.map(drop)
@@ -118,8 +121,14 @@ impl Identity {
 
     /// Gives the lease up.
     pub(crate) async fn end(&self) {
-        match self.leases.delete(NAMESPACE, &self.name, &DeleteOptions::default()).await {
-            Err(error) if !error.is_not_found() => tracing::error!(%error, lease = self.name, "cannot delete the lease"),
+        match self
+            .leases
+            .delete(NAMESPACE, &self.name, &DeleteOptions::default())
+            .await
+        {
+            Err(error) if !error.is_not_found() => {
+                tracing::error!(%error, lease = self.name, "cannot delete the lease")
+            }
             _ => {}
         }
     }
@@ -127,7 +136,11 @@ impl Identity {
     /// Deletes the leases of servers that have not renewed theirs.
     pub(crate) async fn collect(&self) -> Result<(), StatusError> {
         for lease in self.leases.list_cached(NAMESPACE)? {
-            let is_servers = lease.metadata.labels.get(COMPONENT_LABEL).is_some_and(|label| label == COMPONENT);
+            let is_servers = lease
+                .metadata
+                .labels
+                .get(COMPONENT_LABEL)
+                .is_some_and(|label| label == COMPONENT);
             if !is_servers || !is_expired(&lease, Timestamp::now()) {
                 continue;
             }

@@ -347,7 +347,10 @@ impl Keeper {
         };
         self.hooks.run(IDENTITY_LEASE, &self.stop, begin, async move {
             if enabled {
-                every(identity::RENEW_INTERVAL, "renew the lease of this server", || renewed.renew()).await;
+                every(identity::RENEW_INTERVAL, "renew the lease of this server", || {
+                    renewed.renew()
+                })
+                .await;
             }
         });
         let nothing = || async { Ok::<(), std::convert::Infallible>(()) };
@@ -370,10 +373,16 @@ impl Keeper {
         };
         self.hooks.run(API_SERVICES, &self.stop, register, async {});
         let nothing = || async { Ok::<(), std::convert::Infallible>(()) };
-        let then = follow(stores.local::<k8s_api::apiregistration::v1::APIService>()?, "", "", "say that an APIService is available", move |name| {
-            let services = services.clone();
-            async move { services.check(name).await }
-        });
+        let then = follow(
+            stores.local::<k8s_api::apiregistration::v1::APIService>()?,
+            "",
+            "",
+            "say that an APIService is available",
+            move |name| {
+                let services = services.clone();
+                async move { services.check(name).await }
+            },
+        );
         self.hooks.run(LOCAL_AVAILABILITY, &self.stop, nothing, then);
         Ok(())
     }

@@ -38,7 +38,9 @@ impl Stores {
             if !stores.versions.contains(&pair) {
                 stores.versions.push(pair);
             }
-            let Backing::Store(store) = &endpoint.backing else { continue };
+            let Backing::Store(store) = &endpoint.backing else {
+                continue;
+            };
             let status = match endpoint.subresources.get("status") {
                 Some(Subresource::Update(strategy)) => Some(strategy.clone()),
                 _ => None,

@@ -7,10 +7,13 @@ use apiserver::{
     admission::{Chain, GroupVersionName},
     cacher::{Cacher, CacherConfig, StoredCodec},
     endpoints::{Backing, Creater, Endpoint},
-    registry::{Store, StoreConfig, VersionCodec},
+    registry::{StorageMedia, Store, StoreConfig, VersionCodec},
     server::Routes,
 };
-use apiserver_storage::Storage;
+use apiserver_storage::{
+    Storage,
+    encryption::{Encrypted, EncryptionKeys},
+};
 use component_base::feature_gates::FeatureGates;
 use k8s_api::{Object, scheme};
 use registry::{Registration, Version};
@@ -24,6 +27,12 @@ pub(crate) struct Installer {
     pub(crate) admission: Chain,
     /// How long objects that go away by themselves live after each write; `None` for ever.
     pub(crate) event_ttl: Option<Duration>,
+    /// How objects are written.
+    pub(crate) media: StorageMedia,
+    /// What encrypts which resources at rest.
+    pub(crate) encryption: Option<Arc<EncryptionKeys>>,
+    /// Whether the garbage collector's finalizers are set on deletion.
+    pub(crate) garbage_collection: bool,
     pub(crate) routes: Routes,
     pub(crate) cachers: Vec<Arc<Cacher>>,
 }
@@ -60,8 +69,12 @@ impl Installer {
             &paths,
             Box::new(move |bytes| read_foreign(&codecs, bytes)),
         );
+        let storage: Arc<dyn Storage> = match &self.encryption {
+            None => self.storage.clone(),
+            Some(keys) => Encrypted::new(self.storage.clone(), keys.clone(), info.group, info.plural),
+        };
         let cacher = Cacher::new(
-            self.storage.clone(),
+            storage.clone(),
             CacherConfig {
                 prefix: format!("{}/{}/", self.prefix, resource.key),
                 resource: if info.group.is_empty() {
@@ -80,12 +93,13 @@ impl Installer {
             kind: info.kind.to_owned(),
             strategy: resource.strategy,
             hub: hub.clone(),
+            media: self.media_of(info.group),
             ttl: self.event_ttl.filter(|_| resource.expires),
-            garbage_collection: true,
+            garbage_collection: self.garbage_collection,
             returns_deleted_object: resource.returns_deleted_object,
             hooks: resource.hooks,
         };
-        let store = Store::new(config, self.storage.clone(), cacher, self.gates.clone());
+        let store = Store::new(config, storage, cacher, self.gates.clone());
         for (number, version) in (0_u32..).zip(resource.versions) {
             let fields = version_fields(&version, &field_names);
             let Version { info, codec, .. } = version;
@@ -134,6 +148,14 @@ impl Installer {
         };
         let key = (info.group.to_owned(), info.version.to_owned(), info.plural.to_owned());
         self.routes.insert(key, Arc::new(endpoint));
+    }
+
+    /// Upstream's servers of these two groups read and write JSON only.
+    fn media_of(&self, group: &str) -> StorageMedia {
+        match group {
+            "apiextensions.k8s.io" | "apiregistration.k8s.io" => StorageMedia::Json,
+            _ => self.media,
+        }
     }
 
     /// Starts the caches.

@@ -1,6 +1,6 @@
 //! Joins what the server itself keeps with its resources.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use apis_core::core::service::{ClusterFamilies, IPV4, IPV6};
 use apiserver::server::Routes;
@@ -95,8 +95,8 @@ impl Keeping {
 }
 
 /// Announces the hooks as health checks.
-pub(crate) fn announce(health: &mut HealthEndpoints) -> Hooks {
-    Keeper::announce(health, std::time::Duration::ZERO)
+pub(crate) fn announce(health: &mut HealthEndpoints, livez_grace_period: Duration) -> Hooks {
+    Keeper::announce(health, livez_grace_period)
 }
 
 /// Whom extension API servers may trust because this server does.

@@ -11,5 +11,5 @@ mod server;
 mod storage;
 mod subresources;
 
-pub use options::{ServerOptions, ServiceOptions, StorageOptions};
+pub use options::{CompatibleOptions, GenericOptions, ServerOptions, ServiceOptions, StorageOptions};
 pub use server::{ControlPlane, RunError, run};

@@ -6,13 +6,13 @@ use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::{Permissions, StoreDirectory},
-    server::{ApiServer, Authentication, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
+    server::{ApiServer, Authentication, Edge, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
 use component_base::{
-    health::{CheckFn, HealthEndpoints, HealthError},
-    metrics::{MetricsOptions, MetricsRegistry},
+    health::{CheckFn, HealthCheck, HealthEndpoints, HealthError},
+    metrics::MetricsRegistry,
     options::SecureServingError,
     serving::{Body, DynamicCaBundle, Server},
     version::{MINOR, VersionInfo},
@@ -20,6 +20,7 @@ use component_base::{
 use controlplane_keeps::Keeper;
 use k8s_api::Kind as _;
 use kubeapiserver::{OptionError, audit::AuditTasks, flowcontrol::FlowControlConfig};
+use regex::Regex;
 use registry::Settings;
 use registry_allocators::ServiceHooks;
 use streaming::Connections;
@@ -33,9 +34,6 @@ use crate::{
     options::ServerOptions,
     resources, reviews, storage, subresources,
 };
-
-/// How long the first list of every cache may take.
-const CACHE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long audit events that wait at the end may take.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,6 +89,7 @@ impl ControlPlane {
         version: &VersionInfo,
         stop: CancellationToken,
     ) -> Result<Self, RunError> {
+        options.validate().map_err(RunError::Option)?;
         let background = CancellationToken::new();
         let access = Access::new(options, &background)?;
         let audit_tasks = AuditTasks::default();
@@ -102,7 +101,9 @@ impl ControlPlane {
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
         let routes = install(options, &store, &access, &services, &connections, &background).await?;
-        let metrics = MetricsRegistry::new(&MetricsOptions::default());
+        let mut shown = options.metrics.clone();
+        shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
+        let metrics = MetricsRegistry::new(&shown);
         metrics.register_process(version);
         let (bound, limits) = tokio::join!(
             access.bind(&routes, &background),
@@ -110,12 +111,17 @@ impl ControlPlane {
         );
         bound?;
         let mut health = HealthEndpoints::new();
-        let checked = store.clone();
-        health.add(Arc::new(CheckFn::asynchronous("etcd", move || {
-            let store = checked.clone();
-            Box::pin(async move { store.health().await.map_err(|error| HealthError(error.to_string())) })
-        })));
-        let hooks = keeping::announce(&mut health);
+        health.add(store_check(
+            "etcd",
+            &store,
+            options.storage.healthcheck_timeout.to_std(),
+        ));
+        health.add_readyz(store_check(
+            "etcd-readiness",
+            &store,
+            options.storage.readycheck_timeout.to_std(),
+        ));
+        let hooks = keeping::announce(&mut health, options.generic.livez_grace_period.to_std());
         let keeper = keeping.start(options, &routes, &store, hooks)?;
         health.add_shutdown(stop);
         let config = ServerConfig {
@@ -127,6 +133,7 @@ impl ControlPlane {
             audit,
             constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
             limits: limits?,
+            edge: edge(options)?,
             documents: Arc::new(ApiDocuments::new(
                 &version.git_version,
                 options.public_address(),
@@ -172,14 +179,16 @@ async fn limits(
     metrics: &MetricsRegistry,
     background: &CancellationToken,
 ) -> Result<Limits, RunError> {
-    let (reading, mutating) = (options.max_requests_inflight, options.max_mutating_requests_inflight);
-    if !options.priority_and_fairness {
+    let places = |limit: i64| u32::try_from(limit).unwrap_or_default();
+    let reading = places(options.generic.max_requests_inflight);
+    let mutating = places(options.generic.max_mutating_requests_inflight);
+    if !options.generic.priority_and_fairness {
         return Ok(Limits::InFlight(InFlightLimits::new(
             reading as usize,
             mutating as usize,
         )));
     }
-    let total = reading + mutating;
+    let total = reading.saturating_add(mutating);
     if total == 0 {
         let message = "--max-requests-inflight and --max-mutating-requests-inflight can not both be 0 with \
                        --enable-priority-and-fairness";
@@ -193,6 +202,49 @@ async fn limits(
         .map_err(|status| RunError::Storage(format!("unable to initialize APF bootstrap configuration: {status}")))?;
     tokio::spawn(config.run(background.clone()));
     Ok(Limits::Fair(controller))
+}
+
+/// Whether the store answers in time.
+fn store_check(name: &str, store: &Arc<dyn Storage>, limit: Duration) -> Arc<dyn HealthCheck> {
+    let store = store.clone();
+    Arc::new(CheckFn::asynchronous(name, move || {
+        let store = store.clone();
+        Box::pin(async move {
+            match tokio::time::timeout(limit, store.health()).await {
+                Ok(health) => health.map_err(|error| HealthError(error.to_string())),
+                Err(_) => Err(HealthError(
+                    "error getting data from etcd: context deadline exceeded".to_owned(),
+                )),
+            }
+        })
+    }))
+}
+
+/// How requests are treated at the server's edge.
+fn edge(options: &ServerOptions) -> Result<Edge, RunError> {
+    let generic = &options.generic;
+    let pattern = |text: &String| {
+        Regex::new(text).map_err(|error| {
+            RunError::Option(format!(
+                "--cors-allowed-origins has an invalid regular expression: {error}"
+            ))
+        })
+    };
+    let security = generic.strict_transport_security().map_err(RunError::Option)?;
+    let security = (!security.is_empty()).then(|| http::HeaderValue::from_str(&security));
+    Ok(Edge {
+        request_limit: generic.request_limit(),
+        min_watch: Duration::from_secs(generic.min_request_timeout.unsigned_abs()),
+        goaway_chance: generic.goaway_chance,
+        transport_security: security
+            .transpose()
+            .map_err(|error| RunError::Option(error.to_string()))?,
+        origins: generic
+            .cors_allowed_origins
+            .iter()
+            .map(pattern)
+            .collect::<Result<_, _>>()?,
+    })
 }
 
 /// Installs every resource and waits until each cache has listed the store.
@@ -212,6 +264,10 @@ async fn install(
         permissions: Permissions::new(access.authorization.authorizer.clone()),
         emulated: options.gates.emulation(),
     };
+    let encryption = options.storage.encryption().map_err(RunError::Option)?;
+    if let Some(keys) = encryption.clone().filter(|_| options.storage.encryption_reload) {
+        tokio::spawn(keys.follow(background.clone()));
+    }
     let settings = Settings {
         allow_privileged: options.allow_privileged,
     };
@@ -220,6 +276,9 @@ async fn install(
         prefix: normalize_prefix(&options.storage.etcd_prefix),
         gates,
         admission: admission_chain::build(&options.admission, &environment)?,
+        media: options.storage.media().map_err(RunError::Option)?,
+        encryption,
+        garbage_collection: options.storage.garbage_collector,
         event_ttl: Some(options.storage.event_ttl.to_std()).filter(|ttl| !ttl.is_zero()),
         routes: Routes::new(),
         cachers: Vec::new(),
@@ -231,7 +290,7 @@ async fn install(
     installer.start(background);
     for cacher in &installer.cachers {
         cacher
-            .wait_ready(CACHE_TIMEOUT)
+            .wait_ready(options.generic.storage_initialization_timeout.to_std())
             .await
             .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
     }
@@ -252,10 +311,10 @@ async fn install(
 /// What keeps the server from starting.
 pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
     let plane = ControlPlane::start(&options, &version, stop.clone()).await?;
-    let host = if options.external_hostname.is_empty() {
+    let host = if options.generic.external_hostname.is_empty() {
         "localhost"
     } else {
-        &options.external_hostname
+        &options.generic.external_hostname
     };
     let alternate = [
         "kubernetes.default.svc",
@@ -275,16 +334,29 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
         let (tls, background) = (tls.clone(), plane.background.clone());
         async move { tls.run(background).await }
     });
+    let mut settings = options.secure_serving.server_settings()?;
+    settings.drain_limit = options.generic.request_limit().unwrap_or(settings.drain_limit);
+    let watches = options.generic.shutdown_watch_grace_period.to_std();
+    if !watches.is_zero() {
+        settings.long_running_limit = watches;
+    }
     let serving = Server::of(Arc::new(ServerHandler(plane.server.clone())))
         .with_tls(tls)
-        .with_settings(options.secure_serving.server_settings()?)
+        .with_settings(settings)
         .with_panic_response(|_| panic_response());
     // While requests are drained new ones already go elsewhere.
     let leaving = async {
         stop.cancelled().await;
         plane.leave().await;
     };
-    tokio::join!(serving.serve(listener, stop.clone()), leaving);
+    // Load balancers see that /readyz fails before connections are refused.
+    let draining = CancellationToken::new();
+    let delay = async {
+        stop.cancelled().await;
+        tokio::time::sleep(options.generic.shutdown_delay.to_std()).await;
+        draining.cancel();
+    };
+    tokio::join!(serving.serve(listener, draining.clone()), leaving, delay);
     plane.close().await;
     Ok(())
 }

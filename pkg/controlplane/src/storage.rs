@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use apiserver_storage::{
     Error, Storage,
     embedded::{Embedded, EmbeddedOptions},
-    etcd3::{Etcd3, Etcd3Options},
+    etcd3::{Etcd3, Etcd3Options, LeaseOptions},
 };
 
 use crate::options::StorageOptions;
@@ -46,6 +46,10 @@ pub(crate) async fn open(options: &StorageOptions) -> Result<Arc<dyn Storage>, S
         ca_file: path(&options.etcd_ca_file),
         cert_file: path(&options.etcd_cert_file),
         key_file: path(&options.etcd_key_file),
+        leases: LeaseOptions {
+            reuse_seconds: options.lease_reuse_seconds.unsigned_abs(),
+            ..LeaseOptions::default()
+        },
         ..Etcd3Options::new(options.etcd_servers.iter().cloned())
     };
     Ok(Arc::new(Etcd3::connect(etcd).await?))

@@ -97,7 +97,9 @@ fn connect<T: Object>(routes: &mut Routes, name: &str, connecter: Arc<dyn Connec
 
 fn endpoint_of<T: Object>(routes: &Routes) -> Result<&Arc<Endpoint>, OptionError> {
     let key = (T::GROUP.to_owned(), T::VERSION.to_owned(), T::PLURAL.to_owned());
-    routes.get(&key).ok_or_else(|| OptionError(format!("no resource {} is served", T::PLURAL)))
+    routes
+        .get(&key)
+        .ok_or_else(|| OptionError(format!("no resource {} is served", T::PLURAL)))
 }
 
 /// What stands below the objects of a kind.

@@ -46,7 +46,10 @@ impl Kubelets {
         let port = node.status.daemon_endpoints.kubelet_endpoint.port;
         Ok(Backend {
             host: self.address(&node).ok_or_else(|| no_address(&node))?,
-            port: u16::try_from(port).ok().filter(|port| *port > 0).unwrap_or(DEFAULT_PORT),
+            port: u16::try_from(port)
+                .ok()
+                .filter(|port| *port > 0)
+                .unwrap_or(DEFAULT_PORT),
             tls: Some(self.tls.clone()),
             skip_verification,
             timeout: self.timeout,
@@ -70,5 +73,8 @@ fn no_address(node: &Node) -> StatusError {
         .iter()
         .map(|address| format!("{{{} {}}}", address.type_, address.address))
         .collect();
-    StatusError::internal_error(format!("no preferred addresses found; known addresses: [{}]", shown.join(" ")))
+    StatusError::internal_error(format!(
+        "no preferred addresses found; known addresses: [{}]",
+        shown.join(" ")
+    ))
 }

@@ -35,7 +35,9 @@ impl NodeProxy {
 /// Whoever may write a node's status must not lead this server to itself.
 async fn check_host(host: &str) -> Result<(), StatusError> {
     let found = tokio::net::lookup_host((host, 0)).await;
-    let found: Vec<_> = found.map_err(|error| StatusError::bad_request(error.to_string()))?.collect();
+    let found: Vec<_> = found
+        .map_err(|error| StatusError::bad_request(error.to_string()))?
+        .collect();
     if found.is_empty() {
         return Err(StatusError::bad_request("no addresses for hostname"));
     }

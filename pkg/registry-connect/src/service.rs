@@ -64,7 +64,9 @@ impl ServiceProxy {
 
     /// Whether an address is that of the pod that it says it is of.
     async fn is_of_pod(&self, namespace: &str, address: &EndpointAddress) -> bool {
-        let Some(target) = address.target_ref.as_deref() else { return false };
+        let Some(target) = address.target_ref.as_deref() else {
+            return false;
+        };
         if target.namespace != namespace {
             return false;
         }
@@ -103,7 +105,11 @@ impl ServiceProxy {
 
 /// All items, from a random one on.
 fn from_random<T>(items: &[T]) -> impl Iterator<Item = &T> {
-    let start = if items.is_empty() { 0 } else { rand::random_range(0..items.len()) };
+    let start = if items.is_empty() {
+        0
+    } else {
+        rand::random_range(0..items.len())
+    };
     items[start..].iter().chain(&items[..start])
 }
 

@@ -113,6 +113,15 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
         })
     }
 
+    /// Whether the value under a key should be written anew even if it does not change: another encryption key wrote it
+    /// than would now.
+    ///
+    /// # Errors
+    /// As [`Storage::get`].
+    async fn is_stale(&self, _key: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Watches a range. Events from `from` (inclusive) on are delivered, or, without it, those after the call.
     /// After a list at revision R watch from R + 1. A revision that has not happened yet is waited for.
     ///

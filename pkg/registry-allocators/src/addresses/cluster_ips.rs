@@ -143,9 +143,11 @@ impl ClusterIps {
     pub async fn release(&self, service: &Service, ip: IpAddr) {
         let name = ip.to_string();
         let result = match self.addresses.get("", &name).await {
-            Ok(Some(address)) if belongs_to(&address, service) => {
-                self.addresses.delete("", &name, &DeleteOptions::default()).await.map(drop)
-            }
+            Ok(Some(address)) if belongs_to(&address, service) => self
+                .addresses
+                .delete("", &name, &DeleteOptions::default())
+                .await
+                .map(drop),
             Ok(_) => return,
             Err(status) => Err(status),
         };

@@ -63,6 +63,10 @@ fn what_is_handed_out() {
         ("::1", false),
     ];
     for (ip, expected) in cases {
-        assert_eq!(range.contains(ip.parse::<IpAddr>().expect("an address")), expected, "{ip}");
+        assert_eq!(
+            range.contains(ip.parse::<IpAddr>().expect("an address")),
+            expected,
+            "{ip}"
+        );
     }
 }

@@ -101,10 +101,7 @@ impl NodePorts {
     }
 
     /// Changes the record. A refusal by what was seen earlier is checked against the store.
-    async fn change<R>(
-        &self,
-        change: impl Fn(&mut Bitmap) -> Result<R, PortError> + Send,
-    ) -> Result<R, PortError> {
+    async fn change<R>(&self, change: impl Fn(&mut Bitmap) -> Result<R, PortError> + Send) -> Result<R, PortError> {
         let mut seen = self.seen.lock().await;
         let mut fresh = seen.is_none();
         let mut current = match seen.take() {

@@ -30,7 +30,11 @@ fn bits_are_a_big_endian_number() {
     assert_eq!(Bitmap::from_bytes(RANGE, &bytes), bitmap);
     assert_eq!(bitmap.iter().collect::<Vec<_>>(), [30_000, 30_009, 32_767]);
     let long = [&[0xff_u8; 3][..], &bytes].concat();
-    assert_eq!(Bitmap::from_bytes(RANGE, &long), bitmap, "bits behind the range are dropped");
+    assert_eq!(
+        Bitmap::from_bytes(RANGE, &long),
+        bitmap,
+        "bits behind the range are dropped"
+    );
 }
 
 #[test]
@@ -40,7 +44,10 @@ fn the_lower_ports_are_handed_out_last() {
     let ports: Vec<u16> = std::iter::from_fn(|| bitmap.insert_next(|below| 5 % below)).collect();
     assert_eq!(ports.len(), 32);
     assert_eq!(ports[0], 121);
-    assert_eq!(ports[16..].iter().copied().collect::<BTreeSet<_>>(), (100..116).collect());
+    assert_eq!(
+        ports[16..].iter().copied().collect::<BTreeSet<_>>(),
+        (100..116).collect()
+    );
 }
 
 #[test]
@@ -112,7 +119,11 @@ async fn an_operation_ends_one_way_or_the_other() {
     dry.allocate(&ports, 30_003).await.expect("free");
     let revision = store.current_revision().await.expect("readable");
     dry.finish(&ports, true).await;
-    assert_eq!(store.current_revision().await.expect("readable"), revision, "a dry run writes nothing");
+    assert_eq!(
+        store.current_revision().await.expect("readable"),
+        revision,
+        "a dry run writes nothing"
+    );
 }
 
 #[tokio::test]
@@ -123,5 +134,8 @@ async fn an_unreadable_record_is_an_error() {
         .put(key.into(), "{".into(), Precondition::Absent, None)
         .await
         .expect("written");
-    assert!(matches!(ports(&store, RANGE).allocate_next().await, Err(PortError::Store(_))));
+    assert!(matches!(
+        ports(&store, RANGE).allocate_next().await,
+        Err(PortError::Store(_))
+    ));
 }

@@ -168,7 +168,8 @@ impl AddressRepair {
                 Some(ip) => self.check_cluster_ip(service, ip).await?,
                 None => {
                     let message = format!("Cluster IP {text} is not a valid IP; please recreate Service");
-                    self.warn(service, "ClusterIPNotValid", "ClusterIPValidation", message).await;
+                    self.warn(service, "ClusterIPNotValid", "ClusterIPValidation", message)
+                        .await;
                 }
             }
         }
@@ -189,9 +190,12 @@ impl AddressRepair {
             warn("ClusterIPOutOfRange", message).await;
             return Ok(());
         }
-        let as_it_should_be =
-            |address: &IPAddress| is_labelled(address, family) && refers_to(address, namespace, name);
-        if self.addresses.cached("", &text)?.is_some_and(|address| as_it_should_be(&address)) {
+        let as_it_should_be = |address: &IPAddress| is_labelled(address, family) && refers_to(address, namespace, name);
+        if self
+            .addresses
+            .cached("", &text)?
+            .is_some_and(|address| as_it_should_be(&address))
+        {
             return Ok(());
         }
         let Some(address) = self.addresses.get("", &text).await? else {
@@ -204,7 +208,9 @@ impl AddressRepair {
             warn("ClusterIPNotAllocated", message).await;
             return self.addresses.create(&ip_address(service, ip)).await.map(drop);
         };
-        let wrong = || format!("the ClusterIP [{family}]: {ip} for Service {namespace}/{name} has a wrong reference; repairing");
+        let wrong = || {
+            format!("the ClusterIP [{family}]: {ip} for Service {namespace}/{name} has a wrong reference; repairing")
+        };
         let parent = address.spec.parent_ref.as_deref().cloned().unwrap_or_default();
         if !parent.group.is_empty() || parent.resource != "services" {
             warn("ClusterIPNotAllocated", wrong()).await;
@@ -216,9 +222,8 @@ impl AddressRepair {
                 return self.recreate(service, ip).await;
             };
             if other.spec.cluster_ips.contains(&address.metadata.name) {
-                let message = format!(
-                    "Cluster IP [{family}]:{ip} was assigned to multiple services; please recreate service"
-                );
+                let message =
+                    format!("Cluster IP [{family}]:{ip} was assigned to multiple services; please recreate service");
                 warn("ClusterIPAlreadyAllocated", message).await;
             }
         }
@@ -230,7 +235,12 @@ impl AddressRepair {
 
     /// An address of ours has a Service that has it. Says when to look again if it is too young to tell.
     async fn check_address(&self, address: &IPAddress) -> Result<Option<Duration>, StatusError> {
-        if address.metadata.labels.get(MANAGED_BY_LABEL).is_none_or(|manager| manager != MANAGER) {
+        if address
+            .metadata
+            .labels
+            .get(MANAGED_BY_LABEL)
+            .is_none_or(|manager| manager != MANAGER)
+        {
             return Ok(None);
         }
         let name = &address.metadata.name;
@@ -277,7 +287,9 @@ impl AddressRepair {
         reason: &str,
         message: String,
     ) -> Result<Option<Duration>, StatusError> {
-        self.reporter.warn(address, reason, "IPAddressAllocation", message).await;
+        self.reporter
+            .warn(address, reason, "IPAddressAllocation", message)
+            .await;
         self.delete(&address.metadata.name).await.map(|()| None)
     }
 
@@ -302,10 +314,7 @@ impl AddressRepair {
 
 fn refers_to(address: &IPAddress, namespace: &str, name: &str) -> bool {
     address.spec.parent_ref.as_ref().is_some_and(|parent| {
-        parent.group.is_empty()
-            && parent.resource == "services"
-            && parent.namespace == namespace
-            && parent.name == name
+        parent.group.is_empty() && parent.resource == "services" && parent.namespace == namespace && parent.name == name
     })
 }
 
@@ -323,7 +332,14 @@ fn age(created: Option<Time>) -> Duration {
 
 /// The changes of a resource from now on.
 async fn watch(cacher: &Cacher, namespaced: bool) -> Option<WatchStream> {
-    let predicate = Predicate::new(namespaced, "", Selector::EVERYTHING, &FieldSelector::EVERYTHING, &[], &[]);
+    let predicate = Predicate::new(
+        namespaced,
+        "",
+        Selector::EVERYTHING,
+        &FieldSelector::EVERYTHING,
+        &[],
+        &[],
+    );
     let start = WatchStart::Behind(cacher.snapshot().revision);
     cacher.watch(predicate.ok()?, start, false, false).await.ok()
 }

@@ -91,7 +91,9 @@ impl PortRepair {
         let revision = self.services.store().storage().current_revision().await;
         let revision = revision.map_err(|error| PortError::Store(error.to_string()))?;
         let caught_up = cacher.snapshot_not_older_than(revision).await;
-        caught_up.map(drop).map_err(|error| PortError::Store(error.to_string()).into())
+        caught_up
+            .map(drop)
+            .map_err(|error| PortError::Store(error.to_string()).into())
     }
 
     async fn rebuild(&mut self, mut recorded: Bitmap) -> Result<Bitmap, PortRepairError> {
@@ -149,7 +151,11 @@ impl PortRepair {
 fn ports_of(service: &Service) -> Vec<i32> {
     let mut seen: HashMap<i32, Vec<&str>> = HashMap::new();
     let mut ports = Vec::new();
-    let of_ports = service.spec.ports.iter().map(|port| (port.node_port, port.protocol.as_str()));
+    let of_ports = service
+        .spec
+        .ports
+        .iter()
+        .map(|port| (port.node_port, port.protocol.as_str()));
     let of_health_check = (service.spec.health_check_node_port, "TCP");
     for (port, protocol) in of_ports.chain([of_health_check]).filter(|(port, _)| *port != 0) {
         let protocols = seen.entry(port).or_default();

@@ -53,12 +53,7 @@ impl ServiceHooks {
         transaction.take_ports(service).await
     }
 
-    async fn update(
-        &self,
-        transaction: &mut Transaction,
-        new: &mut Service,
-        old: &Service,
-    ) -> Result<(), StatusError> {
+    async fn update(&self, transaction: &mut Transaction, new: &mut Service, old: &Service) -> Result<(), StatusError> {
         let families = transaction.allocators.families;
         init_ip_families(new, Some(old), families, &self.gates)
             .map_err(|errors| invalid(&new.metadata.name, &errors))?;
@@ -124,7 +119,10 @@ impl Hooks for ServiceHooks {
         default_on_read(&mut service, allocators.families);
         let (namespace, name) = (&service.metadata.namespace, &service.metadata.name);
         // A new Service of the name must not find the Endpoints of the old one.
-        let deleted = allocators.endpoints.delete(namespace, name, &DeleteOptions::default()).await;
+        let deleted = allocators
+            .endpoints
+            .delete(namespace, name, &DeleteOptions::default())
+            .await;
         if let Err(error) = deleted {
             if !error.is_not_found() {
                 tracing::error!(%namespace, %name, %error, "cannot delete the endpoints of a service that is gone");

@@ -18,7 +18,12 @@ fn has_node_ports(service: &Service) -> bool {
 
 /// The node ports of a Service, as often as they stand there.
 fn node_ports(service: &Service) -> impl Iterator<Item = i32> + '_ {
-    service.spec.ports.iter().map(|port| port.node_port).filter(|port| *port != 0)
+    service
+        .spec
+        .ports
+        .iter()
+        .map(|port| port.node_port)
+        .filter(|port| *port != 0)
 }
 
 fn refused(service: &Service, index: usize, port: i32, error: &PortError) -> StatusError {
@@ -149,7 +154,10 @@ impl Transaction {
             let port = &new.spec.ports[index];
             let this = (port.protocol.clone(), port.node_port);
             if seen.contains(&this) {
-                return Err(StatusError::internal_error(format!("duplicate nodePort: {{{} {}}}", this.0, this.1)));
+                return Err(StatusError::internal_error(format!(
+                    "duplicate nodePort: {{{} {}}}",
+                    this.0, this.1
+                )));
             }
             seen.push(this);
         }

@@ -80,7 +80,9 @@ impl Backend {
     async fn dial(&self) -> io::Result<BoxIo> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
-        let Some(files) = &self.tls else { return Ok(Box::new(stream)) };
+        let Some(files) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
         let config = files.client_config(self.skip_verification).map_err(io::Error::other)?;
         let name = match self.host.parse::<IpAddr>() {
             Ok(ip) => ServerName::IpAddress(ip.into()),

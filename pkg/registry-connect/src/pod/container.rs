@@ -8,7 +8,10 @@ fn names(pod: &Pod) -> impl Iterator<Item = &str> {
     let spec = &pod.spec;
     let init = spec.init_containers.iter().map(|container| container.name.as_str());
     let own = spec.containers.iter().map(|container| container.name.as_str());
-    let ephemeral = spec.ephemeral_containers.iter().map(|container| container.name.as_str());
+    let ephemeral = spec
+        .ephemeral_containers
+        .iter()
+        .map(|container| container.name.as_str());
     init.chain(own).chain(ephemeral)
 }
 
@@ -23,7 +26,9 @@ pub(super) fn chosen<'a>(pod: &'a Pod, wanted: &'a str) -> Result<&'a str, Statu
     }
     match pod.spec.containers.as_slice() {
         [only] => Ok(&only.name),
-        [] => Err(StatusError::bad_request(format!("a container name must be specified for pod {name}"))),
+        [] => Err(StatusError::bad_request(format!(
+            "a container name must be specified for pod {name}"
+        ))),
         _ => {
             let choices: Vec<&str> = names(pod).collect();
             Err(StatusError::bad_request(format!(

@@ -57,7 +57,10 @@ impl Connecter for PodLog {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return Ok(response);
         }
-        let kubelet = self.kubelets.of_node(&pod.spec.node_name, options.skip_verification).await?;
+        let kubelet = self
+            .kubelets
+            .of_node(&pod.spec.node_name, options.skip_verification)
+            .await?;
         let path = format!("/containerLogs/{}/{name}/{container}", pod.metadata.namespace);
         let request = Request::get(format!("{path}?{}", options.to_query()))
             .header(header::HOST, kubelet.authority())

@@ -58,7 +58,11 @@ impl LogOptions {
         if errors.is_empty() {
             return Ok(options);
         }
-        Err(StatusError::invalid(GroupResource::new("", "PodLogOptions"), name, &errors))
+        Err(StatusError::invalid(
+            GroupResource::new("", "PodLogOptions"),
+            name,
+            &errors,
+        ))
     }
 
     fn validate(&self, selects: bool) -> ErrorList {
@@ -97,7 +101,9 @@ impl LogOptions {
     pub(super) fn to_query(&self) -> String {
         let number = |value: Option<i64>| value.map(|value| value.to_string());
         let truth = |value: bool| value.then(|| "true".to_owned());
-        let time = self.since_time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let time = self
+            .since_time
+            .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let pairs = [
             ("follow", truth(self.follow)),
             ("limitBytes", number(self.limit_bytes)),
@@ -151,9 +157,15 @@ mod tests {
     #[test]
     fn what_is_wrong() {
         let cases = [
-            ("tailLines=-1", "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+            (
+                "tailLines=-1",
+                "tailLines: Invalid value: -1: must be greater than or equal to 0",
+            ),
             ("limitBytes=0", "limitBytes: Invalid value: 0: must be greater than 0"),
-            ("sinceSeconds=0", "sinceSeconds: Invalid value: 0: must be greater than 0"),
+            (
+                "sinceSeconds=0",
+                "sinceSeconds: Invalid value: 0: must be greater than 0",
+            ),
             (
                 "sinceSeconds=1&sinceTime=2026-01-02T03:04:05Z",
                 "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",

@@ -45,7 +45,11 @@ pub(crate) fn is_global_unicast(ip: IpAddr) -> bool {
 
 /// The first port that a container of the pod names.
 fn first_port(pod: &Pod) -> Option<String> {
-    let mut ports = pod.spec.containers.iter().filter_map(|container| container.ports.first());
+    let mut ports = pod
+        .spec
+        .containers
+        .iter()
+        .filter_map(|container| container.ports.first());
     ports.next().map(|port| port.container_port.to_string())
 }
 

@@ -71,7 +71,11 @@ impl PodStream {
 
     /// A GET opens a stream as well as a POST, so it needs the right to create one.
     async fn authorize(&self, call: &Call<'_>) -> Result<(), StatusError> {
-        if !self.streams.gates.enabled("AuthorizePodWebsocketUpgradeCreatePermission") {
+        if !self
+            .streams
+            .gates
+            .enabled("AuthorizePodWebsocketUpgradeCreatePermission")
+        {
             return Ok(());
         }
         let mut attributes = call.context.info.attributes(&call.context.user);
@@ -102,7 +106,12 @@ fn kubelet_query(kind: StreamKind, query: &Query) -> String {
             pairs.append_pair("command", word);
         }
     }
-    for (theirs, ours) in [("error", "stderr"), ("input", "stdin"), ("output", "stdout"), ("tty", "tty")] {
+    for (theirs, ours) in [
+        ("error", "stderr"),
+        ("input", "stdin"),
+        ("output", "stdout"),
+        ("tty", "tty"),
+    ] {
         if flag(query, ours) {
             pairs.append_pair(theirs, "1");
         }
@@ -124,7 +133,9 @@ impl Connecter for PodStream {
             _ => format!("/{}", chosen(&pod, &call.query.text("container"))?),
         };
         if pod.spec.node_name.is_empty() {
-            return Err(StatusError::bad_request(format!("pod {name} does not have a host assigned")));
+            return Err(StatusError::bad_request(format!(
+                "pod {name} does not have a host assigned"
+            )));
         }
         let kubelet = self.streams.kubelets.of_node(&pod.spec.node_name, false).await?;
         let what = match self.kind {

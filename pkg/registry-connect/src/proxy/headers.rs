@@ -83,7 +83,9 @@ pub(super) fn forwarded(headers: &HeaderMap, place: &Place<'_>, path: &str, clie
 
 /// A redirect within the back end leads through the proxy.
 pub(super) fn rewrite_location(headers: &mut HeaderMap, place: &Place<'_>) {
-    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let location = headers
+        .get(header::LOCATION)
+        .and_then(|location| location.to_str().ok());
     let Some(location) = location else { return };
     if let Ok(location) = HeaderValue::from_str(&through_proxy(location, place)) {
         headers.insert(header::LOCATION, location);

@@ -58,7 +58,9 @@ impl Proxy {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let client = call.serving.as_ref().and_then(|serving| serving.connection().peer_ip());
         if is_upgrade_request(&call.headers) {
-            return self.upgrade(call, backend, &format!("{}{query}", or_root(rest)), client).await;
+            return self
+                .upgrade(call, backend, &format!("{}{query}", or_root(rest)), client)
+                .await;
         }
         if rest.is_empty() && matches!(call.method, Method::GET | Method::HEAD) {
             return redirect(&format!("{prefix}/{query}"));

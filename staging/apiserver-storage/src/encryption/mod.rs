@@ -8,6 +8,7 @@
 
 mod cipher;
 mod config;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 use self::cipher::Cipher;
 pub use self::config::{ConfigError, EncryptionConfig};
+pub use self::store::{Encrypted, EncryptionKeys};
 
 /// Every encrypted value begins with this; no JSON, YAML or protobuf value does.
 const ENCRYPTED_PREFIX: &[u8] = b"k8s:enc:";

@@ -10,8 +10,9 @@ use component_base::serving::Body;
 use http::{HeaderValue, Method, Response, header};
 
 use super::{
-    Backing, Call, Endpoint, Output, Subresource, body::read_body, create, delete, error_response, get, list, patch,
-    scale,
+    Backing, Call, Endpoint, Output, Subresource,
+    body::read_body,
+    create, delete, error_response, get, list, patch, scale,
     update::{self, Target},
     watch,
 };

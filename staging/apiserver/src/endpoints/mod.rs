@@ -44,6 +44,9 @@ pub use dispatch::handle;
 pub use respond::{error_response, status_response};
 pub use scale::ScaleMapping;
 
+/// How long watches last at least; the longest lasts twice that (`--min-request-timeout`).
+const MIN_WATCH: std::time::Duration = std::time::Duration::from_secs(1800);
+
 /// What a request brings besides its [`RequestContext`].
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -57,6 +60,8 @@ pub struct Call<'a> {
     pub method: http::Method,
     /// How the connection and the server stand.
     pub serving: Option<component_base::serving::RequestContext>,
+    /// How long a watch lasts at least that does not say.
+    pub min_watch: std::time::Duration,
     /// The request's head, for those who pass it on.
     pub parts: &'a http::request::Parts,
 }
@@ -75,6 +80,7 @@ impl<'a> Call<'a> {
             headers: parts.headers.clone(),
             method: parts.method.clone(),
             serving,
+            min_watch: MIN_WATCH,
             parts,
         }
     }

@@ -130,7 +130,13 @@ pub(super) async fn run(
             flags,
         )
         .await
-        .map_err(|status| if status.is_not_found() { rescaled.not_found() } else { status })?;
+        .map_err(|status| {
+            if status.is_not_found() {
+                rescaled.not_found()
+            } else {
+                status
+            }
+        })?;
     let scale = (mapping.to_scale)(store.typed(&outcome.stored)?.as_ref());
     object_response(update.call, update.endpoint, output, StatusCode::OK, &scale)
 }
@@ -151,7 +157,10 @@ impl Rescaled<'_> {
     fn not_found(&self) -> StatusError {
         let resource = self.resource();
         let group = &self.update.endpoint.resource.group;
-        StatusError::not_found(GroupResource::new(group, &resource), &self.update.call.context.info.name)
+        StatusError::not_found(
+            GroupResource::new(group, &resource),
+            &self.update.call.context.info.name,
+        )
     }
 
     /// Where each version of the object has its replicas.
@@ -191,7 +200,11 @@ fn validate(scale: &Scale, name: &str) -> Result<(), StatusError> {
         scale.spec.replicas,
         "must be greater than or equal to 0",
     ));
-    Err(StatusError::invalid(GroupResource::new("autoscaling", "Scale"), name, &errors))
+    Err(StatusError::invalid(
+        GroupResource::new("autoscaling", "Scale"),
+        name,
+        &errors,
+    ))
 }
 
 #[async_trait]
@@ -229,7 +242,11 @@ impl UpdateSource for Rescaled<'_> {
             );
             let resource = self.resource();
             let group = &self.update.endpoint.resource.group;
-            return Err(StatusError::conflict(GroupResource::new(group, &resource), name, &message));
+            return Err(StatusError::conflict(
+                GroupResource::new(group, &resource),
+                name,
+                &message,
+            ));
         }
         (self.mapping.set_replicas)(parent.as_mut(), scale.spec.replicas);
         parent

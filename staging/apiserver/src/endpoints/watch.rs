@@ -25,9 +25,6 @@ use crate::{
     request::RequestContext,
 };
 
-/// Shortest time that a watch without `timeoutSeconds` lasts; the longest is twice that (`--min-request-timeout`).
-const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1800);
-
 /// Marks the bookmark behind the initial objects.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
@@ -75,7 +72,7 @@ pub(super) async fn watch(
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds > 0);
     let timeout = timeout.map_or_else(
-        || MIN_REQUEST_TIMEOUT.mul_f64(rand::rng().random_range(1.0..2.0)),
+        || call.min_watch.mul_f64(rand::rng().random_range(1.0..2.0)),
         Duration::from_secs,
     );
     if let Some(serving) = &call.serving {
@@ -197,6 +194,7 @@ impl Frames {
             headers: http::HeaderMap::new(),
             method: http::Method::GET,
             serving: None,
+            min_watch: Duration::ZERO,
         };
         let row = table::row(&call, &self.endpoint, &self.output, object)?;
         let metadata = json!({"resourceVersion": object.resource_version.to_string()});

@@ -4,7 +4,9 @@ use apimachinery::status::StatusError;
 use apiserver_storage::{Error as StorageError, Precondition};
 use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
 
-use super::{AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written};
+use super::{
+    AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written,
+};
 use crate::request::RequestContext;
 
 const ORPHAN: &str = "orphan";

@@ -16,7 +16,7 @@ pub use delete::DeleteOutcome;
 pub use local::{Local, Unjudged, Unruled};
 pub use object_meta::{ensure_namespace, fill_system_fields, wipe_system_fields};
 pub(crate) use store::storage_status;
-pub use store::{Begun, Deletion, Effects, Hooks, NoHooks, Store, StoreConfig, Stored};
+pub use store::{Begun, Deletion, Effects, Hooks, NoHooks, StorageMedia, Store, StoreConfig, Stored};
 pub use strategy::{
     ConvertingCodec, GarbageCollectionPolicy, HubCodec, ResourceStrategy, SelectableField, Strategy, StrategyContext,
     Typed, VersionCodec,

@@ -2,7 +2,10 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use apimachinery::status::{GroupResource, StatusError};
+use apimachinery::{
+    codec::protobuf::ProtobufCodec,
+    status::{GroupResource, StatusError},
+};
 use apiserver_storage::{Error as StorageError, Storage};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +16,16 @@ use crate::{
     cacher::{CachedObject, Cacher},
     request::RequestContext,
 };
+
+/// How objects are written into the store (`--storage-media-type`); both forms are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StorageMedia {
+    /// JSON, which is what is served most.
+    #[default]
+    Json,
+    /// Protobuf in upstream's storage envelope.
+    Protobuf,
+}
 
 /// What makes a store that of its resource.
 #[derive(Debug)]
@@ -27,6 +40,8 @@ pub struct StoreConfig {
     pub strategy: Arc<dyn ResourceStrategy>,
     /// The codec of the storage version.
     pub hub: Arc<dyn VersionCodec>,
+    /// How objects are written.
+    pub media: StorageMedia,
     /// How long objects live after each write; `None` for ever.
     pub ttl: Option<Duration>,
     /// Whether the garbage collector's finalizers are set on deletion.
@@ -264,11 +279,21 @@ impl Store {
         })
     }
 
-    /// The bytes that are stored for an object: JSON of the storage version without a resource version.
+    /// The bytes that are stored for an object: the storage version without a resource version.
     pub(super) fn encode(&self, object: &mut dyn AnyObject) -> Bytes {
         object.metadata_mut().resource_version.clear();
         object.metadata_mut().self_link.clear();
-        self.config.hub.encode_json(object).into()
+        let hub = &self.config.hub;
+        if self.config.media == StorageMedia::Protobuf {
+            let encoded =
+                ProtobufCodec::builtin().encode(hub.type_ref().id, hub.api_version(), hub.kind(), &hub.encode(object));
+            match encoded {
+                Ok(bytes) => return bytes.into(),
+                // JSON is read as well.
+                Err(error) => tracing::error!(kind = hub.kind(), %error, "an object has no protobuf form"),
+            }
+        }
+        hub.encode_json(object).into()
     }
 
     /// The resource, as errors name it.

@@ -497,7 +497,10 @@ impl Store {
         let unchanged = self.decode(key, &value, revision)?;
         if unchanged.cached.json == existing.stored.cached.json && self.config.ttl.is_none() {
             // Nothing changes: no write, no event, the same resource version. But was it still the latest?
-            return Ok(Written::Stored(unchanged));
+            let stale = self.storage.is_stale(&self.cacher.storage_key(key)).await;
+            if !stale.map_err(|error| self.storage_status(&error, key))? {
+                return Ok(Written::Stored(unchanged));
+            }
         }
         if flags.dry_run {
             return Ok(Written::Stored(unchanged));

@@ -8,6 +8,7 @@
 
 mod audit;
 mod authorize;
+mod edge;
 mod flow;
 mod identity;
 mod limits;
@@ -28,6 +29,7 @@ use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 
 pub use audit::Auditor;
+pub use edge::Edge;
 pub use flow::Limits;
 pub use identity::Authentication;
 pub use limits::InFlightLimits;
@@ -68,6 +70,8 @@ pub struct ServerConfig {
     pub audit: Option<Arc<Auditor>>,
     /// Requests under way at once.
     pub limits: Limits,
+    /// Deadlines and headers.
+    pub edge: Edge,
     /// Discovery and OpenAPI.
     pub documents: Arc<dyn Documents>,
     /// `/version`.
@@ -123,8 +127,16 @@ impl ApiServer {
         let serving = ServingContext::of(request.extensions()).cloned();
         let (mut parts, body) = request.into_parts();
         let audit_id = audit_id(&parts.headers);
-        let mut response = self.filter(&mut parts, body, serving, &audit_id).await;
+        let edge = &self.config.edge;
+        let origin = edge.allowed_origin(&parts.headers);
+        edge.end_connection(&parts, serving.as_ref());
+        let mut response = if edge::is_preflight(&parts.method, origin.as_ref()) {
+            edge::preflight()
+        } else {
+            self.filter(&mut parts, body, serving, &audit_id).await
+        };
         response.headers_mut().insert(AUDIT_ID, audit_id);
+        edge.add_headers(&mut response, origin);
         response
     }
 
@@ -197,16 +209,39 @@ impl ApiServer {
         for (key, value) in &identified.annotations {
             context.annotate(key.as_str(), value.as_str());
         }
-        let call = Call::new(&context, parts, serving);
+        let mut call = Call::new(&context, parts, serving);
+        call.min_watch = self.config.edge.min_watch;
         let mut response = match refusal {
             Some(refusal) => refuse(&call, body, &refusal).await,
-            None => self.pass(&call, &context, parts, body).await,
+            None => self.pass_in_time(&call, &context, parts, body).await,
         };
         endpoints::add_warnings(&context, &mut response);
         match record {
             Some(record) => record.finish(response, context.info.is_long_running()),
             None => response,
         }
+    }
+
+    /// The answer, if it comes before the deadline of requests that are not long-running.
+    async fn pass_in_time(
+        &self,
+        call: &Call<'_>,
+        context: &Arc<RequestContext>,
+        parts: &Parts,
+        body: Body,
+    ) -> Response<Body> {
+        if context.info.is_long_running() {
+            return self.pass(call, context, parts, body).await;
+        }
+        let limit = match self.config.edge.limit(&call.query) {
+            Ok(limit) => limit,
+            Err(status) => return refuse(call, body, &status).await,
+        };
+        let Some(limit) = limit else {
+            return self.pass(call, context, parts, body).await;
+        };
+        let answer = tokio::time::timeout(limit, self.pass(call, context, parts, body)).await;
+        answer.unwrap_or_else(|_| error_response(call, &edge::timed_out()))
     }
 
     /// Limits and authorization, then the answer.

@@ -72,7 +72,9 @@ impl Creater for Bindings {
         // The old path has no name; the object's counts.
         let by_name = !call.context.info.subresource.is_empty();
         if by_name && name != binding.metadata.name {
-            return Err(StatusError::bad_request("name in URL does not match name in Binding object"));
+            return Err(StatusError::bad_request(
+                "name in URL does not match name in Binding object",
+            ));
         }
         let errors = validate_binding(binding);
         if !errors.is_empty() {
@@ -125,9 +127,8 @@ impl UpdateSource for Assignment<'_> {
         let existing = existing.ok_or_else(|| StatusError::not_found(GroupResource::new("", "pods"), name))?;
         let mut object = existing.object.clone_boxed();
         let pod: &mut Pod = object.downcast_mut().expect("the store of pods holds pods only");
-        bind(pod, self.binding, self.gates, self.now).map_err(|error| {
-            StatusError::conflict(GroupResource::new("", "pods/binding"), name, error)
-        })?;
+        bind(pod, self.binding, self.gates, self.now)
+            .map_err(|error| StatusError::conflict(GroupResource::new("", "pods/binding"), name, error))?;
         Ok(object)
     }
 }

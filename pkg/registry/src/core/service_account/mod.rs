@@ -2,9 +2,9 @@
 
 mod printer;
 mod strategy;
-mod tokens;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use crate::registration::{Registration, no_defaults};
 

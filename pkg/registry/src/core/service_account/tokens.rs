@@ -51,7 +51,10 @@ impl Creater for Tokens {
         validation.validate(request).await?;
         let context = call.context;
         let now = SystemTime::from(context.received);
-        let issued = self.0.issue(&context.info.namespace, name, request.clone(), now).await?;
+        let issued = self
+            .0
+            .issue(&context.info.namespace, name, request.clone(), now)
+            .await?;
         issued.warnings.into_iter().for_each(|warning| context.warn(warning));
         for (key, value) in issued.annotations {
             context.annotate(key, value);

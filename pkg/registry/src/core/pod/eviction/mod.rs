@@ -111,7 +111,9 @@ impl Creater for Evictions {
     ) -> Result<Created, StatusError> {
         let eviction: &Eviction = object.downcast_ref().expect("the codec makes objects of its kind");
         if name != eviction.metadata.name {
-            return Err(StatusError::bad_request("name in URL does not match name in Eviction object"));
+            return Err(StatusError::bad_request(
+                "name in URL does not match name in Eviction object",
+            ));
         }
         let options = delete_options(eviction, dry_run)?;
         validation.validate(eviction).await?;
@@ -243,15 +245,19 @@ impl Evictions {
             if attempt.dry_run() {
                 return Ok(());
             }
-            let updated = self.budgets.update_with(self.budget_status.as_ref(), "status", &taken).await;
+            let updated = self
+                .budgets
+                .update_with(self.budget_status.as_ref(), "status", &taken)
+                .await;
             match updated {
                 Err(status) if status.is_conflict() => {}
                 other => return other.map(drop),
             }
             tokio::time::sleep(PAUSE).await;
-            budget = self.budgets.get(attempt.namespace, &name).await?.ok_or_else(|| {
-                StatusError::not_found(GroupResource::new("policy", "poddisruptionbudgets"), &name)
-            })?;
+            budget =
+                self.budgets.get(attempt.namespace, &name).await?.ok_or_else(|| {
+                    StatusError::not_found(GroupResource::new("policy", "poddisruptionbudgets"), &name)
+                })?;
         }
         Err(StatusError::timeout(
             format!("couldn't update PodDisruptionBudget {name:?} due to conflicts"),
@@ -320,7 +326,9 @@ impl UpdateSource for Mark<'_> {
 
 fn check(preconditions: Option<&Preconditions>, pod: &Pod) -> Result<(), StatusError> {
     let kind = GroupResource::new("", "Pod");
-    let Some(preconditions) = preconditions else { return Ok(()) };
+    let Some(preconditions) = preconditions else {
+        return Ok(());
+    };
     let metadata = &pod.metadata;
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let Some(uid) = given(&preconditions.uid).filter(|uid| *uid != metadata.uid) {

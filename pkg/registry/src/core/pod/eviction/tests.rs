@@ -19,12 +19,42 @@ fn refusals() {
     let blocked = json!({"type": "DisruptionAllowed", "status": "False", "reason": "Other", "message": "later"});
     // status, code, retry after, what the client is told
     let cases = [
-        (json!({"observedGeneration": 1, "disruptionsAllowed": 1}), 429, 10, "The disruption budget b is still being processed by the server."),
-        (json!({"observedGeneration": 2, "disruptionsAllowed": -1}), 403, 0, "poddisruptionbudget.policy \"b\" is forbidden: pdb disruptions allowed is negative"),
-        (json!({"observedGeneration": 2, "currentHealthy": 1, "desiredHealthy": 2}), 429, 0, "The disruption budget b needs 2 healthy pods and has 1 currently"),
-        (json!({"observedGeneration": 2, "currentHealthy": 1, "desiredHealthy": 2, "conditions": [failed]}), 429, 0, "The disruption budget b does not allow evicting pods currently because it failed sync: no scale"),
-        (json!({"observedGeneration": 2, "currentHealthy": 3, "desiredHealthy": 2, "conditions": [blocked]}), 429, 0, "The disruption budget b does not allow evicting pods currently (Other): later"),
-        (json!({"observedGeneration": 2, "currentHealthy": 3, "desiredHealthy": 2}), 429, 0, "The disruption budget b does not allow evicting pods currently"),
+        (
+            json!({"observedGeneration": 1, "disruptionsAllowed": 1}),
+            429,
+            10,
+            "The disruption budget b is still being processed by the server.",
+        ),
+        (
+            json!({"observedGeneration": 2, "disruptionsAllowed": -1}),
+            403,
+            0,
+            "poddisruptionbudget.policy \"b\" is forbidden: pdb disruptions allowed is negative",
+        ),
+        (
+            json!({"observedGeneration": 2, "currentHealthy": 1, "desiredHealthy": 2}),
+            429,
+            0,
+            "The disruption budget b needs 2 healthy pods and has 1 currently",
+        ),
+        (
+            json!({"observedGeneration": 2, "currentHealthy": 1, "desiredHealthy": 2, "conditions": [failed]}),
+            429,
+            0,
+            "The disruption budget b does not allow evicting pods currently because it failed sync: no scale",
+        ),
+        (
+            json!({"observedGeneration": 2, "currentHealthy": 3, "desiredHealthy": 2, "conditions": [blocked]}),
+            429,
+            0,
+            "The disruption budget b does not allow evicting pods currently (Other): later",
+        ),
+        (
+            json!({"observedGeneration": 2, "currentHealthy": 3, "desiredHealthy": 2}),
+            429,
+            0,
+            "The disruption budget b does not allow evicting pods currently",
+        ),
     ];
     for (status, code, retry, text) in cases {
         let Verdict::Refused(refused) = judge(budget(json!({}), status), "p", jiff::Timestamp::UNIX_EPOCH) else {
@@ -33,7 +63,10 @@ fn refusals() {
         let refused = refused.into_status();
         let details = refused.details.clone().unwrap_or_default();
         assert_eq!((refused.code, details.retry_after_seconds), (code, retry), "{text}");
-        let told = details.causes.first().map_or(refused.message.as_str(), |cause| cause.message.as_str());
+        let told = details
+            .causes
+            .first()
+            .map_or(refused.message.as_str(), |cause| cause.message.as_str());
         assert_eq!(told, text);
     }
 }
@@ -47,7 +80,10 @@ fn an_eviction_takes_one_disruption() {
     assert_eq!(taken.status.disruptions_allowed, 0);
     assert!(taken.status.disrupted_pods.contains_key("p"));
     let condition = &taken.status.conditions[0];
-    assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "InsufficientPods"));
+    assert_eq!(
+        (condition.status.as_str(), condition.reason.as_str()),
+        ("False", "InsufficientPods")
+    );
 }
 
 #[test]
@@ -55,7 +91,12 @@ fn whom_budgets_guard() {
     let pod = |phase: &str, labels: Value| -> Pod {
         Pod::from_value(json!({"metadata": {"labels": labels}, "status": {"phase": phase}})).expect("a pod")
     };
-    for (phase, ignored) in [("Pending", true), ("Running", false), ("Succeeded", true), ("Failed", true)] {
+    for (phase, ignored) in [
+        ("Pending", true),
+        ("Running", false),
+        ("Succeeded", true),
+        ("Failed", true),
+    ] {
         assert_eq!(ignores_budgets(&pod(phase, json!({}))), ignored, "{phase}");
     }
     let select = |selector: Value| budget(json!({"selector": selector}), json!({}));
@@ -63,7 +104,10 @@ fn whom_budgets_guard() {
     assert_eq!(guards(json!({"matchLabels": {"a": "b"}})), 1);
     assert_eq!(guards(json!({"matchLabels": {"a": "c"}})), 0);
     assert_eq!(guards(json!({})), 1);
-    assert_eq!(guards(json!({"matchExpressions": [{"key": "a", "operator": "Odd"}]})), 0);
+    assert_eq!(
+        guards(json!({"matchExpressions": [{"key": "a", "operator": "Odd"}]})),
+        0
+    );
 }
 
 #[test]
