@@ -9,13 +9,11 @@ use apimachinery::status::StatusError;
 use apiserver::{registry::Local, server::Routes};
 use async_trait::async_trait;
 use auth_rbac::{BootstrapClient, BootstrapError, Reconciled, bootstrap, ensure, reconcile_binding, reconcile_role};
-use futures::{StreamExt, stream};
+use futures::future::{BoxFuture, FutureExt, join_all};
 use k8s_api::{Object, meta::v1::DeleteOptions};
 
 use crate::{OptionError, stored::store_of};
 
-/// Objects under way at once.
-const AT_ONCE: usize = 128;
 /// How long a failed pass waits for the next one, and how many there are: half a minute in all, as upstream.
 const PAUSE: Duration = Duration::from_secs(1);
 const PASSES: usize = 30;
@@ -71,18 +69,18 @@ async fn ensure_all<T: Object>(
     reconcile: fn(&T, &T) -> Reconciled<T>,
 ) -> Result<Vec<String>, OptionError> {
     let client = &Client(Local::new(store_of::<T>(routes)?));
-    let failures = stream::iter(objects).map(|object| async move {
-        let outcome = ensure(client, object, reconcile).await;
-        let name = &object.metadata().name;
-        outcome
-            .err()
-            .map(|error| format!("{}.{}/{name}: {error}", T::PLURAL, T::GROUP))
-    });
-    Ok(failures
-        .buffer_unordered(AT_ONCE)
-        .filter_map(|failure| async move { failure })
-        .collect()
-        .await)
+    let mut pending: Vec<BoxFuture<'_, Option<String>>> = Vec::new();
+    for object in objects {
+        let attempt = async move {
+            let outcome = ensure(client, object, reconcile).await;
+            let name = &object.metadata().name;
+            outcome
+                .err()
+                .map(|error| format!("{}.{}/{name}: {error}", T::PLURAL, T::GROUP))
+        };
+        pending.push(attempt.boxed());
+    }
+    Ok(join_all(pending).await.into_iter().flatten().collect())
 }
 
 async fn pass(routes: &Routes) -> Result<Vec<String>, OptionError> {
