@@ -22,6 +22,7 @@ pub const ABSENT: &[&str] = &[
 pub fn descriptors() -> Vec<Descriptor> {
     let families = [
         controller_workloads::DESCRIPTORS,
+        controller_discovery::DESCRIPTORS,
         controller_cluster::DESCRIPTORS,
         controller_gc::DESCRIPTORS,
         controller_node::DESCRIPTORS,
