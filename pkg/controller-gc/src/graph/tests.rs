@@ -160,7 +160,10 @@ fn references_across_namespaces_are_reported_and_looked_at() {
     let mut graph = Graph::default();
     graph.apply(&present("Owner", object("there", "parent", &[])));
     let reference = owner("Owner", "parent", false);
-    let effects = graph.apply(&present("Child", object("here", "child", &[reference.clone()])));
+    let effects = graph.apply(&present(
+        "Child",
+        object("here", "child", std::slice::from_ref(&reference)),
+    ));
     assert_eq!(effects.delete, [Uid::from("child")]);
     assert_eq!(
         effects.invalid,
@@ -168,7 +171,10 @@ fn references_across_namespaces_are_reported_and_looked_at() {
     );
     // The other way round: the dependent is seen first.
     let mut graph = Graph::default();
-    graph.apply(&present("Child", object("here", "child", &[reference.clone()])));
+    graph.apply(&present(
+        "Child",
+        object("here", "child", std::slice::from_ref(&reference)),
+    ));
     let effects = graph.apply(&present("Owner", object("there", "parent", &[])));
     assert_eq!(effects.delete, [Uid::from("child")]);
     assert_eq!(effects.invalid, [(identity("Child", "here", "child"), reference)]);

@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 use crate::BY_CLAIM;
 use crate::claims::claim_key;
+use reconcile::is_managed;
 
 const WORKERS: usize = 10;
 /// How long an unhealthy node may keep a volume that it has mounted, when nothing needs it there any more.
@@ -98,6 +99,21 @@ pub async fn build(context: ControllerContext) -> Built {
             }
         }
     });
+    let (keys, lister) = (queue.clone(), pods.lister());
+    volumes.add_handler(move |event: Event<PersistentVolume>| {
+        let volume = event.object();
+        // The claim may be known to be bound before the volume is.
+        let unchanged = matches!(&event, Event::Updated { old, .. } if old.spec == volume.spec);
+        let claim = volume.spec.claim_ref.as_ref().filter(|_| !unchanged);
+        for pod in claim
+            .iter()
+            .flat_map(|claim| lister.by_index(BY_CLAIM, &claim_key(claim)))
+        {
+            if is_needy(&pod) {
+                keys.add(ObjectKey::from(pod.spec.node_name.as_str()));
+            }
+        }
+    });
     let (keys, of_volumes, of_pods) = (queue.clone(), volumes.lister(), pods.lister());
     attachments.add_handler(move |event: Event<VolumeAttachment>| {
         let spec = &event.object().spec;
@@ -122,6 +138,7 @@ pub async fn build(context: ControllerContext) -> Built {
                 old.status.volumes_in_use != new.status.volumes_in_use
                     || old.status.volumes_attached != new.status.volumes_attached
                     || old.spec.taints != new.spec.taints
+                    || is_managed(old) != is_managed(new)
                     || is_ready(old) != is_ready(new)
             }
             Event::Deleted { .. } => true,

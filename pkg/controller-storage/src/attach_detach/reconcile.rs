@@ -22,6 +22,11 @@ const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 /// The kubelet leaves attaching to the controller.
 const MANAGED: &str = "volumes.kubernetes.io/controller-managed-attach-detach";
 
+/// Whether a node leaves attaching to the controller.
+pub(super) fn is_managed(node: &Node) -> bool {
+    node.metadata.annotations.contains_key(MANAGED)
+}
+
 /// Whether something may be detached.
 enum Detach {
     Now,
@@ -38,9 +43,7 @@ impl AttachDetach {
         needy: &[Arc<Pod>],
         attachments: &[Arc<VolumeAttachment>],
     ) -> Result<Outcome, Error> {
-        let managed = node.is_some_and(|node| {
-            node.metadata.annotations.contains_key(MANAGED) || attachments.iter().any(|a| is_ours(a))
-        });
+        let managed = node.is_some_and(|node| is_managed(node) || attachments.iter().any(|a| is_ours(a)));
         let desired = if managed {
             self.desired(name, needy)
         } else {

@@ -6,6 +6,8 @@ use super::build;
 
 const ATTACHMENTS: &str = "/apis/storage.k8s.io/v1/volumeattachments";
 const NODES: &str = "/api/v1/nodes";
+const CLAIMS: &str = "/api/v1/persistentvolumeclaims";
+const VOLUMES: &str = "/api/v1/persistentvolumes";
 const PODS: &str = "/api/v1/pods";
 
 /// Two nodes, and a bound claim `c` with a volume `v` of a CSI driver.
@@ -20,16 +22,12 @@ async fn start() -> Fixture {
         );
     }
     let claim = json!({"metadata": {"name": "c"}, "spec": {"volumeName": "v"}, "status": {"phase": "Bound"}});
-    let uid = fixture.create("/api/v1/persistentvolumeclaims", "ns", claim)["metadata"]["uid"].clone();
+    let uid = fixture.create(CLAIMS, "ns", claim)["metadata"]["uid"].clone();
     let spec = json!({
         "accessModes": ["ReadWriteOnce"], "csi": {"driver": "d.example.com", "volumeHandle": "h"},
         "claimRef": {"namespace": "ns", "name": "c", "uid": uid},
     });
-    fixture.create(
-        "/api/v1/persistentvolumes",
-        "",
-        json!({"metadata": {"name": "v"}, "spec": spec}),
-    );
+    fixture.create(VOLUMES, "", json!({"metadata": {"name": "v"}, "spec": spec}));
     fixture
 }
 
@@ -169,16 +167,12 @@ async fn drivers_that_need_no_attaching_get_none() {
     fixture.create(PODS, "ns", pod("p", "n1"));
     // Of another driver, to see that its turn has come.
     let claim = json!({"metadata": {"name": "c2"}, "spec": {"volumeName": "v2"}, "status": {"phase": "Bound"}});
-    let uid = fixture.create("/api/v1/persistentvolumeclaims", "ns", claim)["metadata"]["uid"].clone();
+    let uid = fixture.create(CLAIMS, "ns", claim)["metadata"]["uid"].clone();
     let spec = json!({
         "csi": {"driver": "other.example.com", "volumeHandle": "h"},
         "claimRef": {"namespace": "ns", "name": "c2", "uid": uid},
     });
-    fixture.create(
-        "/api/v1/persistentvolumes",
-        "",
-        json!({"metadata": {"name": "v2"}, "spec": spec}),
-    );
+    fixture.create(VOLUMES, "", json!({"metadata": {"name": "v2"}, "spec": spec}));
     let mut second = pod("q", "n1");
     second["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] = "c2".into();
     fixture.create(PODS, "ns", second);
@@ -188,4 +182,24 @@ async fn drivers_that_need_no_attaching_get_none() {
         .await;
     let attachment = &fixture.list::<VolumeAttachment>(ATTACHMENTS, "")[0];
     assert_eq!(attachment.spec.attacher, "other.example.com");
+}
+
+#[tokio::test]
+async fn whatever_comes_last_has_the_volume_attached() {
+    let fixture = start().await;
+    fixture.create(NODES, "", json!({"metadata": {"name": "n3"}}));
+    fixture.patch(CLAIMS, "ns", "c", json!({"spec": {"volumeName": null}}));
+    fixture.patch(VOLUMES, "", "v", json!({"spec": {"claimRef": {"uid": "another"}}}));
+    fixture.create(PODS, "ns", pod("p", "n3"));
+    fixture.run(build).await;
+    let uid = fixture.get(CLAIMS, "ns", "c").unwrap()["metadata"]["uid"].clone();
+    let managed = json!({"volumes.kubernetes.io/controller-managed-attach-detach": "true"});
+    fixture.patch(CLAIMS, "ns", "c", json!({"spec": {"volumeName": "v"}}));
+    fixture.patch(NODES, "", "n3", json!({"metadata": {"annotations": managed}}));
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(attachments(&fixture).is_empty(), "the volume is another claim's");
+    fixture.patch(VOLUMES, "", "v", json!({"spec": {"claimRef": {"uid": uid}}}));
+    fixture
+        .eventually("the volume is attached", || attachments(&fixture).len() == 1)
+        .await;
 }
