@@ -8,6 +8,7 @@ use std::sync::Arc;
 use client_go::Client;
 use client_go::cache::InformerFactory;
 use client_go::config::{Config, ConfigError};
+use client_go::events::{EventApi, EventBroadcaster};
 use client_go::leader_election::{LeaderElectionMetrics, default_identity};
 use client_go::rest::metrics::RestMetrics;
 use client_go::transport::TransportError;
@@ -151,7 +152,12 @@ impl Process {
         let election = &self.complete.config.leader_election;
         let informers = InformerFactory::new(Client::new(&self.config)?, CancellationToken::new());
         let event_client = Client::new(&self.config)?;
-        let (scheduler, broadcasters) = setup(&Setup {
+        let profile = self.complete.config.profiles.first();
+        let name = profile.map_or(COMPONENT, |profile| &profile.scheduler_name);
+        // What is told of the lease has no action, which the newer API would want.
+        let of_election = EventBroadcaster::new(event_client.clone(), EventApi::Core, name, "");
+        let recorder = of_election.recorder();
+        let (scheduler, mut broadcasters) = setup(&Setup {
             config: &self.complete.config,
             gates: Arc::new(self.complete.versions.gates.clone()),
             plugins: &in_tree(),
@@ -162,11 +168,7 @@ impl Process {
             max_unschedulable: self.complete.max_unschedulable.to_std(),
             instance: &self.host,
         })?;
-        let recorder = scheduler
-            .profiles
-            .values()
-            .next()
-            .map(|profile| profile.recorder.clone());
+        broadcasters.push(of_election);
         let end_of_events = CancellationToken::new();
         for broadcaster in broadcasters {
             self.tasks.spawn(broadcaster.run(end_of_events.clone()));
@@ -195,7 +197,7 @@ impl Process {
                 identity: default_identity(&self.host),
                 election,
                 metrics: LeaderElectionMetrics::new(&self.registry),
-                recorder,
+                recorder: Some(recorder),
                 health: &self.health,
                 release_on_cancel: true,
             };

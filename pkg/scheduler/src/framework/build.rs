@@ -9,7 +9,7 @@ use scheduler_framework::plugin::Plugin;
 use scheduler_plugins::PluginContext;
 use scheduler_plugins::registry::Factory;
 
-use super::{Named, Profile, Scorer};
+use super::{Evaluated, Named, Profile, Scorer};
 use crate::metrics::Metrics;
 
 /// Why a profile cannot be put together.
@@ -246,13 +246,23 @@ pub fn build(
             hints.extend(events.into_iter().map(|hint| (*name, hint)));
         }
     }
+    let score: Vec<Scorer> = score.collect();
+    let pre_score = builder.named(P::PreScore, |plugin| plugin.as_pre_score())?;
+    let count = |name: &str, point| metrics.evaluations(name, point, &profile.scheduler_name);
+    let evaluated = Evaluated {
+        pre_filter: pre_filter.iter().map(|named| count(named.name, P::PreFilter)).collect(),
+        filter: filter.iter().map(|named| count(named.name, P::Filter)).collect(),
+        pre_score: pre_score.iter().map(|named| count(named.name, P::PreScore)).collect(),
+        score: score.iter().map(|scorer| count(scorer.name, P::Score)).collect(),
+    };
     Ok(Profile {
         percentage_of_nodes_to_score: profile.percentage_of_nodes_to_score,
         queue_sort,
         hints,
-        score: score.collect(),
+        score,
         post_filter: builder.named(P::PostFilter, |plugin| plugin.as_post_filter())?,
-        pre_score: builder.named(P::PreScore, |plugin| plugin.as_pre_score())?,
+        pre_score,
+        evaluated,
         pre_bind: builder.named(P::PreBind, |plugin| plugin.as_pre_bind())?,
         post_bind: builder.named(P::PostBind, |plugin| plugin.as_post_bind())?,
         pre_enqueue,

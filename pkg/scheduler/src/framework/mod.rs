@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client_go::events::EventRecorder;
+use prometheus::IntCounter;
 use scheduler_framework::config::ExtensionPoint;
 use scheduler_framework::events::EventHint;
 use scheduler_framework::node_status::NodeStatuses;
@@ -66,6 +67,15 @@ pub struct Profile {
     pub(crate) bind: Vec<Named<dyn Bind>>,
     pub(crate) post_bind: Vec<Named<dyn PostBind>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) evaluated: Evaluated,
+}
+
+/// How often each plugin was asked, plugin by plugin.
+pub(crate) struct Evaluated {
+    pub(crate) pre_filter: Vec<IntCounter>,
+    pub(crate) filter: Vec<IntCounter>,
+    pub(crate) pre_score: Vec<IntCounter>,
+    pub(crate) score: Vec<IntCounter>,
 }
 
 /// What PreFilter of all plugins came to.
@@ -125,14 +135,18 @@ impl Profile {
             narrowing: PluginSet::default(),
         };
         let measure = state.measure_plugins;
-        for Named { name, plugin } in &self.pre_filter {
+        for (Named { name, plugin }, evaluated) in self.pre_filter.iter().zip(&self.evaluated.pre_filter) {
             let code = |filtered: &PreFiltered| match filtered {
                 PreFiltered::AllNodes | PreFiltered::Nodes(_) => Code::Success,
                 PreFiltered::Skip => Code::Skip,
                 PreFiltered::Failed(status) => status.code(),
             };
             let point = ExtensionPoint::PreFilter;
-            match self.measured(measure, name, point, code, || plugin.pre_filter(state, pod, snapshot)) {
+            let filtered = self.measured(measure, name, point, code, || plugin.pre_filter(state, pod, snapshot));
+            if !matches!(filtered, PreFiltered::Skip) {
+                evaluated.inc();
+            }
+            match filtered {
                 PreFiltered::AllNodes => {}
                 PreFiltered::Skip => state.skip_filter.insert(name),
                 PreFiltered::Failed(status) if status.code() == Code::UnschedulableAndUnresolvable => {
@@ -170,6 +184,17 @@ impl Profile {
             }
         }
         outcome
+    }
+
+    /// Counts what the Filters were asked: so many nodes were looked at, and these plugins rejected one each.
+    pub(crate) fn count_filters(&self, state: &CycleState, looked_at: usize, rejected: &BTreeMap<&'static str, usize>) {
+        let mut left = looked_at;
+        for (Named { name, .. }, evaluated) in self.filter.iter().zip(&self.evaluated.filter) {
+            if !state.skip_filter.contains(name) {
+                evaluated.inc_by(u64::try_from(left).unwrap_or(u64::MAX));
+                left = left.saturating_sub(rejected.get(name).copied().unwrap_or(0));
+            }
+        }
     }
 
     /// Runs PostFilter until a plugin has made the pod schedulable.
@@ -232,12 +257,15 @@ impl Profile {
     ) -> Result<(), Status> {
         let began = Instant::now();
         let measure = state.measure_plugins;
-        for Named { name, plugin } in &self.pre_score {
+        for (Named { name, plugin }, evaluated) in self.pre_score.iter().zip(&self.evaluated.pre_score) {
             let run = || plugin.pre_score(state, pod, nodes, snapshot);
             let status = self.measured(measure, name, ExtensionPoint::PreScore, Status::code, run);
             if status.is_skip() {
                 state.skip_score.insert(name);
-            } else if !status.is_success() {
+                continue;
+            }
+            evaluated.inc();
+            if !status.is_success() {
                 self.timed(ExtensionPoint::PreScore, began, Code::Error);
                 return Err(Status::error(format!("running PreScore plugin \"{name}\": {status}")));
             }
@@ -274,10 +302,11 @@ impl Profile {
         let mut total = vec![0; nodes.len()];
         let mut scores = vec![0; nodes.len()];
         let context = ScoreContext { state, pod, snapshot };
-        for Scorer { name, weight, plugin } in &self.score {
+        for (Scorer { name, weight, plugin }, evaluated) in self.score.iter().zip(&self.evaluated.score) {
             if state.skip_score.contains(name) {
                 continue;
             }
+            evaluated.inc_by(u64::try_from(nodes.len()).unwrap_or(u64::MAX));
             scores.fill(0);
             let run = || {
                 plugin

@@ -4,6 +4,7 @@
 //! thread looks at one node after the other, which is quicker than sharing the work; where they turn out to be slow the rest
 //! is shared.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -154,6 +155,7 @@ impl SchedulingThread {
         let wanted = if chooses { enough(nodes.len(), percentage) } else { 1 };
         let node = |i: usize| nodes[(start + i) % nodes.len()].as_ref();
         let mut feasible = Vec::with_capacity(wanted.min(nodes.len()));
+        let mut rejected: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut take = |node: &NodeInfo, status: Status, feasible: &mut Vec<u32>| {
             if status.is_success() {
                 feasible.push(node.slot);
@@ -162,6 +164,7 @@ impl SchedulingThread {
             if status.code() == Code::Error {
                 return Err(Failure::Error(status.message()));
             }
+            *rejected.entry(status.plugin()).or_default() += 1;
             diagnosis.add_plugin_status(&status);
             diagnosis.statuses.set(node.slot, status);
             Ok(())
@@ -181,17 +184,20 @@ impl SchedulingThread {
             take(node(i), status, &mut feasible)?;
             i += 1;
         }
+        let mut looked_at = i;
         if i < nodes.len() && feasible.len() < wanted {
             let missing = wanted - feasible.len();
             for (i, status) in shared(i..nodes.len(), missing, |i| {
                 filters.run_filters_with_nominated_pods(state, pod, node(i))
             }) {
+                looked_at += 1;
                 if status.is_success() && feasible.len() == wanted {
                     continue;
                 }
                 take(node(i), status, &mut feasible)?;
             }
         }
+        profile.count_filters(state, looked_at, &rejected);
         Ok(feasible)
     }
 }
