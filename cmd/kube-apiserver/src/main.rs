@@ -1,5 +1,7 @@
 //! kube-apiserver.
 
+mod storage;
+
 use std::process::ExitCode;
 
 use component_base::{
@@ -12,12 +14,16 @@ use controlplane::ServerOptions;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if_eq("storage").is_some() {
+        return storage::main(arguments);
+    }
     let mut options = ServerOptions::default();
     let command = Command {
         name: "kube-apiserver",
         about: "The API server stores and serves the objects of a cluster, and is the one place through which all else meets.",
     };
-    let parsed = command.parse(&mut options, std::env::args().skip(1), &mut Vec::new());
+    let parsed = command.parse(&mut options, arguments, &mut Vec::new());
     if let Some(code) = report_and_exit_code(&parsed) {
         return code;
     }

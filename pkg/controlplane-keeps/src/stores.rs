@@ -53,6 +53,13 @@ impl Stores {
         stores
     }
 
+    /// Without these versions among the served ones; their stores stay.
+    #[must_use]
+    pub fn serving(mut self, served: impl Fn(&str, &str) -> bool) -> Self {
+        self.versions.retain(|(group, version)| served(group, version));
+        self
+    }
+
     /// Group and version of everything that is served, in order.
     #[must_use]
     pub fn versions(&self) -> &[(String, String)] {

@@ -6,8 +6,8 @@ use apimachinery::codec::protobuf::{Envelope, MAGIC, ProtobufCodec};
 use apiserver::{
     admission::{Chain, GroupVersionName},
     cacher::{Cacher, CacherConfig, StoredCodec},
-    endpoints::{Backing, Creater, Endpoint},
-    registry::{StorageMedia, Store, StoreConfig, VersionCodec},
+    endpoints::{Backing, Creater, Endpoint, Lister},
+    registry::{StorageMedia, Store, StoreConfig, TableConvertor, VersionCodec},
     server::Routes,
 };
 use apiserver_storage::{
@@ -143,6 +143,35 @@ impl Installer {
             table: None,
             subresources: BTreeMap::new(),
             admission: self.admission.for_resource(info.group, info.plural),
+            fields: Vec::new(),
+            indexed_fields: Vec::new(),
+        };
+        let key = (info.group.to_owned(), info.version.to_owned(), info.plural.to_owned());
+        self.routes.insert(key, Arc::new(endpoint));
+    }
+
+    /// Adds a kind whose objects are made when they are asked for.
+    pub(crate) fn install_computed<T: Object>(
+        &mut self,
+        lister: Arc<dyn Lister>,
+        table: Arc<dyn TableConvertor>,
+        deprecation: &'static str,
+    ) {
+        let info = scheme::resource(T::GROUP, T::VERSION, T::PLURAL).expect("every object kind is a resource");
+        let endpoint = Endpoint {
+            resource: name(info.group, info.version, info.plural),
+            kind: name(info.group, info.version, info.kind),
+            namespaced: info.namespaced,
+            verbs: info.verbs,
+            deprecation,
+            field_annotations: &[],
+            codec: lister.codec(),
+            is_hub: true,
+            version_number: 0,
+            backing: Backing::Computed(lister),
+            table: Some(table),
+            subresources: BTreeMap::new(),
+            admission: self.admission.clone(),
             fields: Vec::new(),
             indexed_fields: Vec::new(),
         };

@@ -39,7 +39,7 @@ impl Keeping {
         hooks: Hooks,
     ) -> Result<Keeper, RunError> {
         let missing = |error: MissingStore| RunError::Storage(error.to_string());
-        let stores = Stores::of(routes);
+        let stores = Stores::of(routes).serving(|group, version| options.apis.serves_version(group, version));
         let prefix = normalize_prefix(&options.storage.etcd_prefix);
         let allocators = self.allocators(options, &stores, storage, &prefix).map_err(missing)?;
         self.hooks.complete(allocators.clone());

@@ -8,8 +8,10 @@ mod options;
 mod resources;
 mod reviews;
 mod server;
+mod snapshot;
 mod storage;
 mod subresources;
 
-pub use options::{CompatibleOptions, GenericOptions, ServerOptions, ServiceOptions, StorageOptions};
+pub use options::{ApiOptions, CompatibleOptions, GenericOptions, ServerOptions, ServiceOptions, StorageOptions};
 pub use server::{ControlPlane, RunError, run};
+pub use snapshot::{SnapshotError, restore, snapshot};

@@ -1,5 +1,6 @@
 //! The flags of kube-apiserver.
 
+mod apis;
 mod compatible;
 mod generic;
 mod services;
@@ -19,6 +20,7 @@ use component_base::{
 use kubeapiserver::{audit::AuditOptions, authentication::AuthenticationOptions, authorization::AuthorizationOptions};
 use registry_connect::KubeletClientOptions;
 
+pub use apis::ApiOptions;
 pub use compatible::CompatibleOptions;
 pub use generic::GenericOptions;
 pub use services::ServiceOptions;
@@ -34,6 +36,8 @@ pub struct ServerOptions {
     pub generic: GenericOptions,
     /// What is taken and has little effect here.
     pub compatible: CompatibleOptions,
+    /// `--runtime-config`
+    pub apis: ApiOptions,
     /// Which metrics are shown.
     pub metrics: MetricsOptions,
     /// Where objects are stored.
@@ -66,6 +70,7 @@ impl Default for ServerOptions {
             secure_serving: SecureServingOptions::new(6443, "apiserver", "/var/run/kubernetes"),
             generic: GenericOptions::default(),
             compatible: CompatibleOptions::default(),
+            apis: ApiOptions::default(),
             metrics: MetricsOptions::default(),
             storage: StorageOptions::default(),
             services: ServiceOptions::default(),
@@ -90,7 +95,8 @@ impl ServerOptions {
     pub fn validate(&self) -> Result<(), String> {
         self.generic.validate()?;
         self.storage.validate()?;
-        self.compatible.validate()
+        self.compatible.validate()?;
+        self.apis.validate()
     }
 
     /// The address that other machines find this server under: `--advertise-address`, or else the bound or the host's.
@@ -135,6 +141,7 @@ impl Flags for ServerOptions {
         self.gates.add_flags(flags);
         self.generic.add_flags(flags);
         self.compatible.add_flags(flags);
+        self.apis.add_flags(flags);
         self.metrics.add_flags(flags);
         self.authentication.add_flags(flags);
         self.authorization.add_flags(flags);

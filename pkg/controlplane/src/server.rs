@@ -31,7 +31,7 @@ use crate::{
     documents::ApiDocuments,
     install::Installer,
     keeping::{self, Keeping},
-    options::ServerOptions,
+    options::{ApiOptions, ServerOptions},
     resources, reviews, storage, subresources,
 };
 
@@ -94,7 +94,7 @@ impl ControlPlane {
         let access = Access::new(options, &background)?;
         let audit_tasks = AuditTasks::default();
         let audit = options.audit.build(&audit_tasks)?;
-        let store = storage::open(&options.storage)
+        let store = storage::open(&options.storage, &background)
             .await
             .map_err(|error| RunError::Storage(error.to_string()))?;
         let connections = Connections::new();
@@ -124,6 +124,12 @@ impl ControlPlane {
         let hooks = keeping::announce(&mut health, options.generic.livez_grace_period.to_std());
         let keeper = keeping.start(options, &routes, &store, hooks)?;
         health.add_shutdown(stop);
+        let documents = Arc::new(ApiDocuments::new(
+            &version.git_version,
+            options.public_address(),
+            access.authentication.documents.clone(),
+        ));
+        let routes = served(&options.apis, routes, &documents);
         let config = ServerConfig {
             authentication: Authentication {
                 chain: access.authentication.chain.clone(),
@@ -134,11 +140,7 @@ impl ControlPlane {
             constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
             limits: limits?,
             edge: edge(options)?,
-            documents: Arc::new(ApiDocuments::new(
-                &version.git_version,
-                options.public_address(),
-                access.authentication.documents.clone(),
-            )),
+            documents,
             version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),
         };
         Ok(Self {
@@ -220,6 +222,18 @@ fn store_check(name: &str, store: &Arc<dyn Storage>, limit: Duration) -> Arc<dyn
     }))
 }
 
+/// The resources that `--runtime-config` leaves; the others' stores stay for what the server itself keeps.
+fn served(apis: &ApiOptions, mut routes: Routes, documents: &ApiDocuments) -> Routes {
+    routes.retain(|(group, version, resource), _| {
+        let serves = apis.serves(group, version, resource);
+        if !serves {
+            documents.withdraw(group, version, resource);
+        }
+        serves
+    });
+    routes
+}
+
 /// How requests are treated at the server's edge.
 fn edge(options: &ServerOptions) -> Result<Edge, RunError> {
     let generic = &options.generic;
@@ -285,7 +299,8 @@ async fn install(
     };
     resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    subresources::install(&mut installer, options, access, connections)?;
+    let health = store_check("etcd", store, options.storage.healthcheck_timeout.to_std());
+    subresources::install(&mut installer, options, access, connections, health)?;
     directory.bind(&installer.routes);
     installer.start(background);
     for cacher in &installer.cachers {
@@ -311,21 +326,15 @@ async fn install(
 /// What keeps the server from starting.
 pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
     let plane = ControlPlane::start(&options, &version, stop.clone()).await?;
-    let host = if options.generic.external_hostname.is_empty() {
-        "localhost"
-    } else {
-        &options.generic.external_hostname
-    };
-    let alternate = [
-        "kubernetes.default.svc",
-        "kubernetes.default",
-        "kubernetes",
-        "localhost",
-    ]
-    .map(str::to_owned);
-    let tls = options
-        .secure_serving
-        .tls(host, &[], &alternate, plane.client_cas.clone())?;
+    let advertised = options.advertised_ip();
+    let services = options.services.complete(advertised).map_err(RunError::Option)?;
+    let names = ["kubernetes.default.svc", "kubernetes.default", "kubernetes"].map(str::to_owned);
+    let tls = options.secure_serving.tls(
+        &advertised.to_string(),
+        &[services.first_ip],
+        &names,
+        plane.client_cas.clone(),
+    )?;
     let listener = options
         .secure_serving
         .listen()?

@@ -8,7 +8,9 @@ use apiserver_storage::{
     etcd3::{Etcd3, Etcd3Options, LeaseOptions},
 };
 
-use crate::options::StorageOptions;
+use tokio_util::sync::CancellationToken;
+
+use crate::{options::StorageOptions, snapshot};
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +29,9 @@ pub(crate) enum StorageError {
 }
 
 /// Opens the store.
-pub(crate) async fn open(options: &StorageOptions) -> Result<Arc<dyn Storage>, StorageError> {
+///
+/// The embedded one answers requests for snapshots until `stop`.
+pub(crate) async fn open(options: &StorageOptions, stop: &CancellationToken) -> Result<Arc<dyn Storage>, StorageError> {
     let etcd = match options.backend.as_str() {
         "" => !options.etcd_servers.is_empty(),
         "etcd3" => true,
@@ -35,7 +39,9 @@ pub(crate) async fn open(options: &StorageOptions) -> Result<Arc<dyn Storage>, S
         _ => return Err(StorageError::Backend),
     };
     if !etcd {
-        return Ok(Arc::new(Embedded::open(&options.data_dir, EmbeddedOptions::default())?));
+        let store: Arc<dyn Storage> = Arc::new(Embedded::open(&options.data_dir, EmbeddedOptions::default())?);
+        snapshot::serve(&options.data_dir, store.clone(), stop.clone());
+        return Ok(store);
     }
     if options.etcd_servers.is_empty() {
         return Err(StorageError::NoServers);

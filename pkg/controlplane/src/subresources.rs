@@ -4,21 +4,24 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use apiserver::{
     endpoints::{Connecter, Creater, Endpoint, Subresource},
-    registry::{Local, ResourceStrategy},
+    registry::{Local, ResourceStrategy, TypedTable},
     server::Routes,
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::{feature_gates::FeatureGates, health::HealthCheck};
 use k8s_api::{
     Object,
-    core::v1::{Binding, Endpoints, Node, Pod, Service, ServiceAccount},
+    core::v1::{Binding, ComponentStatus, Endpoints, Node, Pod, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
 };
 use kubeapiserver::{OptionError, authentication::Authentication, store_of};
 use registry::core::{
+    component_status,
     pod::{Bindings, Evictions},
     service_account::Tokens,
 };
-use registry_connect::{Kubelets, NodeProxy, PodLog, PodProxy, PodStream, Proxy, ServiceProxy, StreamKind, Streams};
+use registry_connect::{
+    ComponentStatuses, Kubelets, NodeProxy, PodLog, PodProxy, PodStream, Proxy, ServiceProxy, StreamKind, Streams,
+};
 use streaming::Connections;
 
 use crate::{access::Access, install::Installer, options::ServerOptions};
@@ -29,8 +32,14 @@ pub(crate) fn install(
     options: &ServerOptions,
     access: &Access,
     connections: &Connections,
+    health: Arc<dyn HealthCheck>,
 ) -> Result<(), OptionError> {
     install_created(installer, &access.authentication)?;
+    installer.install_computed::<ComponentStatus>(
+        ComponentStatuses::new(health),
+        Arc::new(TypedTable::new(component_status::COLUMNS, component_status::row)),
+        "v1 ComponentStatus is deprecated in v1.19+",
+    );
     let gates = installer.gates.clone();
     let routes = &mut installer.routes;
     let nodes = Local::<Node>::new(store_of::<Node>(routes)?);

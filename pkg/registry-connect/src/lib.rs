@@ -8,6 +8,7 @@
 //! `k8s.io/apimachinery/pkg/util/proxy`.
 
 mod backend;
+mod components;
 mod kubelet;
 mod name_port;
 mod node;
@@ -17,6 +18,7 @@ mod proxy;
 mod service;
 
 pub use backend::{TlsFiles, TlsFilesError};
+pub use components::ComponentStatuses;
 pub use kubelet::Kubelets;
 pub use node::NodeProxy;
 pub use options::KubeletClientOptions;

@@ -11,7 +11,7 @@ use component_base::serving::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use k8s_api::scheme::api_version;
 use kube_openapi::{
-    discovery::{ApiGroups, legacy::ServerAddress},
+    discovery::{ApiGroups, Source, legacy::ServerAddress},
     openapi::OpenApi,
 };
 use kubeapiserver::authentication::IssuerDocuments;
@@ -39,6 +39,19 @@ impl ApiDocuments {
             openapi: Arc::new(OpenApi::new(version)),
             addresses: vec![everyone(address)],
             issuer,
+        }
+    }
+
+    /// Leaves a built-in resource out of discovery, and with the last one its version.
+    pub(crate) fn withdraw(&self, group: &str, version: &str, resource: &str) {
+        let Some(mut left) = self.groups.version(group, version) else {
+            return;
+        };
+        left.resources.retain(|of| of.name != resource);
+        if left.resources.is_empty() {
+            self.groups.remove(Source::Builtin, group, version);
+        } else {
+            self.groups.add(Source::Builtin, group, left, None);
         }
     }
 }

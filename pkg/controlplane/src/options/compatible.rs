@@ -5,7 +5,7 @@
 
 use component_base::{
     GoDuration,
-    flags::{FlagSet, Flags, MapStringString},
+    flags::{FlagSet, Flags},
     options::DebuggingConfiguration,
 };
 
@@ -15,9 +15,6 @@ const VERSION: &str = "1.36";
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct CompatibleOptions {
-    /// `--runtime-config`
-    pub runtime_config: MapStringString,
-    runtime_config_forward: bool,
     emulated_version: Vec<String>,
     min_compatibility_version: Vec<String>,
     emulation_forward_compatible: bool,
@@ -35,8 +32,6 @@ pub struct CompatibleOptions {
 impl Default for CompatibleOptions {
     fn default() -> Self {
         Self {
-            runtime_config: MapStringString::default(),
-            runtime_config_forward: false,
             emulated_version: Vec::new(),
             min_compatibility_version: Vec::new(),
             emulation_forward_compatible: false,
@@ -162,11 +157,6 @@ impl Flags for CompatibleOptions {
                 "emulation-forward-compatible",
                 &mut self.emulation_forward_compatible,
                 "no effect: no other version is emulated",
-            )
-            .add(
-                "runtime-config-emulation-forward-compatible",
-                &mut self.runtime_config_forward,
-                "no effect: no other version is emulated",
             );
         flags
             .section("storage")
@@ -199,11 +189,6 @@ impl Flags for CompatibleOptions {
         flags
             .section("features")
             .add("debug-socket-path", &mut self.debug_socket_path, "not implemented");
-        flags.section("API enablement").add(
-            "runtime-config",
-            &mut self.runtime_config,
-            "group/version=true|false, api/all=true|false, …: which built-in APIs are served",
-        );
         self.other.add_flags(flags);
     }
 }

@@ -85,6 +85,11 @@ impl Embedded {
         Self::open_with(directory, options, FileState::default())
     }
 
+    /// Whether `directory` holds a store.
+    pub fn exists(directory: &Path) -> bool {
+        directory.join(DATABASE_FILE).is_file()
+    }
+
     fn open_with(directory: &Path, options: EmbeddedOptions, state: FileState) -> Result<Self> {
         create_directory(directory)?;
         let lock = lock(directory)?;

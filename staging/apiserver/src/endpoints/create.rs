@@ -61,6 +61,7 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
         Backing::Create(creater) => {
             return create_with(call, endpoint, creater.as_ref(), &output, &bytes, &options).await;
         }
+        Backing::Computed(_) => return Err(super::dispatch::method_not_allowed()),
         Backing::Store(store) => store,
     };
     let value = decode_object(

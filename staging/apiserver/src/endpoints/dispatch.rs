@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Response, header};
 use super::{
     Backing, Call, Endpoint, Output, Subresource,
     body::read_body,
-    create, delete, error_response, get, list, patch, scale,
+    computed, create, delete, error_response, get, list, patch, scale,
     update::{self, Target},
     watch,
 };
@@ -137,6 +137,9 @@ async fn route(
             return Err(not_allowed(endpoint, call));
         }
         return create::create(call, endpoint, body).await;
+    }
+    if let Backing::Computed(lister) = &endpoint.backing {
+        return computed::respond(call, endpoint, lister.as_ref()).await;
     }
     let strategy = endpoint.store("update")?.config().strategy.clone();
     match (info.verb.as_str(), object_path) {

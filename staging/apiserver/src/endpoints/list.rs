@@ -33,6 +33,18 @@ pub(super) struct Page {
     remaining: Option<i64>,
 }
 
+impl Page {
+    /// Everything there is, of no revision.
+    pub(super) fn computed(objects: Vec<Arc<CachedObject>>) -> Self {
+        Self {
+            revision: 0,
+            objects,
+            next: None,
+            remaining: None,
+        }
+    }
+}
+
 /// The predicate of a list, watch or deletion of a collection.
 pub(super) fn predicate(call: &Call<'_>, endpoint: &Endpoint, options: &ListOptions) -> Result<Predicate, StatusError> {
     Predicate::new(
@@ -303,6 +315,9 @@ fn list_error(store: &Store, error: &apiserver_storage::Error, token: Option<&st
 }
 
 fn list_metadata(page: &Page) -> Value {
+    if page.revision == 0 {
+        return json!({});
+    }
     let mut metadata = json!({"resourceVersion": page.revision.to_string()});
     if let Some(next) = &page.next {
         metadata["continue"] = encode_continue(page.revision, next).into();

@@ -6,6 +6,7 @@
 
 mod apply;
 mod body;
+mod computed;
 mod create;
 mod delete;
 mod dispatch;
@@ -39,6 +40,7 @@ use crate::{
 
 pub(crate) use body::discard_body;
 pub use body::{MAX_BODY, read_body};
+pub use computed::Lister;
 pub(crate) use dispatch::add_warnings;
 pub use dispatch::handle;
 pub use respond::{error_response, status_response};
@@ -169,6 +171,8 @@ pub enum Backing {
     Store(Arc<Store>),
     /// Not at all: they are answered at once.
     Create(Arc<dyn Creater>),
+    /// Not at all: they are made when they are asked for.
+    Computed(Arc<dyn Lister>),
 }
 
 /// One resource at one version.
@@ -220,7 +224,9 @@ impl Endpoint {
     pub fn store(&self, action: &str) -> Result<&Arc<Store>, StatusError> {
         match &self.backing {
             Backing::Store(store) => Ok(store),
-            Backing::Create(_) => Err(StatusError::method_not_supported(self.group_resource(), action)),
+            Backing::Create(_) | Backing::Computed(_) => {
+                Err(StatusError::method_not_supported(self.group_resource(), action))
+            }
         }
     }
 }

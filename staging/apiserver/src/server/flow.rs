@@ -144,7 +144,7 @@ fn work(call: &Call<'_>, context: &RequestContext, endpoint: Option<&Endpoint>, 
     let info = &context.info;
     let store = endpoint.and_then(|endpoint| match &endpoint.backing {
         Backing::Store(store) => Some(store),
-        Backing::Create(_) => None,
+        Backing::Create(_) | Backing::Computed(_) => None,
     });
     let Some(cacher) = store.map(|store| store.cacher()) else {
         return Work::default();

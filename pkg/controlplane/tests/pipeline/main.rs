@@ -1,5 +1,8 @@
 //! The whole pipeline on the embedded store, from a request to its answer, without a network.
 
+mod services;
+mod subresources;
+
 use std::time::Duration;
 
 use apiserver::server::ServerHandler;
@@ -25,7 +28,12 @@ impl Plane {
     }
 
     async fn open(directory: tempfile::TempDir) -> Self {
+        Self::with(directory, |_| {}).await
+    }
+
+    async fn with(directory: tempfile::TempDir, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let mut options = ServerOptions::default();
+        change(&mut options);
         options.storage.data_dir = directory.path().join("store");
         let tokens = directory.path().join("tokens.csv");
         std::fs::write(&tokens, "secret,admin,admin,system:masters\n").expect("a token file");
@@ -74,6 +82,15 @@ impl Plane {
 
     async fn get(&self, path: &str) -> (u16, Value) {
         self.send(Method::GET, path, "", "").await
+    }
+
+    async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.send(Method::PUT, path, "application/json", &body.to_string())
+            .await
+    }
+
+    async fn delete(&self, path: &str) -> (u16, Value) {
+        self.send(Method::DELETE, path, "", "").await
     }
 
     async fn post(&self, path: &str, body: Value) -> (u16, Value) {
