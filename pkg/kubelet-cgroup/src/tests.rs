@@ -151,3 +151,28 @@ fn version_2_on_plain_files() {
         (Some(500), Some(300), Some(100))
     );
 }
+
+#[test]
+fn names_of_slices() {
+    let tree = |root: &str| PodCgroupTree::new(Hierarchy::V2("/x".into()), root).with_driver(Driver::Systemd);
+    assert_eq!(
+        tree("/").pod_path("a-b", QosClass::Burstable),
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda_b.slice"
+    );
+    assert_eq!(tree("/").parent("a-b", QosClass::Guaranteed), "kubepods-poda_b.slice");
+    assert_eq!(
+        tree("/my-root").parent("u", QosClass::BestEffort),
+        "my_root-kubepods-besteffort-podu.slice"
+    );
+}
+
+#[test]
+fn pods_of_slices_are_found() {
+    let root = tempfile::tempdir().expect("a directory");
+    let tree = PodCgroupTree::new(Hierarchy::V2(root.path().to_owned()), "/").with_driver(Driver::Systemd);
+    for (uid, class) in [("a-1", QosClass::Guaranteed), ("b-2", QosClass::BestEffort)] {
+        let path = root.path().join(tree.pod_path(uid, class).trim_start_matches('/'));
+        std::fs::create_dir_all(path).expect("made");
+    }
+    assert_eq!(tree.pods().expect("listed"), ["a-1", "b-2"]);
+}

@@ -18,21 +18,42 @@ const V2_CONTROLLERS: [&str; 6] = ["cpu", "cpuset", "io", "memory", "pids", "hug
 /// A cgroup whose processes were killed is empty after so many tries, or an error.
 const REMOVE_TRIES: u32 = 20;
 
+/// Who names cgroups, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// Directories: `kubepods/burstable/pod<uid>`.
+    #[default]
+    Cgroupfs,
+    /// Slices of systemd: `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<uid>.slice`, and the runtime is told
+    /// the last name only.
+    Systemd,
+}
+
 /// The cgroups below `<root>/kubepods`.
 #[derive(Clone, Debug)]
 pub struct PodCgroupTree {
     hierarchy: Hierarchy,
-    root: PathBuf,
+    root: Vec<String>,
+    driver: Driver,
 }
 
 impl PodCgroupTree {
     /// Below this cgroup of the hierarchy (upstream: `--cgroup-root`; `/` is the top).
     #[must_use]
     pub fn new(hierarchy: Hierarchy, root: &str) -> Self {
+        let parts = root.split('/').filter(|part| !part.is_empty());
         Self {
             hierarchy,
-            root: PathBuf::from(root.trim_matches('/')),
+            root: parts.map(str::to_owned).collect(),
+            driver: Driver::default(),
         }
+    }
+
+    /// Named by another driver.
+    #[must_use]
+    pub fn with_driver(mut self, driver: Driver) -> Self {
+        self.driver = driver;
+        self
     }
 
     /// The controllers.
@@ -41,23 +62,74 @@ impl PodCgroupTree {
         &self.hierarchy
     }
 
+    /// The cgroup that everything lies below, in every hierarchy.
+    #[must_use]
+    pub fn root_path(&self) -> PathBuf {
+        self.path(&[])
+    }
+
+    /// The directory of a cgroup below the root.
+    fn path(&self, names: &[&str]) -> PathBuf {
+        let names = self.root.iter().map(String::as_str).chain(names.iter().copied());
+        match self.driver {
+            Driver::Cgroupfs => names.collect(),
+            Driver::Systemd => {
+                let (mut path, mut slice) = (PathBuf::new(), String::new());
+                for name in names {
+                    if !slice.is_empty() {
+                        slice.push('-');
+                    }
+                    slice.push_str(&name.replace('-', "_"));
+                    path.push(format!("{slice}.slice"));
+                }
+                path
+            }
+        }
+    }
+
     fn top(&self) -> PathBuf {
-        self.root.join("kubepods")
+        self.path(&["kubepods"])
     }
 
     fn of_class(&self, class: QosClass) -> PathBuf {
         match class {
             QosClass::Guaranteed => self.top(),
-            QosClass::Burstable => self.top().join("burstable"),
-            QosClass::BestEffort => self.top().join("besteffort"),
+            QosClass::Burstable => self.path(&["kubepods", "burstable"]),
+            QosClass::BestEffort => self.path(&["kubepods", "besteffort"]),
         }
     }
 
-    /// The cgroup of a pod, as the runtime is told it.
+    /// The directory of a pod's cgroup, from the top of a hierarchy.
     #[must_use]
     pub fn pod_path(&self, uid: &str, class: QosClass) -> String {
-        let plain = uid.replace('/', "_");
-        format!("/{}", self.of_class(class).join(format!("pod{plain}")).display())
+        let name = format!("pod{}", uid.replace('/', "_"));
+        let path = match class {
+            QosClass::Guaranteed => self.path(&["kubepods", &name]),
+            QosClass::Burstable => self.path(&["kubepods", "burstable", &name]),
+            QosClass::BestEffort => self.path(&["kubepods", "besteffort", &name]),
+        };
+        format!("/{}", path.display())
+    }
+
+    /// The cgroup of a pod as the runtime is told it.
+    #[must_use]
+    pub fn parent(&self, uid: &str, class: QosClass) -> String {
+        let path = self.pod_path(uid, class);
+        match self.driver {
+            Driver::Cgroupfs => path,
+            Driver::Systemd => path.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The uid of the pod whose cgroup has this name.
+    fn uid_of(&self, name: &str) -> Option<String> {
+        match self.driver {
+            Driver::Cgroupfs => name.strip_prefix("pod").map(str::to_owned),
+            Driver::Systemd => {
+                let own = name.strip_suffix(".slice")?.rsplit('-').next()?.strip_prefix("pod")?;
+                Some(own.replace('_', "-"))
+            }
+        }
     }
 
     /// Makes the cgroups of the classes. `allocatable` limits all pods together.
@@ -93,7 +165,7 @@ impl PodCgroupTree {
         self.apply(&self.of_class(QosClass::Burstable), &limits)
     }
 
-    /// Makes a pod's cgroup and sets its limits. Idempotent. Returns its path.
+    /// Makes a pod's cgroup and sets its limits. Idempotent. Returns what the runtime is told of it.
     ///
     /// # Errors
     /// If it cannot be made, or a limit not be set.
@@ -102,7 +174,7 @@ impl PodCgroupTree {
         let relative = Path::new(path.trim_start_matches('/'));
         self.make(relative)?;
         self.apply(relative, limits)?;
-        Ok(path)
+        Ok(self.parent(uid, class))
     }
 
     /// Kills what is left in a pod's cgroups and removes them. Idempotent.
@@ -129,7 +201,7 @@ impl PodCgroupTree {
             for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
                 for child in children(&mount.join(self.of_class(class)))? {
                     let name = child.file_name().and_then(|name| name.to_str());
-                    found.extend(name.and_then(|name| name.strip_prefix("pod")).map(str::to_owned));
+                    found.extend(name.and_then(|name| self.uid_of(name)));
                 }
             }
         }

@@ -22,7 +22,11 @@ impl Amount {
     pub fn of(self, capacity: i64) -> i64 {
         match self {
             Self::Absolute(amount) => amount,
-            #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                reason = "percentages are that exact only"
+            )]
             Self::Part(part) => (capacity as f64 * part) as i64,
         }
     }

@@ -53,7 +53,7 @@ impl NodeStatusInput<'_> {
     pub(crate) fn apply(&self, name: &str, status: &mut NodeStatus) -> Vec<StatusEvent> {
         let mut events = Vec::new();
         if let Ok(addresses) = self.addresses
-            && !(self.external_cloud && !status.addresses.is_empty())
+            && (!self.external_cloud || status.addresses.is_empty())
         {
             status.addresses = addresses.to_vec();
         }

@@ -57,6 +57,13 @@ impl KubeRuntime {
 
         let record = context.record;
         let restart_count = match record.find(&container.name) {
+            Some(previous) if previous.state == ContainerState::Created => {
+                // It never ran, so that the next one is no restart, and takes its place.
+                // The runtime may be at it still: it is asked again then.
+                let removed = self.parts.runtime.remove_container(&previous.id).await;
+                removed.map_err(|error| StartFailure::new("CreateContainerError", error.message()))?;
+                previous.restart_count
+            }
             Some(previous) => previous.restart_count + 1,
             None => self.restart_count_by_logs(pod, container),
         };

@@ -8,6 +8,9 @@ use kubelet_types::clock::from_unix_nanos;
 
 use crate::labels::{self, read_annotations};
 
+/// The reason that containerd gives for a container that could not be started.
+const START_ERROR: &str = "StartError";
+
 /// Where a container is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContainerState {
@@ -88,12 +91,17 @@ impl ContainerRecord {
     pub fn new(status: ContainerStatus, message: impl FnOnce(&ContainerStatus) -> String) -> Option<Self> {
         let name = status.labels.get(labels::CONTAINER_NAME)?.clone();
         let annotated = read_annotations(&status.annotations);
-        let state = ContainerState::from(status.state());
+        let mut state = ContainerState::from(status.state());
         let message = if state == ContainerState::Exited {
             message(&status)
         } else {
             String::new()
         };
+        // The one who started it went away meanwhile, and the runtime gave up: it never ran, and has not failed either.
+        let interrupted = status.reason == START_ERROR && status.message.contains("context canceled");
+        if state == ContainerState::Exited && status.started_at == 0 && interrupted {
+            state = ContainerState::Created;
+        }
         let image = status.image.as_ref();
         let shown = image.map(|image| {
             if image.user_specified_image.is_empty() {

@@ -235,6 +235,7 @@ impl NodeServer {
         }
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is the answer")]
     fn pod(&self, (namespace, name, uid): (&str, &str, Option<&str>)) -> Result<Arc<Pod>, Response<Body>> {
         let missing = |words: &str| answers::text(StatusCode::NOT_FOUND, words);
         let pod = self.parts.host.pod_by_name(namespace, name);

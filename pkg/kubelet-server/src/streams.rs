@@ -42,6 +42,7 @@ async fn running_container(runtime: &KubeRuntime, pod: &Pod, name: &str) -> Resu
 }
 
 /// A relay to the URL that the runtime gave.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn relay(url: &str, request: &Request<Body>, connections: &Connections) -> Result<Relay, Response<Body>> {
     let wrong = |why: String| {
         let words = format!("the runtime's streaming URL {url:?} cannot be used: {why}");

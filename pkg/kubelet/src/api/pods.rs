@@ -91,7 +91,7 @@ pub async fn follow_pods(client: &Client, node: &str, events: mpsc::Sender<PodEv
         }
         // Everything up to here is in the store.
         let mut pods = informer.store().list();
-        pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
+        pods.sort_by_key(|pod| pod.metadata.creation_timestamp);
         if events.send(PodEvent::Set(Source::Api, pods)).await.is_err() {
             return;
         }

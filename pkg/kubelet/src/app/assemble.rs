@@ -8,6 +8,7 @@ use client_go::events::{EventApi, EventBroadcaster};
 use component_base::version::VersionInfo;
 use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
 use k8s_api::core::v1::Taint;
+use kubelet_cgroup::PodCgroupTree;
 use kubelet_config::{KubeletConfiguration, KubeletOptions, resource_list};
 use kubelet_node::{Machine, NodeOptions, NodeParts, NodeReporter, Reservations, addresses};
 use kubelet_prober::{Prober, Probes, Results};
@@ -76,11 +77,7 @@ pub(super) async fn assemble(
     };
     let tree = cgroup_limits::set_up(kc, &machine, &reservations)?;
     let (recorder, broadcaster) = recorder(clients.as_ref(), &name);
-    let detection = match kc.config_map_and_secret_change_detection_strategy.as_str() {
-        "Get" => ChangeDetection::Get,
-        "Cache" => ChangeDetection::Cache,
-        _ => ChangeDetection::Watch,
-    };
+    let detection = detection(kc);
     let followed = clients
         .as_ref()
         .map(|clients| Arc::new(ApiObjects::new(&clients.main, &name, detection, cancel)));
@@ -146,12 +143,7 @@ pub(super) async fn assemble(
         runtime: kube_runtime.clone(),
         cgroups: tree.clone(),
     }));
-    let cgroups = PodCgroupfs {
-        tree,
-        quota_period: i64::try_from(kc.cpu_cfs_quota_period.to_std().as_micros()).unwrap_or(i64::MAX),
-        enforce_quota: kc.cpu_cfs_quota,
-        pod_pids_limit: Some(kc.pod_pids_limit).filter(|limit| *limit > 0),
-    };
+    let cgroups = cgroups(kc, tree);
     let pods = Arc::new(PodStore::default());
     let state = reporter.runtime_state().clone();
     let workers = WorkerParts {
@@ -194,6 +186,23 @@ pub(super) async fn assemble(
         stats,
         pressures,
     })
+}
+
+fn detection(kc: &KubeletConfiguration) -> ChangeDetection {
+    match kc.config_map_and_secret_change_detection_strategy.as_str() {
+        "Get" => ChangeDetection::Get,
+        "Cache" => ChangeDetection::Cache,
+        _ => ChangeDetection::Watch,
+    }
+}
+
+fn cgroups(kc: &KubeletConfiguration, tree: Arc<PodCgroupTree>) -> PodCgroupfs {
+    PodCgroupfs {
+        tree,
+        quota_period: i64::try_from(kc.cpu_cfs_quota_period.to_std().as_micros()).unwrap_or(i64::MAX),
+        enforce_quota: kc.cpu_cfs_quota,
+        pod_pids_limit: Some(kc.pod_pids_limit).filter(|limit| *limit > 0),
+    }
 }
 
 type Runtime = (Arc<dyn RuntimeService>, Arc<dyn ImageService>);

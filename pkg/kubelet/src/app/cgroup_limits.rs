@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kubelet_cgroup::{Hierarchy, Limits, PodCgroupTree};
+use kubelet_cgroup::{Driver, Hierarchy, Limits, PodCgroupTree};
 use kubelet_config::KubeletConfiguration;
 use kubelet_node::{Machine, Reservations};
 use kubelet_types::resources::milli_cpu_to_shares;
@@ -17,18 +17,20 @@ pub(super) fn set_up(
 ) -> Result<Arc<PodCgroupTree>, RunError> {
     let hierarchy = Hierarchy::detect()?;
     let root = &configuration.cgroup_root;
-    let missing = hierarchy
-        .mounts()
-        .into_iter()
-        .find(|mount| !mount.join(root.trim_matches('/')).is_dir())
-        .map(std::path::Path::to_owned);
+    let driver = if configuration.cgroup_driver == "systemd" {
+        Driver::Systemd
+    } else {
+        Driver::Cgroupfs
+    };
+    let tree = PodCgroupTree::new(hierarchy, root).with_driver(driver);
+    let mut mounts = tree.hierarchy().mounts().into_iter();
+    let missing = mounts.find(|mount| !mount.join(tree.root_path()).is_dir());
     if let Some(mount) = missing {
         return Err(RunError::Refused(format!(
             "invalid configuration: cgroup-root {root:?} doesn't exist: {} has no such cgroup",
             mount.display()
         )));
     }
-    let tree = PodCgroupTree::new(hierarchy, root);
     let enforced = configuration
         .enforce_node_allocatable
         .iter()

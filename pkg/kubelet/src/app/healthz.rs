@@ -1,17 +1,16 @@
 //! `/healthz` on a port of its own, without authentication.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use component_base::health::{CheckFn, HealthEndpoints, HealthError};
-use component_base::serving::{Body, ListenOptions, Listener, Server};
+use component_base::serving::{Body, Listener, Server};
 use http::{Request, Response, StatusCode};
 use kubelet_config::KubeletConfiguration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::RunError;
 use super::assemble::Node;
+use super::{RunError, serve};
 
 /// The ports that are bound before anything starts, so that a taken one is told at once.
 pub(super) struct Listeners {
@@ -19,14 +18,10 @@ pub(super) struct Listeners {
 }
 
 /// Binds the ports.
-pub(super) fn listen(configuration: &KubeletConfiguration) -> Result<Listeners, RunError> {
+pub(super) async fn listen(configuration: &KubeletConfiguration) -> Result<Listeners, RunError> {
     let healthz = match (configuration.healthz_port, configuration.healthz_bind_address.address()) {
         (0, _) | (_, None) => None,
-        (port, Some(address)) => {
-            let address = SocketAddr::new(address, u16::try_from(port).unwrap_or_default());
-            let listener = Listener::bind(address, ListenOptions::default());
-            Some(listener.map_err(|error| RunError::io(format!("listen tcp {address}: bind"), error))?)
-        }
+        (port, Some(address)) => Some(serve::bind(address, port).await?),
     };
     Ok(Listeners { healthz })
 }

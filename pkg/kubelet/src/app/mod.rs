@@ -43,8 +43,8 @@ pub async fn run(
     host::prepare(&options)?;
     let cancel = stop.child_token();
     let node = assemble::assemble(&options, &version, &cancel).await?;
-    let listeners = healthz::listen(&options.configuration)?;
-    let ports = serve::listen(&options, &node.name)?;
+    let listeners = healthz::listen(&options.configuration).await?;
+    let ports = serve::listen(&options, &node.name).await?;
     let mut tasks = JoinSet::new();
     serve::start(&node, &options, &version, &log, ports, &mut tasks, &cancel)?;
     start(&node, &options, listeners, &mut tasks, &cancel);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use component_base::logs::LogHandle;
 use component_base::metrics::{MetricOpts, MetricsRegistry};
@@ -23,6 +24,10 @@ use super::assemble::Node;
 use super::{RunError, certificates, healthz};
 use crate::pods::PodStore;
 use crate::status::StatusWriter;
+
+/// A taken port is tried so often, with such pauses.
+const BIND_TRIES: u32 = 20;
+const BIND_PAUSE: Duration = Duration::from_millis(250);
 
 /// The pods as the node's API shows them.
 struct View {
@@ -88,14 +93,21 @@ pub(super) struct Ports {
     read_only: Option<Listener>,
 }
 
-fn bind(address: IpAddr, port: i32) -> Result<Listener, RunError> {
+/// Binds a port; one that another kubelet holds still, which is going, is waited for.
+pub(super) async fn bind(address: IpAddr, port: i32) -> Result<Listener, RunError> {
     let address = SocketAddr::new(address, u16::try_from(port).unwrap_or_default());
+    for _ in 0..BIND_TRIES {
+        match Listener::bind(address, ListenOptions::default()) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => tokio::time::sleep(BIND_PAUSE).await,
+            bound => return bound.map_err(|error| RunError::io(format!("listen tcp {address}: bind"), error)),
+        }
+    }
     Listener::bind(address, ListenOptions::default())
         .map_err(|error| RunError::io(format!("listen tcp {address}: bind"), error))
 }
 
 /// Binds the ports and loads the certificates.
-pub(super) fn listen(options: &KubeletOptions, name: &str) -> Result<Ports, RunError> {
+pub(super) async fn listen(options: &KubeletOptions, name: &str) -> Result<Ports, RunError> {
     let kc = &options.configuration;
     let mut ports = Ports {
         secure: None,
@@ -138,9 +150,9 @@ pub(super) fn listen(options: &KubeletOptions, name: &str) -> Result<Ports, RunE
         // What is wrong with it is to be known at once.
         secure.tls()?;
     }
-    ports.secure = Some((bind(address, kc.port)?, secure));
+    ports.secure = Some((bind(address, kc.port).await?, secure));
     if kc.read_only_port > 0 {
-        ports.read_only = Some(bind(address, kc.read_only_port)?);
+        ports.read_only = Some(bind(address, kc.read_only_port).await?);
     }
     Ok(ports)
 }

@@ -65,12 +65,9 @@ async fn follow(path: &Path, period: Duration, node: &str, events: &mpsc::Sender
                 None => std::future::pending().await,
             }
         };
-        match tokio::time::timeout(period, changed).await {
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the files of static pods cannot be watched any more");
-                watcher = None;
-            }
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::time::timeout(period, changed).await {
+            tracing::error!(%error, "the files of static pods cannot be watched any more");
+            watcher = None;
         }
     }
 }
