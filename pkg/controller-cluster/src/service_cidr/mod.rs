@@ -37,7 +37,7 @@ struct Ranges {
 /// # Errors
 /// There is no client for it.
 pub async fn build(context: ControllerContext) -> Built {
-    let client = context.client(NAME).await?;
+    let client = context.client("service-cidrs-controller").await?;
     let ranges = context.informers.informer::<ServiceCIDR>();
     let addresses = context.informers.informer::<IPAddress>();
     let queue = context.queue::<ObjectKey>("ipaddresses");
