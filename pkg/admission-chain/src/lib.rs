@@ -15,7 +15,7 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use apiserver::admission::{Chain, Permissions, Plugin, StoreDirectory};
+use apiserver::admission::{AdmissionMetrics, Chain, Permissions, Plugin, StoreDirectory};
 use component_base::{config::DecodeError, feature_gates::FeatureGates};
 
 pub use options::AdmissionOptions;
@@ -34,6 +34,8 @@ pub struct Environment {
     pub permissions: Permissions,
     /// The newest minor version whose behaviour is known.
     pub emulated: u32,
+    /// Where durations are noted.
+    pub metrics: AdmissionMetrics,
 }
 
 /// Why there is no chain.
@@ -93,7 +95,7 @@ pub fn build(options: &AdmissionOptions, environment: &Environment) -> Result<Ch
         })?;
         plugins.extend(made);
     }
-    let chain = Chain::new(plugins);
+    let chain = Chain::measured(plugins, &environment.metrics);
     tracing::info!(plugins = %chain.names().join(","), "admission plugins in their order");
     Ok(chain)
 }

@@ -2,9 +2,9 @@
 
 use std::{fs, sync::Arc};
 
-use apiserver::admission::{Permissions, StoreDirectory};
+use apiserver::admission::{AdmissionMetrics, Permissions, StoreDirectory};
 use apiserver_auth::authorization::AlwaysAllow;
-use component_base::feature_gates::FeatureGates;
+use component_base::{feature_gates::FeatureGates, metrics::MetricsRegistry};
 
 use crate::{AdmissionOptions, Environment, PLUGINS, build};
 
@@ -14,6 +14,7 @@ fn environment() -> Environment {
         directory: Arc::new(StoreDirectory::default()),
         permissions: Permissions::new(Arc::new(AlwaysAllow)),
         emulated: 36,
+        metrics: AdmissionMetrics::new(&MetricsRegistry::default()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Permissions, StoreDirectory},
+    admission::{AdmissionMetrics, Permissions},
     server::{ApiServer, Authentication, Edge, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
@@ -100,11 +100,27 @@ impl ControlPlane {
         let connections = Connections::new();
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
-        let routes = install(options, &store, &access, &services, &connections, &background).await?;
         let mut shown = options.metrics.clone();
         shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
         let metrics = MetricsRegistry::new(&shown);
         metrics.register_process(version);
+        let environment = Environment {
+            gates: Arc::new(options.gates.clone()),
+            directory: Arc::default(),
+            permissions: Permissions::new(access.authorization.authorizer.clone()),
+            emulated: options.gates.emulation(),
+            metrics: AdmissionMetrics::new(&metrics),
+        };
+        let routes = install(
+            options,
+            &store,
+            &access,
+            &services,
+            &connections,
+            &environment,
+            &background,
+        )
+        .await?;
         let (bound, limits) = tokio::join!(
             access.bind(&routes, &background),
             limits(options, &routes, &metrics, &background)
@@ -268,16 +284,9 @@ async fn install(
     access: &Access,
     services: &Arc<ServiceHooks>,
     connections: &Connections,
+    environment: &Environment,
     background: &CancellationToken,
 ) -> Result<Routes, RunError> {
-    let gates = Arc::new(options.gates.clone());
-    let directory = Arc::new(StoreDirectory::default());
-    let environment = Environment {
-        gates: gates.clone(),
-        directory: directory.clone(),
-        permissions: Permissions::new(access.authorization.authorizer.clone()),
-        emulated: options.gates.emulation(),
-    };
     let encryption = options.storage.encryption().map_err(RunError::Option)?;
     if let Some(keys) = encryption.clone().filter(|_| options.storage.encryption_reload) {
         tokio::spawn(keys.follow(background.clone()));
@@ -288,8 +297,8 @@ async fn install(
     let mut installer = Installer {
         storage: store.clone(),
         prefix: normalize_prefix(&options.storage.etcd_prefix),
-        gates,
-        admission: admission_chain::build(&options.admission, &environment)?,
+        gates: environment.gates.clone(),
+        admission: admission_chain::build(&options.admission, environment)?,
         media: options.storage.media().map_err(RunError::Option)?,
         encryption,
         garbage_collection: options.storage.garbage_collector,
@@ -301,7 +310,7 @@ async fn install(
     reviews::install(&mut installer, &access.authentication, &access.authorization);
     let health = store_check("etcd", store, options.storage.healthcheck_timeout.to_std());
     subresources::install(&mut installer, options, access, connections, health)?;
-    directory.bind(&installer.routes);
+    environment.directory.bind(&installer.routes);
     installer.start(background);
     for cacher in &installer.cachers {
         cacher

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use component_base::feature_gates::FeatureGates;
 use k8s_api::{
-    Kind as _,
     core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Service},
     resource::v1::ResourceClaim,
 };

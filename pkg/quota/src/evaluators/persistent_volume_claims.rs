@@ -39,12 +39,11 @@ impl PersistentVolumeClaims {
     /// What the claim asks for, or more where a failed expansion has been allocated already.
     fn storage(self, claim: &PersistentVolumeClaim) -> Option<Quantity> {
         let mut storage = claim.spec.resources.requests.get("storage")?.clone();
-        if self.expansion_recovery {
-            if let Some(allocated) = claim.status.allocated_resources.get("storage") {
-                if *allocated > storage {
-                    storage = allocated.clone();
-                }
-            }
+        if self.expansion_recovery
+            && let Some(allocated) = claim.status.allocated_resources.get("storage")
+            && *allocated > storage
+        {
+            storage = allocated.clone();
         }
         storage.round_up(0);
         Some(storage)

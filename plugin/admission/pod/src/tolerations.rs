@@ -25,12 +25,11 @@ fn includes(wide: &Toleration, narrow: &Toleration) -> bool {
     if wide.effect != narrow.effect && !wide.effect.is_empty() {
         return false;
     }
-    if wide.effect == "NoExecute" {
-        if let Some(most) = wide.toleration_seconds {
-            if narrow.toleration_seconds.is_none_or(|seconds| seconds > most) {
-                return false;
-            }
-        }
+    if wide.effect == "NoExecute"
+        && let Some(most) = wide.toleration_seconds
+        && narrow.toleration_seconds.is_none_or(|seconds| seconds > most)
+    {
+        return false;
     }
     match wide.operator.as_str() {
         "Equal" | "" => narrow.operator == "Equal" && narrow.value == wide.value,

@@ -94,7 +94,7 @@ fn line_up(level: Level, minor: u32) -> Vec<CheckPod> {
     checks
         .into_iter()
         .filter(|check| !replaced.contains(&check.id))
-        .filter_map(|check| at(check))
+        .filter_map(at)
         .map(|version| version.check)
         .collect()
 }

@@ -1,11 +1,14 @@
 //! Plugins and their order.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Instant};
 
 use apimachinery::status::StatusError;
 use async_trait::async_trait;
 
-use super::{Attributes, Operation};
+use super::{
+    Attributes, Operation,
+    metrics::{AdmissionMetrics, Durations, Phase},
+};
 use crate::registry::{AnyObject, ObjectBox};
 
 /// A plugin of the chain. Most implement one of the two hooks.
@@ -50,23 +53,114 @@ pub trait Plugin: Send + Sync + Debug + 'static {
     }
 }
 
+/// A plugin in one phase.
+#[derive(Clone, Debug)]
+struct Step {
+    plugin: Arc<dyn Plugin>,
+    durations: Option<Arc<Durations>>,
+}
+
+/// The plugins of one phase.
+#[derive(Clone, Debug, Default)]
+struct Steps {
+    steps: Arc<[Step]>,
+    durations: Option<Arc<Durations>>,
+}
+
+impl Steps {
+    fn of(plugins: &[Arc<dyn Plugin>], phase: Phase, metrics: Option<&AdmissionMetrics>) -> Self {
+        let in_phase = plugins.iter().filter(|plugin| match phase {
+            Phase::Admit => plugin.mutates(),
+            Phase::Validate => plugin.validates(),
+        });
+        let steps = in_phase.map(|plugin| Step {
+            plugin: plugin.clone(),
+            durations: metrics.map(|metrics| metrics.plugin(plugin.name(), phase)),
+        });
+        Self {
+            steps: steps.collect(),
+            durations: metrics.map(|metrics| metrics.phase(phase)),
+        }
+    }
+
+    fn for_resource(&self, group: &str, resource: &str) -> Self {
+        let concerned = self.steps.iter().filter(|step| step.plugin.concerns(group, resource));
+        Self {
+            steps: concerned.cloned().collect(),
+            durations: self.durations.clone(),
+        }
+    }
+
+    /// The steps that look at the operation.
+    fn handling(&self, operation: Operation) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.plugin.handles(operation))
+    }
+}
+
+/// Notes how long one plugin after the other takes, and all of them.
+struct Watch<'a> {
+    operation: Operation,
+    total: Option<&'a Durations>,
+    begun: Instant,
+    latest: Instant,
+}
+
+impl<'a> Watch<'a> {
+    fn new(steps: &'a Steps, operation: Operation) -> Self {
+        let now = Instant::now();
+        Self {
+            operation,
+            total: steps.durations.as_deref(),
+            begun: now,
+            latest: now,
+        }
+    }
+
+    fn note(&mut self, step: &Step, result: Result<(), StatusError>) -> Result<(), StatusError> {
+        let Some(durations) = &step.durations else {
+            return result;
+        };
+        let now = Instant::now();
+        durations.observe(self.operation, result.is_err(), now - self.latest);
+        self.latest = now;
+        if result.is_err() {
+            self.end(true);
+        }
+        result
+    }
+
+    fn end(&self, refused: bool) {
+        if let Some(total) = self.total {
+            total.observe(self.operation, refused, self.latest - self.begun);
+        }
+    }
+}
+
 /// The plugins that are on, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     plugins: Arc<[Arc<dyn Plugin>]>,
-    mutating: Arc<[Arc<dyn Plugin>]>,
-    validating: Arc<[Arc<dyn Plugin>]>,
+    mutating: Steps,
+    validating: Steps,
 }
 
 impl Chain {
     /// A chain of these plugins in this order.
     #[must_use]
     pub fn new(plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        let of =
-            |wanted: fn(&dyn Plugin) -> bool| plugins.iter().filter(move |plugin| wanted(plugin.as_ref())).cloned();
+        Self::made_of(plugins, None)
+    }
+
+    /// [`Chain::new`], with its durations measured.
+    #[must_use]
+    pub fn measured(plugins: Vec<Arc<dyn Plugin>>, metrics: &AdmissionMetrics) -> Self {
+        Self::made_of(plugins, Some(metrics))
+    }
+
+    fn made_of(plugins: Vec<Arc<dyn Plugin>>, metrics: Option<&AdmissionMetrics>) -> Self {
         Self {
-            mutating: of(|plugin| plugin.mutates()).collect(),
-            validating: of(|plugin| plugin.validates()).collect(),
+            mutating: Steps::of(&plugins, Phase::Admit, metrics),
+            validating: Steps::of(&plugins, Phase::Validate, metrics),
             plugins: plugins.into(),
         }
     }
@@ -75,7 +169,11 @@ impl Chain {
     #[must_use]
     pub fn for_resource(&self, group: &str, resource: &str) -> Self {
         let concerned = self.plugins.iter().filter(|plugin| plugin.concerns(group, resource));
-        Self::new(concerned.cloned().collect())
+        Self {
+            plugins: concerned.cloned().collect(),
+            mutating: self.mutating.for_resource(group, resource),
+            validating: self.validating.for_resource(group, resource),
+        }
     }
 
     /// Names of the plugins, in order.
@@ -93,11 +191,12 @@ impl Chain {
         attributes: &Attributes<'_>,
         mut object: Option<&mut ObjectBox>,
     ) -> Result<(), StatusError> {
-        for plugin in self.mutating.iter() {
-            if plugin.handles(attributes.operation) {
-                plugin.admit(attributes, object.as_deref_mut()).await?;
-            }
+        let mut watch = Watch::new(&self.mutating, attributes.operation);
+        for step in self.mutating.handling(attributes.operation) {
+            let result = step.plugin.admit(attributes, object.as_deref_mut()).await;
+            watch.note(step, result)?;
         }
+        watch.end(false);
         Ok(())
     }
 
@@ -110,11 +209,12 @@ impl Chain {
         attributes: &Attributes<'_>,
         object: Option<&dyn AnyObject>,
     ) -> Result<(), StatusError> {
-        for plugin in self.validating.iter() {
-            if plugin.handles(attributes.operation) {
-                plugin.validate(attributes, object).await?;
-            }
+        let mut watch = Watch::new(&self.validating, attributes.operation);
+        for step in self.validating.handling(attributes.operation) {
+            let result = step.plugin.validate(attributes, object).await;
+            watch.note(step, result)?;
         }
+        watch.end(false);
         Ok(())
     }
 }

@@ -230,10 +230,10 @@ impl<T: Object> Lookup<T> for StoreLookup<T> {
             return;
         }
         for cached in snapshot.below(namespace) {
-            if let Some(object) = self.typed(store, cached) {
-                if visit(&object).is_break() {
-                    return;
-                }
+            if let Some(object) = self.typed(store, cached)
+                && visit(&object).is_break()
+            {
+                return;
             }
         }
     }

@@ -7,6 +7,7 @@
 mod attributes;
 mod chain;
 mod lookup;
+mod metrics;
 mod permissions;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,5 @@ mod tests;
 pub use attributes::{Attributes, GroupVersionName, Operation, WriteOptions, plain_error};
 pub use chain::{Chain, Plugin};
 pub use lookup::{Derived, FixedLookup, Lookup, StoreDirectory};
+pub use metrics::AdmissionMetrics;
 pub use permissions::Permissions;

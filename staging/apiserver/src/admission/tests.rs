@@ -9,7 +9,16 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use k8s_api::{core::v1::ConfigMap, meta::v1::ObjectMeta};
 
-use super::{Chain, Derived, FixedLookup, Lookup, Operation, Plugin};
+use component_base::metrics::MetricsRegistry;
+
+use super::{
+    AdmissionMetrics, Attributes, Chain, Derived, FixedLookup, GroupVersionName, Lookup, Operation, Plugin,
+    WriteOptions,
+};
+use crate::{
+    registry::AnyObject,
+    request::{RequestContext, RequestInfo, UserInfo},
+};
 
 #[derive(Debug)]
 struct Named {
@@ -42,6 +51,72 @@ fn a_resource_is_asked_of_what_concerns_it() {
     assert_eq!(chain.names(), ["first", "second", "third"]);
     assert_eq!(chain.for_resource("", "pods").names(), ["first", "third"]);
     assert!(chain.for_resource("apps", "pods").names().is_empty());
+}
+
+/// Refuses in the phase that judges.
+#[derive(Debug)]
+struct Refusing;
+
+#[async_trait]
+impl Plugin for Refusing {
+    fn name(&self) -> &'static str {
+        "Refusing"
+    }
+
+    fn handles(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    fn mutates(&self) -> bool {
+        false
+    }
+
+    async fn validate(&self, attributes: &Attributes<'_>, object: Option<&dyn AnyObject>) -> Result<(), StatusError> {
+        Err(attributes.forbidden(object, "no"))
+    }
+}
+
+#[tokio::test]
+async fn durations_are_measured() {
+    let registry = MetricsRegistry::default();
+    let chain = Chain::measured(vec![Arc::new(Refusing)], &AdmissionMetrics::new(&registry)).for_resource("", "pods");
+    let user = Arc::new(UserInfo::named("tester"));
+    let request = RequestContext::new(user, RequestInfo::default(), jiff::Timestamp::UNIX_EPOCH, String::new());
+    let name = GroupVersionName::default();
+    let attributes = Attributes {
+        request: &request,
+        kind: &name,
+        resource: &name,
+        subresource: "",
+        namespace: "",
+        name: "",
+        operation: Operation::Create,
+        options: &WriteOptions::default(),
+        old: None,
+    };
+    let map = ConfigMap {
+        metadata: ObjectMeta {
+            generate_name: "generated-".to_owned(),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    };
+    assert!(
+        chain
+            .admit(&attributes, Some(&mut (Box::new(map.clone()) as _)))
+            .await
+            .is_ok()
+    );
+    let refused = chain.validate(&attributes, Some(&map)).await.expect_err("refused");
+    assert_eq!(refused.code(), 403);
+    let text = registry.encode();
+    for line in [
+        r#"apiserver_admission_controller_admission_duration_seconds_count{name="Refusing",operation="CREATE",rejected="true",type="validate"} 1"#,
+        r#"apiserver_admission_step_admission_duration_seconds_count{operation="CREATE",rejected="true",type="validate"} 1"#,
+        r#"apiserver_admission_step_admission_duration_seconds_count{operation="CREATE",rejected="false",type="admit"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
 }
 
 /// A lookup whose objects "change" when the test says so.

@@ -56,10 +56,10 @@ impl Buckets {
         };
         if let Some(used) = taken {
             state.by_use.remove(&used);
-        } else if state.buckets.len() >= self.most {
-            if let Some((_, oldest)) = state.by_use.pop_first() {
-                state.buckets.remove(&oldest);
-            }
+        } else if state.buckets.len() >= self.most
+            && let Some((_, oldest)) = state.by_use.pop_first()
+        {
+            state.buckets.remove(&oldest);
         }
         let allowed = tokens >= 1.0;
         let bucket = Bucket {

@@ -46,8 +46,8 @@ impl EventRateLimit {
     fn judge(&self, attributes: &Attributes<'_>, event: Option<&Event>, now: Instant) -> Option<String> {
         let faults = self.0.iter().filter_map(|enforcer| {
             let key = key(enforcer.kind, attributes, event);
-            let fault = format!("limit reached on type {} for key {key}", enforcer.kind.as_str());
-            (!enforcer.buckets.take(&key, now)).then_some(fault)
+            let allowed = enforcer.buckets.take(&key, now);
+            (!allowed).then(|| format!("limit reached on type {} for key {key}", enforcer.kind.as_str()))
         });
         aggregate(faults.collect())
     }

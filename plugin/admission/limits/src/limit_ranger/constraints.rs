@@ -27,11 +27,11 @@ fn values(quantities: [Option<&Quantity>; 3]) -> [i64; 3] {
 fn least(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
     let (request, limit) = (asked.requests.get(name), asked.limits.get(name));
     let [requested, limited, bound] = values([request, limit, Some(enforced)]);
-    let rule = format!("minimum {name} usage per {} is {enforced}", asked.kind);
+    let rule = || format!("minimum {name} usage per {} is {enforced}", asked.kind);
     match (request, limit) {
-        (None, _) => Some(format!("{rule}.  No request is specified")),
-        (Some(request), _) if requested < bound => Some(format!("{rule}, but request is {request}")),
-        (_, Some(limit)) if limited < bound => Some(format!("{rule}, but limit is {limit}")),
+        (None, _) => Some(format!("{}.  No request is specified", rule())),
+        (Some(request), _) if requested < bound => Some(format!("{}, but request is {request}", rule())),
+        (_, Some(limit)) if limited < bound => Some(format!("{}, but limit is {limit}", rule())),
         _ => None,
     }
 }
@@ -39,10 +39,10 @@ fn least(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
 fn most_requested(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
     let request = asked.requests.get(name);
     let [requested, _, bound] = values([request, None, Some(enforced)]);
-    let rule = format!("maximum {name} usage per {} is {enforced}", asked.kind);
+    let rule = || format!("maximum {name} usage per {} is {enforced}", asked.kind);
     match request {
-        None => Some(format!("{rule}.  No request is specified")),
-        Some(request) if requested > bound => Some(format!("{rule}, but request is {request}")),
+        None => Some(format!("{}.  No request is specified", rule())),
+        Some(request) if requested > bound => Some(format!("{}, but request is {request}", rule())),
         Some(_) => None,
     }
 }
@@ -50,11 +50,11 @@ fn most_requested(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<
 fn most(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
     let (request, limit) = (asked.requests.get(name), asked.limits.get(name));
     let [requested, limited, bound] = values([request, limit, Some(enforced)]);
-    let rule = format!("maximum {name} usage per {} is {enforced}", asked.kind);
+    let rule = || format!("maximum {name} usage per {} is {enforced}", asked.kind);
     match (request, limit) {
-        (_, None) => Some(format!("{rule}.  No limit is specified")),
-        (_, Some(limit)) if limited > bound => Some(format!("{rule}, but limit is {limit}")),
-        (Some(request), _) if requested > bound => Some(format!("{rule}, but request is {request}")),
+        (_, None) => Some(format!("{}.  No limit is specified", rule())),
+        (_, Some(limit)) if limited > bound => Some(format!("{}, but limit is {limit}", rule())),
+        (Some(request), _) if requested > bound => Some(format!("{}, but request is {request}", rule())),
         _ => None,
     }
 }
@@ -66,12 +66,12 @@ fn most(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
 fn ratio(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
     let (request, limit) = (asked.requests.get(name), asked.limits.get(name));
     let [requested, limited, _] = values([request, limit, Some(enforced)]);
-    let rule = format!("{name} max limit to request ratio per {} is {enforced}", asked.kind);
+    let rule = || format!("{name} max limit to request ratio per {} is {enforced}", asked.kind);
     if requested == 0 {
-        return Some(format!("{rule}, but no request is specified or request is 0"));
+        return Some(format!("{}, but no request is specified or request is 0", rule()));
     }
     if limited == 0 {
-        return Some(format!("{rule}, but no limit is specified or limit is 0"));
+        return Some(format!("{}, but no limit is specified or limit is 0", rule()));
     }
     let observed = limited as f64 / requested as f64;
     let exceeded = if enforced.value() <= Quantity::MAX_MILLI_VALUE {
@@ -79,12 +79,12 @@ fn ratio(asked: &Asked<'_>, name: &str, enforced: &Quantity) -> Option<String> {
     } else {
         observed > enforced.value() as f64
     };
-    exceeded.then(|| format!("{rule}, but provided ratio is {observed:.6}"))
+    exceeded.then(|| format!("{}, but provided ratio is {observed:.6}", rule()))
 }
 
 type Rule = fn(&Asked<'_>, &str, &Quantity) -> Option<String>;
 
-fn apply<'r>(rules: &[(&'r Map<Quantity>, Rule)], asked: &Asked<'_>, faults: &mut Vec<String>) {
+fn apply(rules: &[(&Map<Quantity>, Rule)], asked: &Asked<'_>, faults: &mut Vec<String>) {
     for (bounds, rule) in rules {
         faults.extend(bounds.iter().filter_map(|(name, enforced)| rule(asked, name, enforced)));
     }

@@ -122,7 +122,7 @@ impl QuotaAccess for Quotas {
         let mut stored = self.stored.lock();
         let current = stored.iter_mut().find(|stored| stored.metadata.name == *name);
         let current = current.ok_or_else(|| StatusError::not_found(GroupResource::new("", "resourcequotas"), name))?;
-        if self.intruder > 0 && write % self.intruder == 0 {
+        if self.intruder > 0 && write.is_multiple_of(self.intruder) {
             let changed = Arc::make_mut(current);
             changed.metadata.resource_version = (version(changed) + 1).to_string();
         }

@@ -20,9 +20,9 @@ pub(super) fn privileged(_: &ObjectMeta, spec: &PodSpec) -> Option<Violation> {
 /// Processes may gain privileges.
 pub(super) fn escalation(_: &ObjectMeta, spec: &PodSpec) -> Option<Violation> {
     let names = failing(spec, |container| {
-        !container
+        container
             .security
-            .is_some_and(|security| security.allow_privilege_escalation == Some(false))
+            .is_none_or(|security| security.allow_privilege_escalation != Some(false))
     });
     (!names.is_empty()).then(|| Violation {
         reason: "allowPrivilegeEscalation != false",
