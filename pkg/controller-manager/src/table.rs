@@ -5,6 +5,7 @@ use controller::Descriptor;
 /// Controllers of upstream's that are not part of this release; their names are accepted.
 pub const ABSENT: &[&str] = &[
     "device-taint-eviction-controller",
+    "disruption-controller",
     "horizontal-pod-autoscaler-controller",
     "podcertificaterequest-cleaner-controller",
     "podgroup-protection-controller",
@@ -22,6 +23,7 @@ pub const ABSENT: &[&str] = &[
 pub fn descriptors() -> Vec<Descriptor> {
     let families = [
         controller_workloads::DESCRIPTORS,
+        controller_batch::DESCRIPTORS,
         controller_discovery::DESCRIPTORS,
         controller_cluster::DESCRIPTORS,
         controller_gc::DESCRIPTORS,
