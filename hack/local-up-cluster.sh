@@ -143,6 +143,6 @@ The cluster runs. Its kubeconfig is $STATE/admin.kubeconfig; try:
 
   export KUBECONFIG=$STATE/admin.kubeconfig
   kubectl get nodes -o wide
-  kubectl create deployment web --image=kubernox/busybox:latest --replicas=3 -- httpd -f -p 8080
+  kubectl create deployment web --image=kubernox/busybox:1 --replicas=3 -- httpd -f -p 8080
   kubectl expose deployment web --port=80 --target-port=8080
 EOF

@@ -130,6 +130,7 @@ write_kubelet_configuration() {
     local i=$1 ip name
     ip=$(node_ip "$i")
     name=$(node_name "$i")
+    # The disk is shared with everything else on the machine, and what is not the cluster's cannot be reclaimed by it.
     cat >"$STATE/node-$i/kubelet.yaml" <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -149,6 +150,9 @@ clusterDNS: [$DNS_IP]
 staticPodPath: $STATE/node-$i/manifests
 failSwapOn: false
 serializeImagePulls: false
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
 EOF
 }
 

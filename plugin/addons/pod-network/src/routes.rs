@@ -22,12 +22,11 @@ pub(crate) struct Route {
 
 impl Route {
     fn replace(&self) -> String {
-        let family = if self.range.addr().is_ipv4() { "-4" } else { "-6" };
         let via = match &self.device {
             Some(device) => format!("via {} dev {device} onlink", self.via),
             None => format!("via {}", self.via),
         };
-        format!("{family} route replace {} {via} proto {PROTOCOL}", self.range)
+        format!("route replace {} {via} proto {PROTOCOL}", self.range)
     }
 }
 
@@ -65,10 +64,7 @@ pub(crate) fn sync(wanted: &BTreeSet<Route>) -> Result<(), CommandError> {
     let kept_ranges: BTreeSet<_> = keep.iter().map(|(range, _)| *range).collect();
     let stale = there.iter().filter(|(range, _)| !kept_ranges.contains(range));
     let removals: Vec<String> = stale
-        .map(|(range, _)| {
-            let family = if range.addr().is_ipv4() { "-4" } else { "-6" };
-            format!("{family} route del {range} proto {PROTOCOL}")
-        })
+        .map(|(range, _)| format!("route del {range} proto {PROTOCOL}"))
         .collect();
     command::ip_batch(&removals)?;
     let mut failed = Ok(());
@@ -110,11 +106,11 @@ mod tests {
         };
         assert_eq!(
             route(None).replace(),
-            "-4 route replace 10.244.1.0/24 via 10.0.0.2 proto 117"
+            "route replace 10.244.1.0/24 via 10.0.0.2 proto 117"
         );
         assert_eq!(
             route(Some("knx.vxlan")).replace(),
-            "-4 route replace 10.244.1.0/24 via 10.0.0.2 dev knx.vxlan onlink proto 117"
+            "route replace 10.244.1.0/24 via 10.0.0.2 dev knx.vxlan onlink proto 117"
         );
     }
 }
