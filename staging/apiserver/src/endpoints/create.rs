@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use super::{
     Backing, Call, Created, Creater, Endpoint, Output,
     body::{decode_object, decode_object_of, read_body},
-    field_management::{Tracker, given_managers},
+    field_management::{Given, Tracker},
     respond::{object_response, status_response, stored_response},
 };
 use crate::{
@@ -70,7 +70,7 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
         endpoint.codec.as_ref(),
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = given_managers(&value);
+    let given = Given::of(&value);
     let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
     let namespace = request_namespace(call, endpoint, object.as_ref());
     call.context
@@ -164,7 +164,7 @@ pub(super) async fn create_with(
         creater.also_accepts(),
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = given_managers(&value);
+    let given = Given::of(&value);
     let mut object: ObjectBox = codec.decode(value).map_err(StatusError::internal_error)?;
     let info = &call.context.info;
     call.context

@@ -61,15 +61,14 @@ impl<'a> Tracker<'a> {
         ))
     }
 
-    /// Records who owns what after a create, update or patch. `given` is the client's own
-    /// `managedFields`, which a typed object may have lost when it was empty.
+    /// Records who owns what after a create, update or patch.
     pub(super) fn update(
         &self,
         call: &Call<'_>,
         options: &WriteOptions,
         live: Option<&Value>,
         object: &mut ObjectBox,
-        given: Option<Value>,
+        given: Given,
     ) {
         let manager = manager_or_user_agent(&options.field_manager, &call.context.user_agent);
         self.record(&manager, call.context.received, live, object, given);
@@ -82,12 +81,10 @@ impl<'a> Tracker<'a> {
         now: jiff::Timestamp,
         live: Option<&Value>,
         object: &mut ObjectBox,
-        given: Option<Value>,
+        given: Given,
     ) {
         let mut value = self.codec.encode(object.as_ref());
-        if let (Some(given), Some(metadata)) = (given, value.get_mut("metadata").and_then(Value::as_object_mut)) {
-            metadata.insert("managedFields".to_owned(), given);
-        }
+        given.restore(&mut value);
         let tracked = self.with(|fields| fields.update(live, value, manager, now));
         set_managed_fields(object, &tracked);
     }
@@ -113,7 +110,75 @@ pub(super) fn set_managed_fields_of(object: &mut dyn AnyObject, from: &Value) {
     object.metadata_mut().managed_fields = decoded.map(Iterator::collect).unwrap_or_default();
 }
 
-/// The client's own `managedFields`.
-pub(super) fn given_managers(value: &Value) -> Option<Value> {
-    value.get("metadata")?.get("managedFields").cloned()
+/// What a client sent and a typed object may have lost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    /// `managedFields`, empty ones too.
+    managers: Option<Value>,
+    /// Paths of lists that are there and have no items. A typed object holds them as it holds absent ones, but who sends
+    /// an empty list where there was none owns it.
+    empty_lists: Vec<Vec<String>>,
+}
+
+impl Given {
+    /// What is to be kept of a request's object.
+    pub(super) fn of(value: &Value) -> Self {
+        let mut given = Self {
+            managers: value
+                .get("metadata")
+                .and_then(|metadata| metadata.get("managedFields"))
+                .cloned(),
+            empty_lists: Vec::new(),
+        };
+        given.find_empty_lists(value, &mut Vec::new());
+        given
+    }
+
+    fn find_empty_lists<'v>(&mut self, value: &'v Value, path: &mut Vec<&'v str>) {
+        for (name, member) in value.as_object().into_iter().flatten() {
+            path.push(name);
+            match member {
+                Value::Array(items) if items.is_empty() => {
+                    self.empty_lists
+                        .push(path.iter().map(|&name| name.to_owned()).collect());
+                }
+                Value::Object(_) => self.find_empty_lists(member, path),
+                _ => {}
+            }
+            path.pop();
+        }
+    }
+
+    fn restore(self, value: &mut Value) {
+        for path in self.empty_lists {
+            let member = path.iter().try_fold(&mut *value, |value, name| value.get_mut(name));
+            // What is left out when empty is not there at all.
+            if let Some(member @ Value::Null) = member {
+                *member = Value::Array(Vec::new());
+            }
+        }
+        if let (Some(managers), Some(metadata)) =
+            (self.managers, value.get_mut("metadata").and_then(Value::as_object_mut))
+        {
+            metadata.insert("managedFields".to_owned(), managers);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Given;
+
+    #[test]
+    fn an_empty_list_is_given_back_where_it_is_written_as_null() {
+        let given = Given::of(&json!({"metadata": {"managedFields": []}, "spec": {"drivers": [], "other": []}}));
+        let mut typed = json!({"metadata": {}, "spec": {"drivers": null}});
+        given.restore(&mut typed);
+        assert_eq!(
+            typed,
+            json!({"metadata": {"managedFields": []}, "spec": {"drivers": []}})
+        );
+    }
 }

@@ -18,7 +18,7 @@ use super::{
     Call, Endpoint, Output, apply,
     body::{MAX_BODY, judge, read_body},
     create::dedup_owner_references,
-    field_management::{Tracker, given_managers},
+    field_management::{Given, Tracker},
     update::{Target, Update, check_name},
 };
 use crate::{
@@ -145,7 +145,7 @@ impl UpdateSource for Patched<'_> {
         };
         let live = endpoint.codec.encode(existing.object.as_ref());
         let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
-        let given = given_managers(&patched);
+        let given = Given::of(&patched);
         let opened;
         let shown = match &self.patch {
             Patch::Strategic { patch, .. } => Shown::Patch(patch),

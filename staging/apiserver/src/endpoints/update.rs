@@ -4,13 +4,12 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::{Response, StatusCode};
-use serde_json::Value;
 
 use super::{
     Call, Endpoint, Output, ScaleMapping,
     body::{decode_object, read_body},
     create::{CreateValidation, dedup_owner_references},
-    field_management::{Tracker, given_managers},
+    field_management::{Given, Tracker},
     respond::stored_response,
 };
 use crate::{
@@ -146,7 +145,7 @@ impl ValidateUpdate for Update<'_> {
 struct Replacement<'a> {
     update: &'a Update<'a>,
     object: ObjectBox,
-    given: Option<Value>,
+    given: Given,
 }
 
 #[async_trait]
@@ -191,7 +190,7 @@ pub(super) async fn update(
         endpoint.codec.as_ref(),
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = given_managers(&value);
+    let given = Given::of(&value);
     let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
     call.context
         .audit

@@ -170,7 +170,9 @@ impl ListOptions {
     /// # Errors
     /// As [`ListOptions::revision`].
     pub fn version(&self) -> Result<VersionMatch, StatusError> {
-        let revision = self.revision()?;
+        let revision = self
+            .revision()
+            .map_err(|error| StatusError::bad_request(format!("invalid resource version: {error}")))?;
         Ok(match (self.resource_version.as_str(), self.version_match.as_str()) {
             ("", _) => VersionMatch::Latest,
             ("0", _) => VersionMatch::Any,

@@ -15,7 +15,7 @@ use super::{
     UpdateFlags, UpdateSource, ValidateObject, ValidateUpdate,
 };
 use crate::{
-    endpoints::field_management::Tracker,
+    endpoints::field_management::{Given, Tracker},
     request::{RequestContext, RequestInfo, UserInfo},
 };
 
@@ -162,7 +162,7 @@ impl<T: Object> Local<T> {
             request.received,
             None,
             &mut object,
-            None,
+            Given::default(),
         );
         let namespace = request.info.namespace.clone();
         let stored = self
@@ -292,7 +292,7 @@ impl<T: Object> UpdateSource for Replacement<'_, T> {
             self.request.received,
             live.as_ref(),
             &mut object,
-            None,
+            Given::default(),
         );
         Ok(object)
     }
