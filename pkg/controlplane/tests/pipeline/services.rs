@@ -1,5 +1,7 @@
 //! Addresses and ports of Services, and the `kubernetes` Service.
 
+use std::time::Duration;
+
 use component_base::flags::PortRange;
 use serde_json::{Value, json};
 
@@ -18,6 +20,21 @@ fn service(name: &str, spec: Value) -> Value {
     service
 }
 
+/// The server's own Service is made after it has begun to serve.
+async fn own_service(plane: &Plane) -> Value {
+    for _ in 0..500 {
+        let (status, service) = plane.get(&format!("{SERVICES}/kubernetes")).await;
+        let (_, slice) = plane
+            .get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
+            .await;
+        if status == 200 && slice["endpoints"][0].is_object() {
+            return service;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the server has no service");
+}
+
 async fn address(plane: &Plane, ip: &str) -> u16 {
     plane
         .get(&format!("/apis/networking.k8s.io/v1/ipaddresses/{ip}"))
@@ -27,14 +44,17 @@ async fn address(plane: &Plane, ip: &str) -> u16 {
 
 async fn small() -> Plane {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    Plane::with(directory, |options| {
+    let plane = Plane::with(directory, |options| {
         "10.7.0.0/28".clone_into(&mut options.services.cluster_ip_range);
         options.services.node_port_range = PortRange {
             first: 30_000,
             last: 30_003,
         };
+        options.generic.advertise_address = Some("192.0.2.7".parse().expect("an address"));
     })
-    .await
+    .await;
+    own_service(&plane).await;
+    plane
 }
 
 #[tokio::test]
@@ -50,7 +70,7 @@ async fn addresses_are_taken_and_given_back() {
     let (_, record) = plane.get(path).await;
     assert_eq!(
         record["spec"]["parentRef"],
-        json!({"group": "", "resource": "services", "namespace": "default", "name": "fixed"})
+        json!({"resource": "services", "namespace": "default", "name": "fixed"})
     );
 
     let (status, taken) = plane
@@ -184,7 +204,7 @@ async fn the_server_has_a_service_of_its_own() {
         options.generic.advertise_address = Some("192.0.2.7".parse().expect("an address"));
     })
     .await;
-    let (_, service) = plane.get(&format!("{SERVICES}/kubernetes")).await;
+    let service = own_service(&plane).await;
     assert_eq!(service["spec"]["clusterIP"], "10.0.0.1");
     assert_eq!(
         service["spec"]["ports"],
@@ -201,7 +221,7 @@ async fn the_server_has_a_service_of_its_own() {
         "/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical",
         "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps",
         "/api/v1/namespaces/kube-node-lease",
-        "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication",
+        "/api/v1/namespaces/kube-public",
         "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/catch-all",
     ] {
         assert_eq!(plane.get(path).await.0, 200, "{path}");

@@ -1,6 +1,7 @@
 //! Scales, bindings and evictions.
 
 use http::Method;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use crate::Plane;
@@ -147,7 +148,43 @@ async fn budgets_hold_evictions_back() {
     );
     assert_eq!(
         refused["details"]["causes"][0]["message"],
-        "The disruption budget b needs 1 healthy pods and has 2 currently"
+        "The disruption budget b does not allow evicting pods currently"
     );
+    plane.plane.close().await;
+}
+
+#[tokio::test]
+async fn component_statuses_are_made_when_they_are_asked_for() {
+    let plane = Plane::start().await;
+    let path = "/api/v1/componentstatuses";
+    let (status, list) = plane.get(path).await;
+    assert_eq!((status, list["kind"].as_str()), (200, Some("ComponentStatusList")));
+    assert_eq!(list["metadata"], json!({}));
+    let names: Vec<&str> = list["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item["metadata"]["name"].as_str())
+        .collect();
+    assert_eq!(names, ["controller-manager", "scheduler", "etcd-0"]);
+    let (_, store) = plane.get(&format!("{path}/etcd-0")).await;
+    assert_eq!(
+        store["conditions"],
+        json!([{"type": "Healthy", "status": "True", "message": "ok"}])
+    );
+    assert_eq!(plane.get(&format!("{path}/nothing")).await.0, 404);
+    let accept = [("accept", "application/json;as=Table;g=meta.k8s.io;v=v1")];
+    let table = plane
+        .raw(
+            Method::GET,
+            &format!("{path}?fieldSelector=metadata.name=etcd-0"),
+            &accept,
+            String::new(),
+        )
+        .await;
+    let table = table.into_body().collect().await.expect("a body").to_bytes();
+    let table: Value = serde_json::from_slice(&table).expect("JSON");
+    assert_eq!(table["rows"][0]["cells"], json!(["etcd-0", "Healthy", "ok", ""]));
+    assert_eq!(plane.delete(&format!("{path}/etcd-0")).await.0, 405);
     plane.plane.close().await;
 }

@@ -115,7 +115,20 @@ impl ClusterIps {
                 .map(|range| range.cidr().addr())
                 .ok_or(AddressError::NotReady);
         }
-        for range in &ranges {
+        match self.allocate_in(&ranges, service).await {
+            Err(AddressError::Full) => {}
+            other => return other,
+        }
+        // The cache may not know yet of addresses that were given back.
+        if let Err(error) = self.addresses.store().cacher().consistent_snapshot().await {
+            tracing::debug!(?error, "the cache of addresses may be behind");
+        }
+        self.allocate_in(&ranges, service).await
+    }
+
+    /// Takes an address that the cache does not know.
+    async fn allocate_in(&self, ranges: &[AddressRange], service: &Service) -> Result<IpAddr, AddressError> {
+        for range in ranges {
             for ip in range.candidates(rand::random()) {
                 let taken = self.addresses.store().cacher().get(&ip.to_string()).is_some();
                 if taken {

@@ -9,7 +9,7 @@ use apimachinery::{
 use serde_json::{Value, json};
 
 use super::{
-    Call, Endpoint, Output,
+    Backing, Call, Endpoint, Output,
     respond::{partial_metadata, version_value},
 };
 use crate::{
@@ -65,7 +65,14 @@ pub(super) fn row(
     cached: &Arc<CachedObject>,
 ) -> Result<Value, StatusError> {
     let include = include_object(call)?;
-    let object = endpoint.store("list")?.typed(&Stored { cached: cached.clone() })?;
+    let object = match &endpoint.backing {
+        Backing::Store(store) => store.typed(&Stored { cached: cached.clone() })?,
+        // What is made when it is asked for has one version, the endpoint's.
+        Backing::Create(_) | Backing::Computed(_) => endpoint
+            .codec
+            .decode_stored(&cached.json)
+            .map_err(StatusError::internal_error)?,
+    };
     let cells: Vec<Value> = match &endpoint.table {
         Some(table) => table.row(object.as_ref(), call.context.received),
         None => {
