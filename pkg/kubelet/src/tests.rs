@@ -10,6 +10,7 @@ use cri_client::testing::{FakeRuntime, OnTerm, Program};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
+use kubelet_admission::{Pending, Rejection};
 use kubelet_prober::{Prober, Probes, Results};
 use kubelet_runtime::dns::DnsOptions;
 use kubelet_runtime::image::ImageOptions;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kubelet::{Kubelet, KubeletParts};
 use crate::pods::{PodEvent, PodStore, Source, read_static_pods};
 use crate::status::{Failure, StatusWriter};
-use crate::workers::{AdmitAll, PodCgroups, WorkerParts};
+use crate::workers::{Admission, PodCgroups, WorkerParts};
 
 #[derive(Default)]
 struct Cgroups(Mutex<Vec<String>>);
@@ -43,6 +44,29 @@ impl PodCgroups for Cgroups {
 
     async fn remove(&self, uid: &str) -> Result<(), String> {
         self.0.lock().retain(|path| *path != format!("/kubepods/pod{uid}"));
+        Ok(())
+    }
+}
+
+/// Takes no pod that is annotated so, and gives none more than one CPU.
+struct Choosy;
+
+impl Admission for Choosy {
+    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<(), Rejection> {
+        if !pod.metadata.annotations.contains_key("reject") {
+            return Ok(());
+        }
+        Err(Rejection {
+            reason: "OutOfcpu".to_owned(),
+            message: format!("{} others", others.len()),
+        })
+    }
+
+    fn resize(&self, pod: &Pod, _: &[&Pod]) -> Result<(), Pending> {
+        let cpu = pod.spec.containers[0].resources.requests.get("cpu");
+        if cpu.is_some_and(|cpu| cpu.milli_value() > 1000) {
+            return Err(Pending::Deferred("others have it".to_owned()));
+        }
         Ok(())
     }
 }
@@ -109,7 +133,7 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         host_ips,
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
-        admission: Arc::new(AdmitAll),
+        admission: Arc::new(Choosy),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
@@ -456,6 +480,68 @@ async fn evicted_pods_fail_with_the_reason() {
         (status.reason.as_str(), status.message.as_str()),
         ("Evicted", "The node was low on resource: memory.")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_may_not_be_here_fail_and_begin_nothing() {
+    let world = world().await;
+    let mut rejected = pod(&spec("Always", ""));
+    rejected.metadata.annotations.insert("reject", String::new());
+    let mut second = rejected.clone();
+    second.metadata.uid = "u2".to_owned();
+    second.metadata.name = "q".to_owned();
+    world.api.set_pod(rejected.clone());
+    world.api.set_pod(second.clone());
+    let both = vec![Arc::new(rejected), Arc::new(second)];
+    world.send(PodEvent::Set(Source::Api, both)).await;
+    let status = world.until("failed", |status| status.phase == "Failed").await;
+    assert_eq!(
+        (status.reason.as_str(), status.message.as_str()),
+        ("OutOfcpu", "Pod was rejected: 0 others")
+    );
+    assert_eq!(status.container_statuses, []);
+    sleep(Duration::from_secs(5)).await;
+    let status = world.api.pod("ns", "q").expect("a pod").status.clone();
+    assert_eq!(
+        status.message, "Pod was rejected: 0 others",
+        "what is rejected takes nothing"
+    );
+    assert!(world.fake.list_pod_sandboxes(None).await.expect("a list").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_pods_get_other_resources() {
+    let world = world().await;
+    let with = |cpu: &str| {
+        pod(&spec(
+            "Always",
+            &format!(r#","resources":{{"requests":{{"cpu":"{cpu}"}}}}"#),
+        ))
+    };
+    let cpu = |status: &PodStatus| {
+        let shown = status.container_statuses.first()?.resources.as_deref()?;
+        Some(shown.requests.get("cpu")?.to_string())
+    };
+    world.create(&with("100m")).await;
+    let before = world.until("running", |status| status.phase == "Running").await;
+    assert_eq!(cpu(&before).as_deref(), Some("100m"));
+    let mut more = with("200m");
+    more.status = before.clone();
+    world.create(&more).await;
+    let resized = world
+        .until("resized", |status| cpu(status).as_deref() == Some("200m"))
+        .await;
+    let id = |status: &PodStatus| status.container_statuses[0].container_id.clone();
+    assert_eq!(id(&resized), id(&before));
+    let mut most = with("2");
+    most.status = resized;
+    world.create(&most).await;
+    let pending = |status: &PodStatus| {
+        let mut conditions = status.conditions.iter();
+        conditions.any(|it| it.type_ == "PodResizePending" && it.reason == "Deferred")
+    };
+    let status = world.until("deferred", pending).await;
+    assert_eq!(cpu(&status).as_deref(), Some("200m"));
 }
 
 #[tokio::test(start_paused = true)]

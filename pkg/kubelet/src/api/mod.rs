@@ -12,7 +12,7 @@ mod standalone;
 mod tokens;
 
 pub use events::ApiEvents;
-pub use objects::{ApiObjects, ChangeDetection};
+pub use objects::{ApiObjects, ChangeDetection, Changed};
 pub use pods::{ApiPods, follow_pods};
 pub use standalone::Standalone;
 pub use tokens::ApiTokens;

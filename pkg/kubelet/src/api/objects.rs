@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use client_go::cache::{InformerFactory, InformerOptions, Lister, SharedInformer};
+use client_go::cache::{Event, InformerFactory, InformerOptions, Lister, SharedInformer};
 use client_go::{Api, Client, Error};
 use k8s_api::Object;
 use k8s_api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Secret, Service};
 use k8s_api::node::v1::RuntimeClass;
 use kubelet_types::seams::{ApiError, ObjectSource};
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,17 @@ pub enum ChangeDetection {
     Watch,
 }
 
+/// A config map or secret that was asked for is another now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// `ConfigMap` or `Secret`.
+    pub kind: &'static str,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
 struct Entry<T> {
     held: Held<T>,
     used: Instant,
@@ -58,10 +70,17 @@ struct References<T> {
     tasks: TaskTracker,
     stop: CancellationToken,
     immutable: fn(&T) -> bool,
+    changes: mpsc::UnboundedSender<Changed>,
 }
 
 impl<T: Object> References<T> {
-    fn new(client: Client, detection: ChangeDetection, stop: CancellationToken, immutable: fn(&T) -> bool) -> Self {
+    fn new(
+        client: Client,
+        detection: ChangeDetection,
+        stop: CancellationToken,
+        changes: mpsc::UnboundedSender<Changed>,
+        immutable: fn(&T) -> bool,
+    ) -> Self {
         Self {
             client,
             detection,
@@ -69,6 +88,7 @@ impl<T: Object> References<T> {
             tasks: TaskTracker::new(),
             stop,
             immutable,
+            changes,
         }
     }
 
@@ -136,6 +156,19 @@ impl<T: Object> References<T> {
             ..Default::default()
         };
         let (informer, cancel) = (SharedInformer::new(api.clone(), options), self.stop.child_token());
+        let (changes, (namespace, name)) = (self.changes.clone(), key.clone());
+        informer.add_handler(move |event: Event<T>| {
+            // What is there from the beginning is what was asked for; what is gone changes nothing for those who have it.
+            if matches!(event, Event::Updated { .. } | Event::Added { initial: false, .. }) {
+                let changed = Changed {
+                    kind: T::KIND,
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                };
+                // Without a listener pods look once a minute.
+                let _ = changes.send(changed);
+            }
+        });
         let (running, token) = (informer.clone(), cancel.clone());
         self.tasks.spawn(async move { running.run(token).await });
         let held = Held::Watched(informer.clone(), cancel);
@@ -170,6 +203,7 @@ pub struct ApiObjects {
     node: SharedInformer<Node>,
     node_name: String,
     factory: InformerFactory,
+    changes: Mutex<Option<mpsc::UnboundedReceiver<Changed>>>,
 }
 
 impl ApiObjects {
@@ -181,9 +215,14 @@ impl ApiObjects {
             field_selector: format!("metadata.name={node}"),
             ..Default::default()
         };
+        let (sender, changes) = mpsc::unbounded_channel();
+        let (stop, more) = (stop.clone(), sender.clone());
         Self {
-            config_maps: References::new(client.clone(), detection, stop.clone(), |it| it.immutable == Some(true)),
-            secrets: References::new(client.clone(), detection, stop.clone(), |it| it.immutable == Some(true)),
+            config_maps: References::new(client.clone(), detection, stop.clone(), sender, |it| {
+                it.immutable == Some(true)
+            }),
+            secrets: References::new(client.clone(), detection, stop, more, |it| it.immutable == Some(true)),
+            changes: Mutex::new(Some(changes)),
             services: factory.informer(),
             runtime_classes: factory.informer(),
             node: factory.informer_with(client.all(), own),
@@ -210,6 +249,11 @@ impl ApiObjects {
             tasks.close();
             tasks.wait().await;
         }
+    }
+
+    /// The changes of config maps and secrets that were asked for; for one listener.
+    pub fn take_changes(&self) -> Option<mpsc::UnboundedReceiver<Changed>> {
+        self.changes.lock().take()
     }
 
     /// Reads the node's own object.

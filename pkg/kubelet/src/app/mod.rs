@@ -6,6 +6,7 @@ mod admission;
 mod assemble;
 mod certificates;
 mod cgroup_limits;
+mod changes;
 mod client;
 mod error;
 mod eviction;
@@ -81,6 +82,7 @@ fn start(
     if let (Some(client), Some(objects)) = (node.client.clone(), node.objects.clone()) {
         let (running, token) = (objects.clone(), cancel.clone());
         tasks.spawn(async move { running.run(token).await });
+        changes::start(node, &objects, tasks, cancel);
         let (name, events, token) = (node.name.clone(), events.clone(), cancel.clone());
         tasks.spawn(async move {
             // Pods are judged by the node's labels and resources.

@@ -256,9 +256,13 @@ impl Shared {
             let active = workers
                 .iter()
                 .filter(|(other, handle)| *other != uid && !handle.ended.load(Ordering::Acquire));
-            active
-                .filter_map(|(_, handle)| handle.desired.borrow().pod.clone())
-                .collect()
+            let held = active.filter_map(|(_, handle)| {
+                let desired = handle.desired.borrow();
+                // What is not to be here takes nothing, though it takes a moment to be told so.
+                let rejected = desired.failure.as_ref().is_some_and(|failure| failure.rejected);
+                desired.pod.clone().filter(|_| !rejected)
+            });
+            held.collect()
         };
         let active = held.iter().filter(|pod| !is_terminal_phase(&pod.status.phase));
         active.map(|pod| self.allocations.apply(pod)).collect()
