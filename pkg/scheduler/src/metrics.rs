@@ -52,6 +52,7 @@ pub struct Metrics {
 impl Metrics {
     /// Defines the metrics.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one metric after the other")]
     pub fn new(registry: &MetricsRegistry) -> Self {
         let alpha = MetricOpts::new;
         let stable = |name, help| MetricOpts::new(name, help).stability(Stability::Stable);

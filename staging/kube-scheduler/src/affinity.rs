@@ -1,7 +1,7 @@
 //! Affinity to other pods, with selectors compiled once.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use apimachinery::selectors::{LabelSelectorError, Selector};
 use k8s_api::Map;
@@ -88,6 +88,17 @@ pub struct PodAffinities {
     pub preferred_anti: Box<[WeightedAffinityTerm]>,
 }
 
+/// With fewer terms than this nobody looks for those that have no pods any more.
+const MIN_SWEEP: usize = 1024;
+
+#[derive(Default)]
+struct Interned {
+    terms: HashSet<Arc<PodAffinities>>,
+    sweep_at: usize,
+}
+
+static INTERNED: LazyLock<Mutex<Interned>> = LazyLock::new(Mutex::default);
+
 fn compile(pod: &Pod, terms: &[PodAffinityTerm]) -> Result<Box<[AffinityTerm]>, LabelSelectorError> {
     terms.iter().map(|term| AffinityTerm::new(pod, term)).collect()
 }
@@ -150,7 +161,23 @@ impl PodAffinities {
             [one] => Some(one.clone()),
             several => Some(format!("[{}]", several.join(", "))),
         };
-        (Some(Arc::new(affinities)), errors)
+        (Some(affinities.interned()), errors)
+    }
+
+    /// The one copy of these terms that all pods with equal ones share, so that what has been found out about one pod's
+    /// terms is known to hold for all by their address.
+    fn interned(self) -> Arc<Self> {
+        let mut known = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.terms.get(&self) {
+            return known.clone();
+        }
+        if known.terms.len() >= known.sweep_at {
+            known.terms.retain(|terms| Arc::strong_count(terms) > 1);
+            known.sweep_at = (known.terms.len() * 2).max(MIN_SWEEP);
+        }
+        let interned = Arc::new(self);
+        known.terms.insert(interned.clone());
+        interned
     }
 
     /// Whether there is any term.

@@ -7,7 +7,7 @@ use scheduler_framework::affinity::{AffinityTerm, matches_all};
 use scheduler_framework::plugin::{Filter, PreFilter, PreFilterExtensions, PreFiltered};
 use scheduler_framework::{Code, CycleState, NodeInfo, PodInfo, Snapshot, Status};
 
-use super::topology_counts::{KeyIndex, TopologyCounts};
+use super::topology_counts::{Effects, KeyIndex, TopologyCounts};
 use super::{InterPodAffinity, REASON_AFFINITY, REASON_ANTI_AFFINITY, REASON_EXISTING, query};
 
 /// The cycle's state.
@@ -64,13 +64,20 @@ impl InterPodAffinity {
     /// Where the pods are that must not be near such a pod as this.
     fn existing_anti(&self, pod: &PodInfo, labels: &Map<String>, snapshot: &Snapshot) -> TopologyCounts {
         let mut counts = TopologyCounts::default();
+        let mut effects = Effects::default();
         for node in snapshot.with_required_anti_affinity() {
             for existing in &node.pods_with_required_anti_affinity {
-                for term in &existing.affinities().required_anti {
-                    if term.matches(&pod.pod, Some(labels)) {
-                        let key = counts.key(snapshot, &term.topology_key);
-                        counts.add(key, node, 1);
-                    }
+                let effect = effects.of(existing, |terms| {
+                    let meant = terms
+                        .required_anti
+                        .iter()
+                        .filter(|term| term.matches(&pod.pod, Some(labels)));
+                    meant
+                        .map(|term| (counts.key(snapshot, &term.topology_key), 1))
+                        .collect()
+                });
+                for (key, value) in effect {
+                    counts.add(*key, node, *value);
                 }
             }
         }

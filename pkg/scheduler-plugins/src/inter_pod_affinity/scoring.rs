@@ -5,7 +5,7 @@ use scheduler_framework::affinity::WeightedAffinityTerm;
 use scheduler_framework::plugin::{PreScore, Score, ScoreContext};
 use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
 
-use super::topology_counts::TopologyCounts;
+use super::topology_counts::{Effects, TopologyCounts};
 use super::{InterPodAffinity, query};
 
 /// The cycle's state: what each part of each topology is worth.
@@ -29,32 +29,30 @@ impl InterPodAffinity {
         }
     }
 
-    /// What another pod's terms make of its node, if they mean the pod.
+    /// What the terms of other pods on a node make of it, if they mean the pod.
     fn add_others(
         &self,
         worth: &mut TopologyCounts,
+        effects: &mut Effects,
         pod: &PodInfo,
         labels: &Map<String>,
         node: &NodeInfo,
         snapshot: &Snapshot,
     ) {
-        let mut add = |term: &scheduler_framework::AffinityTerm, weight: i64| {
-            if term.matches(&pod.pod, Some(labels)) {
-                let key = worth.key(snapshot, &term.topology_key);
-                worth.add(key, node, weight);
-            }
-        };
+        let hard = i64::from(self.args.hard_pod_affinity_weight);
         for existing in &node.pods_with_affinity {
-            let terms = existing.affinities();
-            let hard = i64::from(self.args.hard_pod_affinity_weight);
-            if hard > 0 {
-                terms.required.iter().for_each(|term| add(term, hard));
-            }
-            for weighted in &terms.preferred {
-                add(&weighted.term, i64::from(weighted.weight));
-            }
-            for weighted in &terms.preferred_anti {
-                add(&weighted.term, -i64::from(weighted.weight));
+            let effect = effects.of(existing, |terms| {
+                let required = terms.required.iter().filter(|_| hard > 0).map(|term| (term, hard));
+                let preferred = terms.preferred.iter().map(|of| (&of.term, i64::from(of.weight)));
+                let anti = terms.preferred_anti.iter().map(|of| (&of.term, -i64::from(of.weight)));
+                let all = required.chain(preferred).chain(anti);
+                let meant = all.filter(|(term, _)| term.matches(&pod.pod, Some(labels)));
+                meant
+                    .map(|(term, weight)| (worth.key(snapshot, &term.topology_key), weight))
+                    .collect()
+            });
+            for (key, weight) in effect {
+                worth.add(*key, node, *weight);
             }
         }
     }
@@ -73,8 +71,9 @@ impl PreScore for InterPodAffinity {
         let mut others = snapshot.with_affinity().peekable();
         if others.peek().is_some() {
             let labels = self.namespace_labels(pod.namespace());
+            let mut effects = Effects::default();
             for node in others {
-                self.add_others(&mut worth, pod, &labels, node, snapshot);
+                self.add_others(&mut worth, &mut effects, pod, &labels, node, snapshot);
             }
         }
         if worth.is_empty() {

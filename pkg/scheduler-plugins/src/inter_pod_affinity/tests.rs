@@ -82,6 +82,7 @@ fn outcome(plugin: &Arc<InterPodAffinity>, pod: &PodInfo, nodes: &[NodeInfo]) ->
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[tokio::test]
 async fn conditions() {
     let plugin = plugin().await;

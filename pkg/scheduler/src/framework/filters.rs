@@ -1,27 +1,46 @@
 //! Whether a node will do: the Filters of a profile, with the pods that are nominated to the node.
 
-use scheduler_framework::plugin::FilterRunner;
+use std::sync::OnceLock;
+
+use scheduler_framework::plugin::{Filter, FilterRunner};
 use scheduler_framework::{CycleState, NodeInfo, PodInfo, Status};
 
 use super::{Named, Profile};
 use crate::queue::NominatedPods;
 
-/// A profile's Filters, and the pods that have nodes kept for them.
+/// A profile's Filters at work on one pod, and the pods that have nodes kept for them.
 pub struct Filters<'f> {
-    /// The profile.
-    pub profile: &'f Profile,
-    /// The nominated pods.
-    pub nominated: &'f NominatedPods,
+    profile: &'f Profile,
+    nominated: &'f NominatedPods,
+    /// The Filters that the pod's PreFilter did not skip; known from the first node on.
+    active: OnceLock<Vec<&'f Named<dyn Filter>>>,
 }
 
-impl Filters<'_> {
+impl<'f> Filters<'f> {
+    /// The Filters of a profile, for one pod.
+    #[must_use]
+    pub fn new(profile: &'f Profile, nominated: &'f NominatedPods) -> Self {
+        Self {
+            profile,
+            nominated,
+            active: OnceLock::new(),
+        }
+    }
+
+    /// The profile.
+    #[must_use]
+    pub fn profile(&self) -> &'f Profile {
+        self.profile
+    }
+
     /// Runs the Filters until one rejects the node.
     #[must_use]
     pub fn run(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
-        for Named { name, plugin } in &self.profile.filter {
-            if !state.skip_filter.is_empty() && state.skip_filter.contains(name) {
-                continue;
-            }
+        let asked = |named: &&Named<dyn Filter>| !state.skip_filter.contains(named.name);
+        let active = self
+            .active
+            .get_or_init(|| self.profile.filter.iter().filter(asked).collect());
+        for Named { name, plugin } in active {
             let status = plugin.filter(state, pod, node);
             if status.is_success() {
                 continue;

@@ -168,6 +168,9 @@ pub struct SchedulingQueue {
     metrics: Arc<Metrics>,
 }
 
+/// Which of two pods goes first.
+type Order<'o> = dyn Fn(&QueuedPod, &QueuedPod) -> Ordering + 'o;
+
 impl SchedulingQueue {
     /// An empty queue. `pods` is for telling whether a pod still waits when a node is nominated to it.
     #[must_use]
@@ -514,7 +517,7 @@ impl SchedulingQueue {
             return;
         }
         let order = self.backoff_order();
-        let queues: [(&mut PodHeap, &dyn Fn(&QueuedPod, &QueuedPod) -> Ordering); 3] = [
+        let queues: [(&mut PodHeap, &Order<'_>); 3] = [
             (&mut inner.active, &|a: &QueuedPod, b: &QueuedPod| {
                 self.sort.compare(a, b)
             }),

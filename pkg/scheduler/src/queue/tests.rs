@@ -170,6 +170,7 @@ async fn pods_that_back_off_are_tried_when_there_is_nothing_else() {
     for name in ["a", "b"] {
         queue.add(pod(name, 0));
         queue.add_unschedulable(rejected(queue.try_pop().unwrap(), &["Fit"]));
+        tokio::time::advance(Duration::from_millis(1)).await;
     }
     queue.move_all(NODE_ADD, &EventObjects::None, None);
     assert_eq!(queue.pending()[1], ["ns/a", "ns/b"]);

@@ -91,10 +91,7 @@ impl SchedulingThread {
         if profile.post_filter.is_empty() {
             return Err((Failure::Fit(error), no_nomination()));
         }
-        let filters = Filters {
-            profile,
-            nominated: &nominated,
-        };
+        let filters = Filters::new(profile, &nominated);
         let statuses = &mut error.diagnosis.statuses;
         let (nominating, status) = profile.run_post_filter(state, &pod.info, &self.snapshot, statuses, &filters);
         if status.code() == Code::Error {
@@ -115,7 +112,7 @@ impl SchedulingThread {
         if all_nodes == 0 {
             return Err(Failure::NoNodes);
         }
-        let filters = Filters { profile, nominated };
+        let filters = Filters::new(profile, nominated);
         let start = self.next_start % all_nodes;
         let search = self.search(&filters, state, pod, start)?;
         self.next_start = (start + search.processed) % all_nodes;

@@ -55,7 +55,7 @@ impl SchedulingThread {
         pod: &PodInfo,
         start: usize,
     ) -> Result<Search, Failure> {
-        let profile = filters.profile;
+        let profile = filters.profile();
         let outcome = profile.run_pre_filter(state, pod, &self.snapshot);
         let mut diagnosis = Diagnosis {
             unschedulable_plugins: outcome.narrowing.clone(),
@@ -143,7 +143,7 @@ impl SchedulingThread {
         start: usize,
         diagnosis: &mut Diagnosis,
     ) -> Result<Vec<u32>, Failure> {
-        let profile = filters.profile;
+        let profile = filters.profile();
         let scheduler = &self.scheduler;
         let percentage = profile.percentage_of_nodes_to_score;
         let percentage = percentage.unwrap_or(scheduler.percentage_of_nodes_to_score);

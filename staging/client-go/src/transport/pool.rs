@@ -290,9 +290,17 @@ impl State {
         if let Some(connection) = free {
             return Some(Lease::Http2(connection.clone()));
         }
-        self.idle
-            .retain(|(idle, since)| !idle.sender.is_closed() && since.elapsed() < IDLE_TIMEOUT);
-        self.idle.pop().map(|(idle, _)| Lease::Http1(idle))
+        // In the order of their last use: what has been idle for too long stands in front.
+        let now = Instant::now();
+        let too_long = |(_, since): &&(_, Instant)| now.saturating_duration_since(*since) >= IDLE_TIMEOUT;
+        let count = self.idle.iter().take_while(too_long).count();
+        self.idle.drain(..count);
+        while let Some((idle, _)) = self.idle.pop() {
+            if !idle.sender.is_closed() {
+                return Some(Lease::Http1(idle));
+            }
+        }
+        None
     }
 
     fn put(&mut self, lease: Lease) -> Dialed {

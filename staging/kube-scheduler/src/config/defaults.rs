@@ -93,19 +93,19 @@ fn complete_args(args: &mut PluginArgs, gates: ConfigGates) {
     match args {
         PluginArgs::NodeResourcesFit(args) => complete_resources(&mut args.scoring_strategy.resources),
         PluginArgs::NodeResourcesBalancedAllocation(args) => complete_resources(&mut args.resources),
-        PluginArgs::VolumeBinding(args) if gates.storage_capacity_scoring => {
-            if args.shape.as_ref().is_none_or(Vec::is_empty) {
-                args.shape = Some(vec![
-                    UtilizationShapePoint {
-                        utilization: 0,
-                        score: MAX_CUSTOM_SCORE,
-                    },
-                    UtilizationShapePoint {
-                        utilization: 100,
-                        score: 0,
-                    },
-                ]);
-            }
+        PluginArgs::VolumeBinding(args)
+            if gates.storage_capacity_scoring && args.shape.as_ref().is_none_or(Vec::is_empty) =>
+        {
+            args.shape = Some(vec![
+                UtilizationShapePoint {
+                    utilization: 0,
+                    score: MAX_CUSTOM_SCORE,
+                },
+                UtilizationShapePoint {
+                    utilization: 100,
+                    score: 0,
+                },
+            ]);
         }
         _ => {}
     }

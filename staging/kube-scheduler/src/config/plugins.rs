@@ -147,8 +147,8 @@ impl PluginSet {
         if !all.disables("*") {
             for plugin in default.enabled.iter().filter(|plugin| !all.disables(&plugin.name)) {
                 // Of several of one name the last one counts.
-                let own = custom.enabled.iter().enumerate();
-                match own.filter(|(_, own)| own.name == plugin.name).last() {
+                let mut own = custom.enabled.iter().enumerate().rev();
+                match own.find(|(_, own)| own.name == plugin.name) {
                     Some((i, own)) => {
                         replaced.insert(i);
                         enabled.push(own.clone());
