@@ -5,7 +5,6 @@ use controller::Descriptor;
 /// Controllers of upstream's that are not part of this release; their names are accepted.
 pub const ABSENT: &[&str] = &[
     "device-taint-eviction-controller",
-    "disruption-controller",
     "horizontal-pod-autoscaler-controller",
     "podcertificaterequest-cleaner-controller",
     "podgroup-protection-controller",
@@ -25,6 +24,7 @@ pub fn descriptors() -> Vec<Descriptor> {
         controller_workloads::DESCRIPTORS,
         controller_batch::DESCRIPTORS,
         controller_discovery::DESCRIPTORS,
+        controller_disruption::DESCRIPTORS,
         controller_cluster::DESCRIPTORS,
         controller_gc::DESCRIPTORS,
         controller_node::DESCRIPTORS,
