@@ -5,6 +5,7 @@ mod ranges;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use client_go::api::{ListOptions, Patch};
@@ -60,6 +61,8 @@ struct Ipam {
     recorder: EventRecorder,
     nodes: Lister<Node>,
     sets: Mutex<Vec<CidrSet>>,
+    /// The UIDs of nodes that have been given networks, which the cache does not show yet.
+    assigned: Mutex<HashSet<String>>,
     metrics: Metrics,
 }
 
@@ -86,6 +89,7 @@ pub async fn build(context: ControllerContext) -> Built {
         recorder: context.recorder("cidrAllocator", &client),
         nodes: nodes.lister(),
         sets: Mutex::new(sets),
+        assigned: Mutex::default(),
         metrics: Metrics::new(&context.metrics),
         client,
     });
@@ -93,7 +97,10 @@ pub async fn build(context: ControllerContext) -> Built {
     let queue = context.queue::<ObjectKey>("cidrallocator_node");
     let (keys, that) = (queue.clone(), this.clone());
     nodes.add_handler(move |event: Event<Node>| match event {
-        Event::Deleted { object, .. } => that.release(&object),
+        Event::Deleted { object, .. } => {
+            that.assigned.lock().remove(&object.metadata.uid);
+            that.release(&object);
+        }
         event => keys.add(ObjectKey::of(&**event.object())),
     });
     let caches = CacheSync::new().and(&nodes);
@@ -127,7 +134,11 @@ impl Ipam {
             return Ok(Outcome::Done);
         }
         if !node.spec.pod_cidrs.is_empty() {
+            self.assigned.lock().remove(&node.metadata.uid);
             return self.occupy(&node).map(|()| Outcome::Done);
+        }
+        if self.assigned.lock().contains(&node.metadata.uid) {
+            return Ok(Outcome::Done);
         }
         let allocated = self.allocate(&node)?;
         self.assign(&node, &allocated).await.map(|()| Outcome::Done)
@@ -167,6 +178,7 @@ impl Ipam {
         for _ in 0..ATTEMPTS {
             match api.patch(name, &patch).await {
                 Ok(_) => {
+                    self.assigned.lock().insert(node.metadata.uid.clone());
                     tracing::info!(node = name, pod_cidrs = ?cidrs, "Set node PodCIDR");
                     return Ok(());
                 }
