@@ -70,11 +70,7 @@ pub(super) async fn assemble(
     let clients = client::clients(options)?;
     let (runtime, images) = connect(kc).await?;
     let machine = Machine::read(Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
-    let reservations = Reservations {
-        system: resource_list(&kc.system_reserved).map_err(RunError::Refused)?,
-        kube: resource_list(&kc.kube_reserved).map_err(RunError::Refused)?,
-        eviction: eviction::reserved(kc, &machine, Path::new(&options.flags.root_directory)),
-    };
+    let reservations = reservations(options, &machine)?;
     let tree = cgroup_limits::set_up(kc, &machine, &reservations)?;
     let (recorder, broadcaster) = recorder(clients.as_ref(), &name);
     let detection = detection(kc);
@@ -185,6 +181,16 @@ pub(super) async fn assemble(
         statuses,
         stats,
         pressures,
+    })
+}
+
+/// What pods do not get.
+fn reservations(options: &KubeletOptions, machine: &Machine) -> Result<Reservations, RunError> {
+    let kc = &options.configuration;
+    Ok(Reservations {
+        system: resource_list(&kc.system_reserved).map_err(RunError::Refused)?,
+        kube: resource_list(&kc.kube_reserved).map_err(RunError::Refused)?,
+        eviction: eviction::reserved(kc, machine, Path::new(&options.flags.root_directory)),
     })
 }
 

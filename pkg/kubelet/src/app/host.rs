@@ -64,6 +64,22 @@ pub(super) fn check(options: &KubeletOptions) -> Result<(), RunError> {
     }
 }
 
+/// Says what was asked for and is not done, so that nobody counts on it.
+pub(super) fn warn_of_gaps(options: &KubeletOptions) {
+    let flags = &options.flags;
+    for (value, flag) in [
+        (
+            &flags.image_credential_provider_config,
+            "--image-credential-provider-config",
+        ),
+        (&flags.lock_file, "--lock-file"),
+    ] {
+        if !value.is_empty() {
+            tracing::error!(flag, value, "this kubelet does nothing with the flag");
+        }
+    }
+}
+
 /// Makes directories, raises limits and sets the kernel's settings.
 pub(super) fn prepare(options: &KubeletOptions) -> Result<(), RunError> {
     // Modes are given as they are meant.

@@ -41,6 +41,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     options.gates.log();
     host::check(&options)?;
+    host::warn_of_gaps(&options);
     host::prepare(&options)?;
     let cancel = stop.child_token();
     let node = assemble::assemble(&options, &version, &cancel).await?;
