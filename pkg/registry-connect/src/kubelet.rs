@@ -39,10 +39,16 @@ impl Kubelets {
         }))
     }
 
-    /// The kubelet of a node. With `skip_verification` it may show any certificate.
-    pub(crate) async fn of_node(&self, name: &str, skip_verification: bool) -> Result<Backend, StatusError> {
+    /// The kubelet of a node. With `skip_verification` it may show any certificate. A node that is not there is
+    /// missing under the name of the request's resource, as upstream's store has it.
+    pub(crate) async fn of_node(
+        &self,
+        resource: &str,
+        name: &str,
+        skip_verification: bool,
+    ) -> Result<Backend, StatusError> {
         let node = self.nodes.get("", name).await?;
-        let node = node.ok_or_else(|| StatusError::not_found(GroupResource::new("", "nodes"), name))?;
+        let node = node.ok_or_else(|| StatusError::not_found(GroupResource::new("", resource), name))?;
         let port = node.status.daemon_endpoints.kubelet_endpoint.port;
         Ok(Backend {
             host: self.address(&node).ok_or_else(|| no_address(&node))?,

@@ -57,7 +57,7 @@ impl Connecter for NodeProxy {
     async fn connect(&self, call: &Call<'_>, id: &str, body: Body) -> Result<Response<Body>, StatusError> {
         let invalid = || StatusError::bad_request(format!("invalid node request {}", quote(id)));
         let wanted = NamePort::parse(id).ok_or_else(invalid)?;
-        let kubelet = self.kubelets.of_node(wanted.name, false).await?;
+        let kubelet = self.kubelets.of_node("nodes", wanted.name, false).await?;
         check_host(&kubelet.host).await?;
         if wanted.port.is_empty() || wanted.port == kubelet.port.to_string() {
             return self.proxy.forward(call, kubelet, body).await;

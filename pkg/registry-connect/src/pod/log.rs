@@ -59,7 +59,7 @@ impl Connecter for PodLog {
         }
         let kubelet = self
             .kubelets
-            .of_node(&pod.spec.node_name, options.skip_verification)
+            .of_node("pods", &pod.spec.node_name, options.skip_verification)
             .await?;
         let path = format!("/containerLogs/{}/{name}/{container}", pod.metadata.namespace);
         let request = Request::get(format!("{path}?{}", options.to_query()))

@@ -137,7 +137,11 @@ impl Connecter for PodStream {
                 "pod {name} does not have a host assigned"
             )));
         }
-        let kubelet = self.streams.kubelets.of_node(&pod.spec.node_name, false).await?;
+        let kubelet = self
+            .streams
+            .kubelets
+            .of_node("pods", &pod.spec.node_name, false)
+            .await?;
         let what = match self.kind {
             StreamKind::Exec => "exec",
             StreamKind::Attach => "attach",

@@ -76,7 +76,12 @@ impl Store {
     ) -> Result<Option<DeleteOutcome>, StatusError> {
         let mut object = existing.object.clone_boxed();
         let revision = existing.stored.cached.resource_version;
-        if self.config.hooks.begin_delete(object.as_mut(), request.received) == Deletion::Stays {
+        let deletion = self.config.hooks.begin_delete(object.as_mut(), request.received);
+        if let Deletion::Forbidden(reason) = deletion {
+            let name = object.metadata().name.clone();
+            return Err(StatusError::forbidden(self.group_resource(), &name, reason));
+        }
+        if deletion == Deletion::Stays {
             self.check_delete_preconditions(object.as_ref(), options)?;
             validation.validate(existing.object.as_ref()).await?;
             object.metadata_mut().finalizers = self.finalizers_for(request, object.as_ref(), options);

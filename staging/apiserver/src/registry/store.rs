@@ -70,6 +70,8 @@ pub enum Deletion {
     Proceeds,
     /// The object stays as the hook left it, for somebody else to finish.
     Stays,
+    /// Nobody may delete this object, for this reason.
+    Forbidden(&'static str),
 }
 
 /// The effects of a hook; `None` if there is nothing to be kept or undone.

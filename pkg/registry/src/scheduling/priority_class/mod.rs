@@ -1,9 +1,12 @@
 //! Priority classes.
 
+mod hooks;
 mod printer;
 mod strategy;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use apis_workloads::scheduling::priority_class;
 
@@ -15,5 +18,8 @@ pub use strategy::PriorityClassStrategy;
 /// The resource `priorityclasses`.
 #[must_use]
 pub fn registration() -> Registration {
-    Registration::new("priorityclasses", PriorityClassStrategy, priority_class::set_defaults).table(COLUMNS, row)
+    let mut registration =
+        Registration::new("priorityclasses", PriorityClassStrategy, priority_class::set_defaults).table(COLUMNS, row);
+    registration.hooks = Arc::new(hooks::PriorityClassHooks);
+    registration
 }
