@@ -200,7 +200,7 @@ async fn cluster(directory: &Path) -> anyhow::Result<(Plane, String)> {
 async fn run() -> anyhow::Result<bool> {
     let directory = tempfile::tempdir()?;
     let bare = Plane::start(&directory.path().join("bare"), |options| {
-        options.priority_and_fairness = false;
+        options.generic.priority_and_fairness = false;
         Ok(())
     })
     .await?;
