@@ -102,7 +102,7 @@ impl Rollout<'_> {
             .shrink(most, |set| sizes::size(set) - set.status.available_replicas)
             .await?;
         let available: i32 = self.sets.iter().map(|set| set.status.available_replicas).sum();
-        let healthy = self.shrink(available - min_available, |set| sizes::size(set)).await?;
+        let healthy = self.shrink(available - min_available, sizes::size).await?;
         Ok(unhealthy || healthy)
     }
 
