@@ -296,6 +296,9 @@ fn warnings_for_profiles(
     path: &Path<'_>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
+    if metadata.annotations.is_empty() {
+        return warnings;
+    }
     let context = container.security_context.as_deref();
     let key = format!("{SECCOMP_CONTAINER_ANNOTATION_PREFIX}{}", container.name);
     if context.is_none_or(|context| context.seccomp_profile.is_none()) && metadata.annotations.contains_key(&key) {

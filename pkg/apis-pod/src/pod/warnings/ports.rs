@@ -10,8 +10,29 @@ use k8s_api::{
 
 use super::super::for_each_container;
 
+/// So many ports are compared one by one.
+const FEW: usize = 32;
+
+/// Whether nothing can be said of the ports, as of those of almost every pod.
+fn nothing_to_say(spec: &PodSpec) -> bool {
+    let containers = spec.init_containers.iter().chain(&spec.containers);
+    let ports: Vec<&ContainerPort> = containers.flat_map(|container| &container.ports).collect();
+    let alike = |port: &ContainerPort, other: &ContainerPort| {
+        (port.container_port == other.container_port && port.protocol == other.protocol)
+            || (!port.name.is_empty() && port.name == other.name)
+    };
+    spec.ephemeral_containers.is_empty()
+        && ports.len() <= FEW
+        && ports.iter().enumerate().all(|(index, port)| {
+            (port.host_ip.is_empty() || port.host_port != 0) && !ports[..index].iter().any(|other| alike(port, other))
+        })
+}
+
 pub(super) fn warnings_for_ports(spec: &PodSpec, path: &Path<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
+    if nothing_to_say(spec) {
+        return warnings;
+    }
     let mut seen: HashMap<(i32, String), Vec<(String, ContainerPort)>> = HashMap::new();
     for_each_container(spec, path, |container, _, path| {
         let list = path.child("ports");
