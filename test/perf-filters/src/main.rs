@@ -30,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ISSUER: &str = "https://kubernetes.default.svc";
 const BUDGET: f64 = 30.0;
-const REQUESTS: u32 = 50_000;
+const REQUESTS: u32 = 5_000;
 const ROUNDS: usize = 5;
 const TARGET: &str = "/api/v1/namespaces/default/configmaps/c";
 
@@ -72,6 +72,7 @@ impl Plane {
         options.authentication.token_auth_file = tokens.display().to_string();
         set(&mut options)?;
         let plane = ControlPlane::start(&options, &VersionInfo::current(), CancellationToken::new()).await?;
+        plane.wait_ready().await;
         let handler = ServerHandler(plane.server.clone());
         Ok(Self { handler, plane })
     }
@@ -204,7 +205,6 @@ async fn run() -> anyhow::Result<bool> {
         Ok(())
     })
     .await?;
-    bare.plane.wait_ready().await;
     bare.make("/api/v1/namespaces/default/configmaps", map()).await?;
     let floor = bare.measure("admintoken").await?;
     bare.plane.close().await;
