@@ -32,7 +32,8 @@ start_control_plane() {
         --client-ca-file "$PKI/ca.crt" --root-ca-file "$PKI/ca.crt" \
         --service-account-private-key-file "$PKI/service-account.key" --use-service-account-credentials=true \
         --cluster-signing-cert-file "$PKI/ca.crt" --cluster-signing-key-file "$PKI/ca.key" \
-        --allocate-node-cidrs=true --cluster-cidr "$POD_CIDR" --service-cluster-ip-range "$SERVICE_CIDR" --leader-elect=false
+        --allocate-node-cidrs=true --cluster-cidr "$POD_CIDR" --service-cluster-ip-range "$SERVICE_CIDR" --leader-elect=false \
+        --kube-api-qps 100 --kube-api-burst 200
     run_daemon kube-scheduler "$BIN/kube-scheduler" --kubeconfig "$STATE/scheduler.kubeconfig" \
         --authentication-kubeconfig "$STATE/scheduler.kubeconfig" --authorization-kubeconfig "$STATE/scheduler.kubeconfig" \
         --tls-cert-file "$PKI/scheduler.crt" --tls-private-key-file "$PKI/scheduler.key" --client-ca-file "$PKI/ca.crt" \
