@@ -6,7 +6,6 @@
 //! `kube-apiserver` and `kube-scheduler` of that directory. `--shrink` divides all counts. Ends with 1 if a workload stays
 //! below its floor.
 
-mod cpu;
 mod memory;
 mod programs;
 mod steps;
@@ -61,6 +60,8 @@ pub(crate) enum Failure {
     Template(String, String),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Start(#[from] perf::process::StartError),
     #[error(transparent)]
     Client(#[from] client_go::rest::Error),
     #[error("{0}")]

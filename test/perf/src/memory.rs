@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::steps::Stage;
 use crate::target::{Progress, Target};
 use crate::workload::{Workload, Workloads};
-use crate::{Failure, Measured, cpu};
+use crate::{Failure, Measured};
+use perf::usage::cpu_of_threads;
 
 /// What the names of all threads of the scheduler begin with; the scheduling threads are called so by themselves.
 const THREADS: &str = "scheduling-";
@@ -88,7 +89,7 @@ pub(crate) fn run(workload: &Workload, all: &Workloads) -> Result<Measured, Fail
     let stage = Stage {
         target: Target::Memory(server),
         progress,
-        cpu: Box::new(|| cpu::of_threads(THREADS)),
+        cpu: Box::new(|| cpu_of_threads(THREADS)),
     };
     let outcome = outside.block_on(stage.run(workload, all, &stop));
     stop.cancel();

@@ -1,66 +1,25 @@
 //! The programs themselves: kube-apiserver and kube-scheduler.
 
-use std::fs::{self, File};
-use std::net::TcpListener;
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use client_go::Client;
 use client_go::cache::{Event, InformerFactory};
-use client_go::config::{Config, TlsConfig};
 use k8s_api::core::v1::{Node, Pod};
+use perf::process::{Program, client_config, flags, free_port, last_lines};
+use perf::usage::cpu_of_process;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::steps::Stage;
 use crate::target::{Kind, Progress, Target};
 use crate::workload::{Workload, Workloads};
-use crate::{Failure, Measured, cpu};
+use crate::{Failure, Measured};
 
 const TOKEN: &str = "scheduler-perf";
 /// How long a program may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A program that ends with this.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(program: &Path, log: &Path, arguments: &[String]) -> Result<Program, Failure> {
-    let log = File::create(log)?;
-    let child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .map_err(|error| Failure::Other(format!("{}: {error}", program.display())))?;
-    Ok(Program(child))
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-fn config(port: u16) -> Config {
-    Config {
-        host: format!("https://127.0.0.1:{port}"),
-        bearer_token: TOKEN.to_owned(),
-        tls: TlsConfig {
-            insecure: true,
-            ..TlsConfig::default()
-        },
-        qps: -1.0,
-        ..Config::default()
-    }
-}
 
 async fn ready(client: &Client) -> Result<(), Failure> {
     let until = Instant::now() + PATIENCE;
@@ -98,7 +57,7 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
     let text = |name: &str| path(name).display().to_string();
     let port = free_port()?;
     fs::write(path("tokens.csv"), format!("{TOKEN},admin,admin,system:masters\n"))?;
-    let arguments = [
+    let arguments = flags([
         ("data-dir", text("data")),
         ("cert-dir", text("certs")),
         ("bind-address", "127.0.0.1".to_owned()),
@@ -108,9 +67,8 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
             "disable-admission-plugins",
             "ServiceAccount,TaintNodesByCondition,Priority".to_owned(),
         ),
-    ];
-    let arguments = arguments.map(|(flag, value)| format!("--{flag}={value}"));
-    let _server = start(
+    ]);
+    let _server = Program::start(
         &programs.join("kube-apiserver"),
         &path("kube-apiserver.log"),
         &arguments,
@@ -119,38 +77,30 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let client = Client::new(&config(port)).map_err(|error| Failure::Other(error.to_string()))?;
-    let said = |log: &str, error: Failure| {
-        let text = fs::read_to_string(path(log)).unwrap_or_default();
-        let last: Vec<&str> = text.lines().rev().take(5).collect();
-        Failure::Other(format!(
-            "{error}\n{}",
-            last.into_iter().rev().collect::<Vec<_>>().join("\n")
-        ))
-    };
+    let client = Client::new(&client_config(port, TOKEN)).map_err(|error| Failure::Other(error.to_string()))?;
+    let said = |log: &str, error: Failure| Failure::Other(format!("{error}\n{}", last_lines(&path(log), 5)));
     runtime
         .block_on(ready(&client))
         .map_err(|error| said("kube-apiserver.log", error))?;
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "perf",
-        "clusters": [{"name": "perf", "cluster": {"server": config(port).host, "insecure-skip-tls-verify": true}}],
+        "clusters": [{"name": "perf", "cluster": {"server": client_config(port, TOKEN).host, "insecure-skip-tls-verify": true}}],
         "users": [{"name": "perf", "user": {"token": TOKEN}}],
         "contexts": [{"name": "perf", "context": {"cluster": "perf", "user": "perf"}}],
     });
     fs::write(path("kubeconfig"), kubeconfig.to_string())?;
-    let arguments = [
+    let arguments = flags([
         ("kubeconfig", text("kubeconfig")),
         ("leader-elect", "false".to_owned()),
         ("kube-api-qps", "-1".to_owned()),
         ("secure-port", "0".to_owned()),
-    ];
-    let arguments = arguments.map(|(flag, value)| format!("--{flag}={value}"));
-    let scheduler = start(
+    ]);
+    let scheduler = Program::start(
         &programs.join("kube-scheduler"),
         &path("kube-scheduler.log"),
         &arguments,
     )?;
-    let id = scheduler.0.id();
+    let id = scheduler.id();
     let stop = CancellationToken::new();
     let outcome = runtime.block_on(async {
         let progress = Progress::new();
@@ -162,7 +112,7 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
         let stage = Stage {
             target,
             progress,
-            cpu: Box::new(move || cpu::of_process(id)),
+            cpu: Box::new(move || cpu_of_process(id)),
         };
         let outcome = stage.run(workload, all, &stop).await;
         stop.cancel();

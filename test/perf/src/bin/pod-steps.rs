@@ -1,6 +1,8 @@
-//! What a pod of 8 KB costs on its way to the store, step by step: `cargo bench -p registry --bench pod`.
+//! What a pod of 8 KB costs on its way to the store, step by step, in this process.
 //!
-//! The budget is 0.1 ms of CPU for defaults, preparation and validation together.
+//! usage: `pod-steps`
+//!
+//! The budget is 0.1 ms of processor time for defaults, preparation and validation together.
 
 use std::time::{Duration, Instant};
 
@@ -11,44 +13,8 @@ use apiserver::{
 use component_base::feature_gates::FeatureGates;
 use k8s_api::{Kind as _, core::v1::Pod};
 use registry::{Registration, Settings};
-use serde_json::{Value, json};
 
 const ROUNDS: usize = 2000;
-
-/// A pod as a chart makes it: eight containers with variables, probes, mounts and volumes.
-fn pod() -> Value {
-    let container = |number: usize| {
-        let variables: Vec<Value> = (0..8)
-            .map(|at| json!({"name": format!("VARIABLE_{at}"), "value": format!("the value of variable number {at}")}))
-            .collect();
-        json!({
-            "name": format!("container-{number}"),
-            "image": format!("registry.example.com/team/application-{number}:v1.2.3"),
-            "env": variables,
-            "ports": [{"name": format!("http-{number}"), "containerPort": 8080 + number}],
-            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
-            "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080 + number}},
-            "readinessProbe": {"httpGet": {"path": "/readyz", "port": format!("http-{number}")}, "periodSeconds": 5},
-            "volumeMounts": [{"name": "config", "mountPath": "/etc/config"}, {"name": "data", "mountPath": "/data"}],
-            "securityContext": {"runAsNonRoot": true, "capabilities": {"drop": ["ALL"]}},
-        })
-    };
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "application", "namespace": "default",
-            "labels": {"app.kubernetes.io/name": "application", "app.kubernetes.io/instance": "one"},
-            "annotations": {"example.com/checksum": "0123456789abcdef0123456789abcdef"}},
-        "spec": {
-            "containers": (0..8).map(container).collect::<Vec<_>>(),
-            "volumes": [{"name": "config", "configMap": {"name": "application"}}, {"name": "data", "emptyDir": {}}],
-            "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100,
-                "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname",
-                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "application"}}}}]}},
-            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute",
-                "tolerationSeconds": 300}],
-        },
-    })
-}
 
 /// Times `step` on fresh inputs, which are made outside the time. The median tells, for a busy machine interrupts.
 fn time<T, R>(name: &str, mut input: impl FnMut() -> T, mut step: impl FnMut(T) -> R) -> Duration {
@@ -87,7 +53,7 @@ fn main() {
         api_group: "",
         api_version: "v1",
     };
-    let value = pod();
+    let value = perf::pod::of_chart("application", 0);
     let bare = Pod::from_value(value.clone()).expect("a pod");
     let defaulted = codec.decode(value.clone()).expect("a pod");
     let mut ready: ObjectBox = defaulted.clone_boxed();
