@@ -1,0 +1,24 @@
+//! The table of all commands. The order within a group is that of the help.
+
+use crate::cmd;
+use crate::frame::Command;
+
+/// `kubectl` itself.
+pub static ROOT: Command = Command {
+    name: "kubectl",
+    usage: "",
+    short: "kubectl controls the Kubernetes cluster manager",
+    long: "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/",
+    subcommands: &[
+        // Basic Commands (Beginner)
+        // Basic Commands (Intermediate)
+        &cmd::get::COMMAND,
+        // Deploy Commands
+        // Cluster Management Commands
+        // Troubleshooting and Debugging Commands
+        // Advanced Commands
+        // Settings Commands
+        // Other Commands
+    ],
+    ..Command::EMPTY
+};
