@@ -136,6 +136,9 @@ impl ConfigFlags {
     /// # Errors
     /// A file is unreadable or malformed.
     pub fn load(&self) -> Result<Kubeconfig> {
+        if !self.kubeconfig.is_empty() && !std::path::Path::new(&self.kubeconfig).exists() {
+            return Err(crate::message!("stat {}: no such file or directory", self.kubeconfig));
+        }
         Ok(self.loading_rules().load()?)
     }
 

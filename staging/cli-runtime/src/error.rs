@@ -156,9 +156,7 @@ impl CommandError {
                 .map(|error| format!("{}\n", error.standard_message()))
                 .collect(),
             Self::Verbatim(text) => text.clone(),
-            Self::Configuration(text) => match text.strip_prefix("invalid configuration: ") {
-                Some(_) | None => format!("Error in configuration: {text}"),
-            },
+            Self::Configuration(text) => format!("Error in configuration: {text}"),
             Self::Api(ClientError::Status(status)) if status.reason() == Some(Reason::Invalid) => invalid(status),
             Self::Mapping(MappingError::NoResource(_)) => self.to_string(),
             other => other.known_message().unwrap_or_else(|| {
@@ -204,10 +202,9 @@ impl CommandError {
                 (_, reason) => format!("Error from server ({reason}): {status}"),
             }),
             ClientError::Request { url, source, .. } => Some(unreachable(url, source)),
-            ClientError::Timeout { .. } => Some(
-                "Unable to connect to the server: context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-                    .to_owned(),
-            ),
+            ClientError::Timeout { .. } => {
+                Some("Unable to connect to the server: context deadline exceeded".to_owned())
+            }
             _ => None,
         }
     }
@@ -287,9 +284,22 @@ impl From<MappingError> for CommandError {
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
-        match &error {
-            ConfigError::Invalid(_) | ConfigError::Empty => Self::Configuration(error.to_string()),
-            _ => Self::Message(error.to_string()),
+        match error {
+            ConfigError::NotFound { kind: "context", name } => {
+                Self::Configuration(format!("context was not found for specified context: {name}"))
+            }
+            ConfigError::NotFound { kind: "cluster", name } => {
+                Self::Message(format!("no server found for cluster {}", quote(&name)))
+            }
+            ConfigError::Invalid(errors) => match errors.as_slice() {
+                [one] if one.starts_with("context was not found") => Self::Configuration(one.clone()),
+                [one] => Self::Message(one.clone()),
+                many => {
+                    let lines: String = many.iter().map(|error| format!("* {error}\n")).collect();
+                    Self::Configuration(format!("\n{lines}"))
+                }
+            },
+            other => Self::Message(other.to_string()),
         }
     }
 }

@@ -227,7 +227,29 @@ impl Factory {
     /// # Errors
     /// The server does not serve it.
     pub async fn resource(&self, text: &str) -> Result<Arc<ApiResource>> {
-        self.find(|mapper| mapper.find(text)).await
+        let found = self.find(|mapper| mapper.find(text)).await?;
+        let short = text.to_lowercase();
+        if found.name != short && found.short_names.contains(&short) {
+            self.warn_of_others(&short, &found).await?;
+        }
+        Ok(found)
+    }
+
+    /// A short name that several groups have means the resource of the first one.
+    async fn warn_of_others(&self, short: &str, found: &ApiResource) -> Result<()> {
+        let served = self.served().await?;
+        for other in served.mapper.preferred_resources() {
+            if other.short_names.iter().any(|name| name == short)
+                && (other.group != found.group || other.name != found.name)
+            {
+                let dot = if other.group.is_empty() { "" } else { "." };
+                self.warnings.warning(&format!(
+                    "short name {short:?} could also match lower priority resource {}{dot}{}",
+                    other.name, other.group
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Objects of a resource, of any kind; the namespace is dropped where there is none.

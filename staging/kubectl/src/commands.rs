@@ -12,13 +12,22 @@ pub static ROOT: Command = Command {
     subcommands: &[
         // Basic Commands (Beginner)
         // Basic Commands (Intermediate)
+        &cmd::explain::COMMAND,
         &cmd::get::COMMAND,
         // Deploy Commands
         // Cluster Management Commands
+        &cmd::clusterinfo::COMMAND,
         // Troubleshooting and Debugging Commands
+        &cmd::auth::COMMAND,
         // Advanced Commands
         // Settings Commands
         // Other Commands
+        &cmd::apiresources::API_RESOURCES,
+        &cmd::apiresources::API_VERSIONS,
+        &cmd::config::COMMAND,
+        &cmd::options::COMMAND,
+        &cmd::plugin::COMMAND,
+        &cmd::version::COMMAND,
     ],
     ..Command::EMPTY
 };

@@ -2,9 +2,11 @@
 
 mod duration;
 mod tabwriter;
+mod values;
 
 pub use duration::{age, human_duration};
 pub use tabwriter::TabWriter;
+pub use values::{go_float, go_syntax, go_value};
 
 use serde_json::Value;
 

@@ -30,7 +30,7 @@ pub fn json_indented(value: &Value) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-fn check_type(object: &Value) -> Result<()> {
+pub(super) fn check_type(object: &Value) -> Result<()> {
     if text_at(object, &["kind"]).is_empty() && text_at(object, &["apiVersion"]).is_empty() {
         return Err(message!(
             "missing apiVersion or kind; try GetObjectKind().SetGroupVersionKind() if you know the type"
@@ -40,7 +40,7 @@ fn check_type(object: &Value) -> Result<()> {
 }
 
 /// The object without `metadata.managedFields`, and a list's items without theirs.
-fn without_managed_fields(object: &Value) -> Value {
+pub(super) fn without_managed_fields(object: &Value) -> Value {
     let mut object = object.clone();
     drop_managed_fields(&mut object);
     object

@@ -1,9 +1,13 @@
 //! From objects to text (upstream: `cli-runtime/pkg/printers`).
 
+mod columns;
 mod flags;
 mod json;
+pub mod jsonpath;
+mod kyaml;
 mod name;
 mod table;
+pub mod template;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +15,10 @@ use std::io::Write;
 
 use serde_json::Value;
 
-pub use flags::{PrintFlags, no_compatible_printer};
+pub use columns::CustomColumnsPrinter;
+pub use flags::{FORMATS, PrintFlags, no_compatible_printer};
 pub use json::{JsonPrinter, YamlPrinter, json_indented};
+pub use kyaml::KyamlPrinter;
 pub use name::NamePrinter;
 pub use table::{PrintOptions, TablePrinter, table_of};
 

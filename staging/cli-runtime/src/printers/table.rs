@@ -58,19 +58,6 @@ impl TablePrinter {
         }
     }
 
-    /// Notes the columns of a table without writing its rows.
-    pub fn skip(&mut self, object: &Value) {
-        if let Some(columns) = object["columnDefinitions"]
-            .as_array()
-            .filter(|columns| !columns.is_empty())
-        {
-            if self.last_columns != *columns {
-                self.printed_headers = false;
-            }
-            self.last_columns.clone_from(columns);
-        }
-    }
-
     fn write(&mut self, event: Option<&str>, object: &Value, out: &mut dyn Write) -> Result<()> {
         if is_table(object) {
             self.table(event, object, out)

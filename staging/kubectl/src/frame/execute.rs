@@ -5,6 +5,7 @@ use component_base::flags::{FlagSet, Flags as _, Positional};
 use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
 
 use super::suggest::suggestion_text;
+use super::help::usage_text;
 use super::{Arguments, Command, Context, GlobalFlags, find, help_text, plugins};
 
 /// Commands below which plugins may add commands.
@@ -57,19 +58,23 @@ fn help(root: &'static Command, rest: &[&str], streams: &IoStreams) -> Result<()
         .collect();
     let (path, unknown) = find(root, &topic);
     if unknown.iter().any(|word| !word.starts_with('-')) {
-        streams
-            .err
-            .print(format!("Unknown help topic [`{}`]\n", topic.join(" ")))?;
+        let (mut global, mut flags) = (GlobalFlags::default(), FlagSet::new());
+        global.add_flags(&mut flags);
+        let usage = usage_text(&path[..1], &flags, &plugin_rows());
+        return Ok(streams.err.print(format!("Unknown help topic [`{}`]\n\n\n{usage}", topic.join(" ")))?);
     }
     print_help(&path, streams)
 }
 
-/// Parses the flags of a command whose options may not exist, and prints its help.
-fn print_help(path: &[&'static Command], streams: &IoStreams) -> Result<()> {
-    let (mut options, mut global) = (
-        path.last().and_then(|command| command.options).map(|make| make()),
-        GlobalFlags::default(),
-    );
+/// Prints the help of a command.
+pub(super) fn print_help(path: &[&'static Command], streams: &IoStreams) -> Result<()> {
+    Ok(streams.out.print(render_help(path))?)
+}
+
+/// The help of a command, with its flags if it has options.
+fn render_help(path: &[&'static Command]) -> String {
+    let mut options = path.last().and_then(|command| command.options).map(|make| make());
+    let mut global = GlobalFlags::default();
     let mut flags = FlagSet::new();
     if let Some(options) = &mut options {
         flags.section("local");
@@ -77,7 +82,7 @@ fn print_help(path: &[&'static Command], streams: &IoStreams) -> Result<()> {
     }
     global.add_flags(&mut flags);
     let names = if path.len() == 1 { plugin_rows() } else { Vec::new() };
-    Ok(streams.out.print(help_text(path, &flags, &names))?)
+    help_text(path, &flags, &names)
 }
 
 fn plugin_rows() -> Vec<(String, String)> {
@@ -139,7 +144,7 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
         factory: Factory::new(global.config, streams),
         streams: streams.clone(),
         command_path,
-        root: path[0],
+        path: path.to_vec(),
     };
     let arguments = Arguments {
         words,
@@ -150,7 +155,13 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
         if !arguments.words.is_empty() {
             return Err(context.usage_error(&format!("unknown command {:?}", arguments.words.join(" "))));
         }
-        return print_help(path, streams);
+        if path.len() == 1 {
+            return print_help(path, streams);
+        }
+        // Naming no command is a mistake, except at the root.
+        let text = render_help(path);
+        streams.err.print(text)?;
+        return Err(CommandError::Exit(1));
     };
     if match_server_version {
         check_server_version(&context).await?;

@@ -26,8 +26,8 @@ pub fn help_text(path: &[&'static Command], flags: &FlagSet<'_>, plugins: &[(Str
     format!("{}\n\n{}", opening.trim(), usage_text(path, flags, plugins))
 }
 
-/// The part of the help below its opening.
-fn usage_text(path: &[&'static Command], flags: &FlagSet<'_>, plugins: &[(String, String)]) -> String {
+/// The part of the help below its opening; `path` is not empty.
+pub(super) fn usage_text(path: &[&'static Command], flags: &FlagSet<'_>, plugins: &[(String, String)]) -> String {
     let command = path.last().expect("a path has a command");
     let words: Vec<_> = path.iter().map(|command| command.name).collect();
     let words = words.join(" ");

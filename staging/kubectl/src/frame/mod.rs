@@ -4,7 +4,7 @@ mod execute;
 mod find;
 mod global;
 mod help;
-mod plugins;
+pub(crate) mod plugins;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -168,8 +168,8 @@ pub struct Context {
     pub streams: IoStreams,
     /// The words that called the command: `kubectl rollout status`.
     pub command_path: String,
-    /// The table the command was found in.
-    pub root: &'static Command,
+    /// The commands from the root to the one that was called.
+    pub path: Vec<&'static Command>,
 }
 
 impl Context {
@@ -177,6 +177,29 @@ impl Context {
     #[must_use]
     pub fn builder(&self) -> Builder<'_> {
         Builder::new(&self.factory, &self.streams)
+    }
+
+    /// The table the command was found in.
+    #[must_use]
+    pub fn root(&self) -> &'static Command {
+        self.path[0]
+    }
+
+    /// Prints the command's help.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn print_help(&self) -> Result<()> {
+        execute::print_help(&self.path, &self.streams)
+    }
+
+    /// A mistake behind which the command's help is printed as well.
+    #[must_use]
+    pub fn help_error(&self, text: &str) -> CommandError {
+        match self.print_help() {
+            Ok(()) => CommandError::message(text),
+            Err(error) => error,
+        }
     }
 
     /// A mistake in how the command was called: the message, and where to read on.
