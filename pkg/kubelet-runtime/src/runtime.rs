@@ -14,6 +14,7 @@ use kubelet_types::clock::SharedClock;
 use kubelet_types::seams::{EventRecorder, ObjectSource};
 use kubelet_volume::Mounter;
 
+use crate::credential_provider::CredentialProviders;
 use crate::dns::DnsOptions;
 use crate::image::{ImageOptions, ImagePuller};
 use crate::labels::{self, read_annotations};
@@ -35,6 +36,8 @@ pub struct RuntimeOptions {
     pub root: PathBuf,
     /// Where the logs of pods lie.
     pub pod_logs: PathBuf,
+    /// Where links to the logs of containers lie; none without.
+    pub container_logs: Option<PathBuf>,
     /// Where seccomp profiles of the node lie.
     pub seccomp_profile_root: PathBuf,
     /// Whether containers without a profile get the runtime's.
@@ -51,6 +54,9 @@ pub struct RuntimeOptions {
     pub cgroup_v2: bool,
     /// Whether version 2 can limit swap.
     pub swap_available: bool,
+    /// The node's swap in bytes that containers of burstable pods share by their memory requests; `None` keeps swap from
+    /// all containers.
+    pub swap_shared: Option<i64>,
     /// Whether the kernel may kill one process of a container that is out of memory, and not all.
     pub single_process_oom_kill: bool,
     /// Resolver settings.
@@ -111,6 +117,13 @@ impl KubeRuntime {
             puller,
             backoff,
         })
+    }
+
+    /// With programs that give credentials of registries.
+    #[must_use]
+    pub fn with_credential_providers(mut self, providers: CredentialProviders) -> Self {
+        self.puller.set_providers(providers);
+        self
     }
 
     /// The runtime's name.
