@@ -273,20 +273,49 @@ fn tail(path: &str, most: usize) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The last lines of a container's log, without times and streams.
+/// The last lines of a container's log, without times and streams. Text that ended without a newline gets none.
 fn log_end(path: &str) -> String {
     let Ok(bytes) = tail(path, MAX_LOG_MESSAGE * 2) else {
         return String::new();
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<_> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
-    let mut end = lines[lines.len().saturating_sub(MAX_LOG_LINES)..].join("\n");
-    if !end.is_empty() {
-        end.push('\n');
+    let lines: Vec<_> = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| kubelet_logs::parse(line).ok())
+        .collect();
+    let mut end = String::new();
+    for line in &lines[lines.len().saturating_sub(MAX_LOG_LINES)..] {
+        end.push_str(&String::from_utf8_lossy(line.text));
+        if !line.partial {
+            end.push('\n');
+        }
     }
     let mut cut = end.len().saturating_sub(MAX_LOG_MESSAGE);
     while !end.is_char_boundary(cut) {
         cut += 1;
     }
     end.split_off(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_end;
+
+    #[test]
+    fn the_end_of_a_log() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("a path");
+        for (log, expected) in [
+            ("2026-01-01T00:00:00Z stdout P DONE\n", "DONE"),
+            ("2026-01-01T00:00:00Z stdout F DONE\n", "DONE\n"),
+            (
+                "2026-01-01T00:00:00Z stdout P one \n2026-01-01T00:00:00Z stdout F line\n2026-01-01T00:00:01Z stderr F two\n",
+                "one line\ntwo\n",
+            ),
+            ("no log\n", ""),
+        ] {
+            std::fs::write(path, log).expect("written");
+            assert_eq!(log_end(path), expected, "{log}");
+        }
+        assert_eq!(log_end("/nonexistent"), "");
+    }
 }
