@@ -63,6 +63,11 @@ macro_rules! raw_json {
                 self.as_str() == "null"
             }
 
+            /// Takes JSON text that was parsed already.
+            pub(crate) fn from_raw(json: Box<RawValue>) -> Self {
+                Self(normalize(json))
+            }
+
             /// Takes JSON text.
             ///
             /// # Errors

@@ -47,6 +47,10 @@ const LOCK_FILE: &str = "LOCK";
 /// Writes that wait for the writer thread; further callers wait for their turn.
 const WRITES_IN_FLIGHT: usize = 4096;
 
+/// Reads of much data under way at once, each on a thread of its own. More would not be faster: a server that starts
+/// lists every resource, and sixty threads leave their traces in memory.
+const READS_AT_ONCE: usize = 4;
+
 /// How an embedded store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedOptions {
@@ -70,6 +74,7 @@ pub struct Embedded {
     hub: Arc<Hub>,
     requests: Sender<Request>,
     in_flight: Semaphore,
+    reads: Arc<Semaphore>,
     options: EmbeddedOptions,
     path: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -123,6 +128,7 @@ impl Embedded {
             hub,
             requests,
             in_flight,
+            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
             options,
             path,
             thread: Mutex::new(Some(thread)),
@@ -139,8 +145,14 @@ impl Embedded {
 
     /// Runs a read that may touch much data where blocking does no harm.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Snapshot) -> Result<T> + Send + 'static) -> Result<T> {
+        // Goes along to the thread: a caller that has gone away leaves its read running.
+        let turn = Arc::clone(&self.reads).acquire_owned().await;
+        let turn = turn.map_err(|_| Error::Closed)?;
         let snapshot = self.state()?;
-        let read = tokio::task::spawn_blocking(move || read(&snapshot));
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            read(&snapshot)
+        });
         read.await.map_err(|error| Error::Unavailable(error.to_string()))?
     }
 

@@ -15,7 +15,7 @@ use super::{
     Output,
     body::warn,
     create::dedup_owner_references,
-    field_management::{Tracker, set_managed_fields},
+    field_management::{Tracker, set_managers, take_managers},
     patch::{Shown, decode_patched},
     update::Update,
 };
@@ -112,13 +112,17 @@ impl UpdateSource for Applied<'_> {
             now: call.context.received,
         };
         let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
-        let merged = tracker
-            .with(|fields| fields.apply(live.as_ref(), &self.applied, options))
-            .map_err(|error| apply_status(&error))?;
+        let merge = || tracker.with(|fields| fields.apply(live.as_ref(), &self.applied, options));
+        let mut merged = merge().map_err(|error| apply_status(&error))?;
         self.judge_duplicate()?;
-        let managed = merged.clone();
-        let mut object = decode_patched(update, merged, Shown::Result(&Value::Null), &mut Vec::new())?;
-        set_managed_fields(&mut object, &managed);
+        // Beside the object, whose check need not look at them.
+        let managers = take_managers(&mut merged);
+        let shown = Shown::Result {
+            value: &|| merge().unwrap_or_default(),
+            opened: &Value::Null,
+        };
+        let mut object = decode_patched(update, merged, shown, &mut Vec::new())?;
+        set_managers(object.as_mut(), managers);
         if existing.is_none() {
             crate::registry::wipe_system_fields(object.metadata_mut());
             call.context.info.name.clone_into(&mut object.metadata_mut().name);

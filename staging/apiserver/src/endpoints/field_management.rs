@@ -85,29 +85,28 @@ impl<'a> Tracker<'a> {
     ) {
         let mut value = self.codec.encode(object.as_ref());
         given.restore(&mut value);
-        let tracked = self.with(|fields| fields.update(live, value, manager, now));
-        set_managed_fields(object, &tracked);
+        let mut tracked = self.with(|fields| fields.update(live, value, manager, now));
+        set_managers(object.as_mut(), take_managers(&mut tracked));
     }
 }
 
-/// Puts the managers of `from` into the typed object.
-pub(super) fn set_managed_fields(object: &mut ObjectBox, from: &Value) {
-    set_managed_fields_of(object.as_mut(), from);
+/// Takes the managers out of an object's dynamic form.
+pub(super) fn take_managers(from: &mut Value) -> Vec<Value> {
+    match from.pointer_mut("/metadata/managedFields").map(Value::take) {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
+    }
 }
 
-/// [`set_managed_fields`] of an object behind a reference.
+/// Puts managers into the typed object; what is no entry is left out.
+pub(super) fn set_managers(object: &mut dyn AnyObject, entries: Vec<Value>) {
+    let decoded = entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok());
+    object.metadata_mut().managed_fields = decoded.collect();
+}
+
+/// Puts the managers of `from` into the typed object.
 pub(super) fn set_managed_fields_of(object: &mut dyn AnyObject, from: &Value) {
-    let entries = from
-        .get("metadata")
-        .and_then(|m| m.get("managedFields"))
-        .and_then(Value::as_array);
-    let decoded = entries.map(|entries| {
-        entries
-            .iter()
-            .cloned()
-            .filter_map(|entry| serde_json::from_value(entry).ok())
-    });
-    object.metadata_mut().managed_fields = decoded.map(Iterator::collect).unwrap_or_default();
+    set_managers(object, take_managers(&mut from.clone()));
 }
 
 /// What a client sent and a typed object may have lost.

@@ -146,13 +146,23 @@ impl UpdateSource for Patched<'_> {
         let live = endpoint.codec.encode(existing.object.as_ref());
         let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
         let given = Given::of(&patched);
+        let again = || match self.patch.apply(endpoint, live.clone()) {
+            Ok((patched, _)) => patched,
+            Err(_) => Value::Null,
+        };
         let opened;
         let shown = match &self.patch {
             Patch::Strategic { patch, .. } => Shown::Patch(patch),
-            Patch::Merge { patch, .. } => Shown::Result(patch),
+            Patch::Merge { patch, .. } => Shown::Result {
+                value: &again,
+                opened: patch,
+            },
             Patch::Json(patch) => {
                 opened = patch.opened();
-                Shown::Result(&opened)
+                Shown::Result {
+                    value: &again,
+                    opened: &opened,
+                }
             }
         };
         let mut object = decode_patched(update, patched, shown, &mut strict)?;
@@ -173,8 +183,13 @@ impl UpdateSource for Patched<'_> {
 /// What a client is shown of a patch whose result does not decode.
 #[derive(Clone, Copy)]
 pub(super) enum Shown<'a> {
-    /// The patched document; with the part of it that the patch opened (see [`go::declared_order`]).
-    Result(&'a Value),
+    /// The patched document.
+    Result {
+        /// Makes it once more: checking it has changed the one at hand, and a copy of each for the few that fail is dear.
+        value: &'a (dyn Fn() -> Value + Sync),
+        /// The part of it that the patch opened (see [`go::declared_order`]).
+        opened: &'a Value,
+    },
     /// The patch itself, and the words of Go's conversion from maps.
     Patch(&'a Value),
 }
@@ -188,9 +203,9 @@ pub(super) fn decode_patched(
 ) -> Result<ObjectBox, StatusError> {
     let endpoint = update.endpoint;
     let ty = endpoint.codec.type_ref();
-    let invalid = |value: &Value, detail: String| {
+    let invalid = |detail: String| {
         let value = match show {
-            Shown::Result(opened) => go::declared_order(value, ty, opened),
+            Shown::Result { value, opened } => go::declared_order(&value(), ty, opened),
             Shown::Patch(patch) => go::plain_value(patch),
         };
         let mut errors = ErrorList::default();
@@ -207,17 +222,15 @@ pub(super) fn decode_patched(
             "the patch of {name} yields no object"
         )));
     }
-    let shown = patched.clone();
     let text = |name: &str| patched.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     if (text("apiVersion").as_str(), text("kind").as_str()) != (endpoint.codec.api_version(), endpoint.codec.kind()) {
         let (got, wanted) = (text("kind"), endpoint.codec.kind());
-        return Err(invalid(&shown, format!("unable to decode a {got} as a {wanted}")));
+        return Err(invalid(format!("unable to decode a {got} as a {wanted}")));
     }
-    let found =
-        normalize_builtin(&mut patched, ty.id, Source::Sorted).map_err(|error| invalid(&shown, words(&error)))?;
+    let found = normalize_builtin(&mut patched, ty.id, Source::Sorted).map_err(|error| invalid(words(&error)))?;
     strict.extend(found);
     let validation = FieldValidation::of(&update.options.field_validation);
-    judge(update.call, strict, validation).map_err(|_| invalid(&shown, strict_message(strict)))?;
+    judge(update.call, strict, validation).map_err(|_| invalid(strict_message(strict)))?;
     endpoint
         .codec
         .decode(patched)

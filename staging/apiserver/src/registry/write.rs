@@ -191,10 +191,7 @@ impl Store {
             self.config.ttl,
         );
         match put.await {
-            Ok(revision) => {
-                self.cacher.note_written(revision);
-                self.decode(&key, &value, revision)
-            }
+            Ok(revision) => self.written(&key, &value, revision),
             Err(StorageError::Conflict(conflict)) => {
                 let status = self.already_exists(&object.metadata().name);
                 let current = conflict
@@ -207,6 +204,15 @@ impl Store {
                 Err(if leaving { being_deleted(&status) } else { status })
             }
             Err(error) => Err(self.storage_status(&error, &key)),
+        }
+    }
+
+    /// What this server has just written. The cache may have seen and decoded it already.
+    fn written(&self, key: &str, value: &[u8], revision: u64) -> Result<Stored, StatusError> {
+        self.cacher.note_written(revision);
+        match self.cacher.get(key) {
+            Some(cached) if cached.resource_version == revision => Ok(Stored { cached }),
+            _ => self.decode(key, value, revision),
         }
     }
 
@@ -517,10 +523,7 @@ impl Store {
             self.config.ttl,
         );
         match put.await {
-            Ok(revision) => {
-                self.cacher.note_written(revision);
-                self.decode(key, &value, revision).map(Written::Stored)
-            }
+            Ok(revision) => self.written(key, &value, revision).map(Written::Stored),
             Err(StorageError::Conflict(_)) => Ok(Written::Raced),
             Err(error) => Err(self.storage_status(&error, key)),
         }
