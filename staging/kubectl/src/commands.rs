@@ -19,8 +19,10 @@ pub static ROOT: Command = Command {
         &cmd::clusterinfo::COMMAND,
         // Troubleshooting and Debugging Commands
         &cmd::auth::COMMAND,
+        &cmd::proxy::COMMAND,
         // Advanced Commands
         // Settings Commands
+        &cmd::completion::COMMAND,
         // Other Commands
         &cmd::apiresources::API_RESOURCES,
         &cmd::apiresources::API_VERSIONS,

@@ -3,9 +3,11 @@
 pub mod apiresources;
 pub mod auth;
 pub mod clusterinfo;
+pub mod completion;
 pub mod config;
 pub mod explain;
 pub mod get;
 pub mod options;
 pub mod plugin;
+pub mod proxy;
 pub mod version;

@@ -4,8 +4,9 @@ use component_base::flags::{FlagSet, Flags as _, Positional};
 
 use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
 
-use super::suggest::suggestion_text;
+use super::complete::complete;
 use super::help::usage_text;
+use super::suggest::suggestion_text;
 use super::{Arguments, Command, Context, GlobalFlags, find, help_text, plugins};
 
 /// Commands below which plugins may add commands.
@@ -25,6 +26,9 @@ async fn dispatch(root: &'static Command, line: &[String], streams: &IoStreams) 
     let command = *path.last().expect("a path has a command");
     let words: Vec<&str> = line.iter().map(String::as_str).collect();
     let named: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-')).collect();
+    if let [request @ ("__complete" | "__completeNoDesc"), line @ ..] = words.as_slice() {
+        return complete(root, line, *request == "__complete", streams).await;
+    }
     if path.len() == 1 {
         match named.first() {
             Some(&"help") => return help(root, &rest, streams),
@@ -61,7 +65,9 @@ fn help(root: &'static Command, rest: &[&str], streams: &IoStreams) -> Result<()
         let (mut global, mut flags) = (GlobalFlags::default(), FlagSet::new());
         global.add_flags(&mut flags);
         let usage = usage_text(&path[..1], &flags, &plugin_rows());
-        return Ok(streams.err.print(format!("Unknown help topic [`{}`]\n\n\n{usage}", topic.join(" ")))?);
+        return Ok(streams
+            .err
+            .print(format!("Unknown help topic [`{}`]\n\n\n{usage}", topic.join(" ")))?);
     }
     print_help(&path, streams)
 }
