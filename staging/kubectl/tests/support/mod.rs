@@ -15,15 +15,15 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// One answer: `GET /path?query`, whether it is the table form, status and body.
-pub struct Answer {
-    pub request: &'static str,
-    pub table: bool,
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) request: &'static str,
+    pub(crate) table: bool,
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub fn new(request: &'static str, body: Value) -> Self {
+    pub(crate) fn new(request: &'static str, body: Value) -> Self {
         let table = body["kind"] == "Table";
         let status = body["code"]
             .as_u64()
@@ -66,12 +66,12 @@ fn answer(answers: &[Answer], request: &Request<Incoming>) -> Response<Full<Byte
 }
 
 /// The server, and a folder for kubeconfig and cache.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: TempDir,
 }
 
 impl Cluster {
-    pub async fn start(answers: Vec<Answer>) -> Self {
+    pub(crate) async fn start(answers: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let answers = Arc::new(answers);
@@ -93,12 +93,12 @@ impl Cluster {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// Exit code, standard output, standard error.
-    pub async fn kubectl(&self, line: &[&str], input: &str) -> (u8, String, String) {
+    pub(crate) async fn kubectl(&self, line: &[&str], input: &str) -> (u8, String, String) {
         let flags = [
             format!("--kubeconfig={}", self.path("config")),
             format!("--cache-dir={}", self.path("cache")),
