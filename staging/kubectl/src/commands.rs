@@ -22,6 +22,10 @@ pub static ROOT: Command = Command {
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,
         // Troubleshooting and Debugging Commands
+        &cmd::logs::COMMAND,
+        &cmd::attach::COMMAND,
+        &cmd::exec::COMMAND,
+        &cmd::portforward::COMMAND,
         &cmd::auth::COMMAND,
         &cmd::proxy::COMMAND,
         // Advanced Commands
