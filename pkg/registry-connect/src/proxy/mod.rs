@@ -5,7 +5,7 @@ mod headers;
 use std::net::IpAddr;
 
 use apimachinery::status::StatusError;
-use apiserver::endpoints::Call;
+use apiserver::{admission::ConnectOptions, endpoints::Call};
 use component_base::serving::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use streaming::{Connections, is_upgrade_request, relay::Relay};
@@ -43,6 +43,16 @@ fn split_path<'p>(call: &Call<'_>, path: &'p str) -> (&'p str, &'p str) {
         end = trimmed[..end].rfind('/').unwrap_or(end);
     }
     path.split_at(end)
+}
+
+/// What admission sees of a proxied request: the path behind the proxy's own.
+pub(crate) fn admission_options(kind: &'static str, call: &Call<'_>) -> ConnectOptions {
+    let (_, path) = split_path(call, call.parts.uri.path());
+    let mut members = serde_json::Map::new();
+    if !path.is_empty() {
+        members.insert("path".to_owned(), path.into());
+    }
+    ConnectOptions::new(kind, members)
 }
 
 impl Proxy {
