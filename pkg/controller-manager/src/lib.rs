@@ -15,4 +15,4 @@ mod tests;
 
 pub use options::{ControllerManagerOptions, OptionsError};
 pub use run::{RunError, run};
-pub use table::{ABSENT, descriptors};
+pub use table::{ABSENT, Absent, descriptors};

@@ -9,6 +9,7 @@ use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
 use component_server::HealthRegistry;
 use controller::{BuildError, Controller, ControllerContext, Descriptor};
 use futures::FutureExt as _;
+use futures::future::try_join_all;
 use prometheus::IntGaugeVec;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,46 +19,64 @@ use crate::selection;
 /// Controllers that are ready to run, with their names.
 pub(crate) type BuiltControllers = Vec<(&'static str, Controller)>;
 
-/// Builds what is asked for, and serves each controller's health.
+/// Builds what is asked for, all at once but for those that others need, and serves each controller's health.
 pub(crate) async fn build(
     context: &ControllerContext,
     table: &[Descriptor],
     health: &HealthRegistry,
 ) -> Result<BuiltControllers, BuildError> {
     let words = &context.config.generic.controllers;
-    for name in selection::absent(words) {
-        tracing::warn!(controller = name, "the controller is not part of this release");
+    for absent in selection::absent(words, &context.gates) {
+        let (controller, missing) = (absent.name, absent.missing);
+        tracing::warn!(controller, missing, "the controller is not part of this release");
     }
-    let mut built = BuiltControllers::new();
-    let mut checks: Vec<Arc<dyn HealthCheck>> = Vec::new();
-    for descriptor in table {
-        let controller = descriptor.name;
-        if !descriptor.first && !selection::is_enabled(descriptor, words) {
-            tracing::info!(controller, "Warning: controller is disabled");
-            continue;
-        }
-        if descriptor.feature_gates.iter().any(|gate| !context.enabled(gate)) {
-            let gates = descriptor.feature_gates.join(",");
-            tracing::info!(controller, gates, "Controller is disabled by a feature gate");
-            continue;
-        }
-        let outcome = (descriptor.constructor)(context.for_controller(controller)).await;
-        let Some(mut ready) = outcome.inspect_err(|error| {
-            tracing::error!(controller, %error, "Error initializing a controller");
-        })?
-        else {
-            tracing::info!(controller, "Warning: skipping controller");
-            continue;
-        };
-        let check = ready.take_health();
-        checks.push(Arc::new(CheckFn::immediate(controller, move || match &check {
+    let (first, others): (Vec<_>, Vec<_>) = table
+        .iter()
+        .filter(|descriptor| is_wanted(context, descriptor, words))
+        .partition(|descriptor| descriptor.first);
+    let mut built = Vec::new();
+    for descriptor in first {
+        built.extend(construct(context, descriptor).await?);
+    }
+    // Each asks the server for an identity of its own, and none waits for another's.
+    let others = others.into_iter().map(|descriptor| construct(context, descriptor));
+    built.extend(try_join_all(others).await?.into_iter().flatten());
+    let checks = built.iter_mut().map(|(name, controller)| {
+        let check = controller.take_health();
+        Arc::new(CheckFn::immediate(*name, move || match &check {
             Some(check) => check().map_err(HealthError),
             None => Ok(()),
-        })));
-        built.push((controller, ready));
-    }
-    health.add(checks);
+        })) as Arc<dyn HealthCheck>
+    });
+    health.add(checks.collect::<Vec<_>>());
     Ok(built)
+}
+
+fn is_wanted(context: &ControllerContext, descriptor: &Descriptor, words: &[String]) -> bool {
+    let controller = descriptor.name;
+    if !descriptor.first && !selection::is_enabled(descriptor, words) {
+        tracing::info!(controller, "Warning: controller is disabled");
+        return false;
+    }
+    if descriptor.feature_gates.iter().any(|gate| !context.enabled(gate)) {
+        let gates = descriptor.feature_gates.join(",");
+        tracing::info!(controller, gates, "Controller is disabled by a feature gate");
+        return false;
+    }
+    true
+}
+
+async fn construct(
+    context: &ControllerContext,
+    descriptor: &Descriptor,
+) -> Result<Option<(&'static str, Controller)>, BuildError> {
+    let controller = descriptor.name;
+    let built = (descriptor.constructor)(context.for_controller(controller)).await;
+    let built = built.inspect_err(|error| tracing::error!(controller, %error, "Error initializing a controller"))?;
+    if built.is_none() {
+        tracing::info!(controller, "Warning: skipping controller");
+    }
+    Ok(built.map(|ready| (controller, ready)))
 }
 
 /// Counts the controllers that run.

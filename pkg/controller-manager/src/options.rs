@@ -58,6 +58,7 @@ impl Default for ControllerManagerOptions {
             .filter(|descriptor| descriptor.disabled_by_default)
             .map(|descriptor| descriptor.name)
             .collect();
+        config.generic.absent = crate::ABSENT.iter().map(|absent| absent.name).collect();
         Self {
             config,
             serving: SecureServingOptions::new(10257, "kube-controller-manager", ""),

@@ -1,18 +1,25 @@
 //! `--controllers`: which of the table run.
 
+use component_base::feature_gates::FeatureGates;
 use controller::Descriptor;
+
+use crate::table::{ABSENT, Absent};
 
 /// The controllers' names in the table, with their former ones and those that are absent: what `--controllers` may say.
 pub(crate) fn known_names(table: &[Descriptor]) -> Vec<&'static str> {
     let names = table
         .iter()
         .flat_map(|descriptor| std::iter::once(descriptor.name).chain(descriptor.aliases.iter().copied()));
-    names.chain(crate::ABSENT.iter().copied()).collect()
+    names.chain(ABSENT.iter().map(|absent| absent.name)).collect()
 }
 
 /// Whether a controller was asked for: by name, or by `*` if it is on by default. The first word that speaks of it counts.
 pub(crate) fn is_enabled(descriptor: &Descriptor, words: &[String]) -> bool {
     let named = |word: &str| descriptor.name == word || descriptor.aliases.contains(&word);
+    says(words, named, !descriptor.disabled_by_default)
+}
+
+fn says(words: &[String], named: impl Fn(&str) -> bool, by_default: bool) -> bool {
     let mut star = false;
     for word in words {
         match word.strip_prefix('-') {
@@ -21,13 +28,13 @@ pub(crate) fn is_enabled(descriptor: &Descriptor, words: &[String]) -> bool {
             _ => star |= word == "*",
         }
     }
-    star && !descriptor.disabled_by_default
+    star && by_default
 }
 
-/// Controllers that were asked for by name though they are not part of this release.
-pub(crate) fn absent(words: &[String]) -> impl Iterator<Item = &str> {
-    words
-        .iter()
-        .map(String::as_str)
-        .filter(|word| crate::ABSENT.contains(word))
+/// The controllers that would run as asked for and gated if they were part of this release.
+pub(crate) fn absent<'a>(words: &'a [String], gates: &'a FeatureGates) -> impl Iterator<Item = &'static Absent> + 'a {
+    ABSENT.iter().filter(|absent| {
+        let gated = absent.feature_gate.is_empty() || gates.enabled(absent.feature_gate);
+        gated && says(words, |word| word == absent.name, !absent.disabled_by_default)
+    })
 }

@@ -2,19 +2,78 @@
 
 use controller::Descriptor;
 
-/// Controllers of upstream's that are not part of this release; their names are accepted.
-pub const ABSENT: &[&str] = &[
-    "device-taint-eviction-controller",
-    "horizontal-pod-autoscaler-controller",
-    "podcertificaterequest-cleaner-controller",
-    "podgroup-protection-controller",
-    "resourceclaim-controller",
-    "resourcepoolstatusrequest-controller",
-    "selinux-warning-controller",
-    "service-ca-certificate-publisher-controller",
-    "storage-version-migrator-controller",
-    "storageversion-garbage-collector-controller",
-    "validatingadmissionpolicy-status-controller",
+/// A controller of upstream's that is not part of this release.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent {
+    /// Its name, which `--controllers` accepts.
+    pub name: &'static str,
+    /// Upstream runs it only with this gate; empty for one that runs with any.
+    pub feature_gate: &'static str,
+    /// Upstream does not run it unless it is named.
+    pub disabled_by_default: bool,
+    /// What does not happen without it.
+    pub missing: &'static str,
+}
+
+const fn absent(name: &'static str, feature_gate: &'static str, missing: &'static str) -> Absent {
+    Absent {
+        name,
+        feature_gate,
+        disabled_by_default: false,
+        missing,
+    }
+}
+
+/// The controllers that are not part of this release.
+pub const ABSENT: &[Absent] = &[
+    absent(
+        "device-taint-eviction-controller",
+        "DRADeviceTaints",
+        "pods stay though devices of their claims are tainted NoExecute",
+    ),
+    absent(
+        "podcertificaterequest-cleaner-controller",
+        "PodCertificateRequest",
+        "old PodCertificateRequests stay",
+    ),
+    absent(
+        "podgroup-protection-controller",
+        "GenericWorkload",
+        "PodGroups that are in use are not protected",
+    ),
+    absent(
+        "resourceclaim-controller",
+        "",
+        "no ResourceClaims are made from templates, and none are released: pods with resourceClaimTemplateName stay pending",
+    ),
+    absent(
+        "resourcepoolstatusrequest-controller",
+        "DRAResourcePoolStatus",
+        "ResourcePoolStatusRequests are not answered",
+    ),
+    Absent {
+        disabled_by_default: true,
+        ..absent(
+            "selinux-warning-controller",
+            "",
+            "nothing warns of volumes that pods with different SELinux labels share",
+        )
+    },
+    absent(
+        "storage-version-migrator-controller",
+        "StorageVersionMigrator",
+        "StorageVersionMigrations are not carried out",
+    ),
+    absent(
+        "storageversion-garbage-collector-controller",
+        "StorageVersionAPI",
+        "StorageVersions of API servers that are gone stay",
+    ),
+    absent(
+        "validatingadmissionpolicy-status-controller",
+        "",
+        "the expressions of ValidatingAdmissionPolicies are not checked for types; their status stays empty",
+    ),
 ];
 
 /// Every controller, in no particular order but that the first ones come first.
@@ -22,6 +81,7 @@ pub const ABSENT: &[&str] = &[
 pub fn descriptors() -> Vec<Descriptor> {
     let families = [
         controller_workloads::DESCRIPTORS,
+        controller_autoscaling::DESCRIPTORS,
         controller_batch::DESCRIPTORS,
         controller_discovery::DESCRIPTORS,
         controller_disruption::DESCRIPTORS,

@@ -53,11 +53,21 @@ impl ClientBuilder {
         Ok(Self::new(config, root, None))
     }
 
-    /// Clients that act as service accounts; `self` makes the accounts and asks for their tokens.
+    /// Clients that act as service accounts; `self` makes the accounts and asks for their tokens. There is a handful of
+    /// both a controller, so that they wait for no rate limit: all controllers would start one after the other by it.
     #[must_use]
     pub fn with_service_accounts(&self) -> Self {
-        let Inner { config, root, .. } = &*self.inner;
-        Self::new(config.clone(), root.clone(), Some(Mutex::default()))
+        let config = &self.inner.config;
+        let unlimited = Config {
+            qps: -1.0,
+            ..config.clone().with_user_agent("controller-accounts")
+        };
+        let root = self
+            .inner
+            .root
+            .share(&unlimited)
+            .expect("names of clients can stand in a header");
+        Self::new(config.clone(), root, Some(Mutex::default()))
     }
 
     fn new(config: Config, root: Client, accounts: Option<Mutex<HashMap<String, Arc<AccountTokens>>>>) -> Self {
@@ -137,23 +147,29 @@ async fn get_or_create_account(client: &Client, name: &str) -> Result<ServiceAcc
     if let Some(account) = accounts.get_opt(name).await? {
         return Ok(account);
     }
-    // Whether the manager may make namespaces is not known; what matters is whether the account can be made.
-    let namespaces = client.cluster::<Namespace>();
-    if matches!(namespaces.get_opt(ACCOUNT_NAMESPACE).await, Ok(None)) {
-        let mut namespace = Namespace::default();
-        ACCOUNT_NAMESPACE.clone_into(&mut namespace.metadata.name);
-        if let Err(error) = namespaces.create(&namespace).await
-            && !error.is_already_exists()
-        {
-            tracing::warn!(%error, "create non-exist namespace {ACCOUNT_NAMESPACE} failed");
-        }
-    }
     let mut account = ServiceAccount::default();
     name.clone_into(&mut account.metadata.name);
     ACCOUNT_NAMESPACE.clone_into(&mut account.metadata.namespace);
-    match accounts.create(&account).await {
+    let mut made = accounts.create(&account).await;
+    if made.as_ref().is_err_and(Error::is_not_found) {
+        create_account_namespace(client).await;
+        made = accounts.create(&account).await;
+    }
+    match made {
         Err(error) if error.is_already_exists() => accounts.get(name).await,
         outcome => outcome,
+    }
+}
+
+/// A server that is very new may not have the namespace yet. Whether the manager may make one is not known; what matters
+/// is whether the account can be made afterwards.
+async fn create_account_namespace(client: &Client) {
+    let mut namespace = Namespace::default();
+    ACCOUNT_NAMESPACE.clone_into(&mut namespace.metadata.name);
+    if let Err(error) = client.cluster::<Namespace>().create(&namespace).await
+        && !error.is_already_exists()
+    {
+        tracing::warn!(%error, "create non-exist namespace {ACCOUNT_NAMESPACE} failed");
     }
 }
 

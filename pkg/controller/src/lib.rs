@@ -17,6 +17,7 @@ mod descriptor;
 mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod workload;
 
 pub use clients::ClientBuilder;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use apimachinery::codec::protobuf::{Envelope, MAGIC, ProtobufCodec};
 use apiserver::{
     admission::{Chain, GroupVersionName},
-    cacher::{Cacher, CacherConfig, StoredCodec},
+    cacher::{Absent, Cacher, CacherConfig, StoredCodec},
     endpoints::{Backing, Creater, Endpoint, Lister},
     registry::{StorageMedia, Store, StoreConfig, TableConvertor, VersionCodec},
     server::Routes,
@@ -52,13 +52,14 @@ impl Installer {
             .iter()
             .filter_map(|name| field_names.iter().position(|field| field == name))
             .collect();
-        let paths: Vec<(Vec<String>, String)> = fields
+        let paths = fields
             .iter()
             .map(|field| {
-                (
-                    field.path.iter().map(|&member| member.to_owned()).collect(),
-                    field.default.to_owned(),
-                )
+                let other = field
+                    .instead
+                    .and_then(|other| field_names.iter().position(|name| name == other));
+                let absent = other.map_or_else(|| Absent::Text(field.default.into()), Absent::Field);
+                (field.path.iter().map(|&member| member.to_owned()).collect(), absent)
             })
             .collect();
         let codecs: Vec<Arc<dyn VersionCodec>> =
@@ -66,7 +67,7 @@ impl Installer {
         let stored = StoredCodec::new(
             hub.api_version(),
             hub.kind(),
-            &paths,
+            paths,
             Box::new(move |bytes| read_foreign(&codecs, bytes)),
         );
         let storage: Arc<dyn Storage> = match &self.encryption {

@@ -60,12 +60,13 @@ fn is_extended(name: &str) -> bool {
     name.contains('/') && !name.contains("kubernetes.io/")
 }
 
-/// The first resource of which the node has not enough: pods, CPU, memory, storage, and the others by name.
-pub(crate) fn shortage(allocatable: &Map<Quantity>, others: &[&Pod], pod: &Pod) -> Option<Shortage> {
+/// The resources of which the node has not enough: pods, CPU, memory, storage, and the others by name.
+pub(crate) fn shortages(allocatable: &Map<Quantity>, others: &[&Pod], pod: &Pod) -> Vec<Shortage> {
+    let mut short = Vec::new();
     let count = i64::try_from(others.len()).unwrap_or(i64::MAX);
     let most = capacity(allocatable, "pods");
     if count + 1 > most {
-        return Some(Shortage {
+        short.push(Shortage {
             resource: "pods".to_owned(),
             requested: 1,
             used: count,
@@ -84,7 +85,7 @@ pub(crate) fn shortage(allocatable: &Map<Quantity>, others: &[&Pod], pod: &Pod) 
         names.extend(container.resources.requests.iter().map(|(name, _)| name.clone()));
     }
     let rest = names.iter().map(String::as_str).filter(|name| !first.contains(name));
-    first.into_iter().chain(rest).find_map(|name| {
+    short.extend(first.into_iter().chain(rest).filter_map(|name| {
         if is_extended(name) && !allocatable.contains_key(name) {
             return None;
         }
@@ -100,5 +101,6 @@ pub(crate) fn shortage(allocatable: &Map<Quantity>, others: &[&Pod], pod: &Pod) 
             used,
             capacity: total,
         })
-    })
+    }));
+    short
 }

@@ -10,7 +10,7 @@ use scheduler_framework::host_ports::HostPort;
 use scheduler_framework::node_selector::RequiredNodeAffinity;
 use scheduler_framework::taints;
 
-use crate::{fit, sysctls};
+use crate::{fit, preemption, sysctls};
 
 const MEMORY_PRESSURE_TAINT: &str = "node.kubernetes.io/memory-pressure";
 
@@ -58,20 +58,29 @@ fn predicate(name: &str, why: &str) -> Rejection {
 }
 
 impl Judge<'_> {
-    /// Whether the node takes a pod.
+    /// Whether the node takes a pod; returns the uids of the pods that have to go first, which is none unless the pod is
+    /// critical.
     ///
     /// # Errors
     /// With the reason why it does not.
-    pub fn admit(&self, pod: &Pod) -> Result<(), Rejection> {
+    pub fn admit(&self, pod: &Pod) -> Result<Vec<String>, Rejection> {
         self.pressure(pod)?;
         sysctls::check(pod, self.sysctls)
             .map_err(|error| rejection("SysctlForbidden", format!("forbidden sysctl: {error}")))?;
         self.operating_system(pod)?;
-        if let Some(shortage) = fit::shortage(self.allocatable, self.others, pod) {
-            let reason = format!("OutOf{}", shortage.resource);
-            return Err(rejection(&reason, shortage.to_string()));
+        let short = fit::shortages(self.allocatable, self.others, pod);
+        if let Some(first) = short.first().filter(|_| !is_critical(pod)) {
+            let reason = format!("OutOf{}", first.resource);
+            return Err(rejection(&reason, first.to_string()));
         }
-        self.placement(pod)
+        self.placement(pod)?;
+        let victims = preemption::victims(pod, self.others, &short).map_err(|error| {
+            let message = format!(
+                "Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: {error}"
+            );
+            rejection("UnexpectedAdmissionError", message)
+        })?;
+        Ok(victims.iter().map(|pod| pod.metadata.uid.clone()).collect())
     }
 
     /// Under pressure only critical pods are taken; memory alone keeps out only those that are killed first.
@@ -158,7 +167,7 @@ impl Judge<'_> {
                 )));
             }
         }
-        match fit::shortage(self.allocatable, self.others, pod) {
+        match fit::shortages(self.allocatable, self.others, pod).first() {
             Some(shortage) => Err(Pending::Deferred(shortage.to_string())),
             None => Ok(()),
         }

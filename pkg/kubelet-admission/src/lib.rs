@@ -1,6 +1,6 @@
 //! Whether a node takes a pod, judged by the node itself: what it is short of, sysctls, resources, labels, ports, taints.
 //!
-//! - [`Judge::admit`]: the verdict on a pod that is new here;
+//! - [`Judge::admit`]: the verdict on a pod that is new here, and the pods that a critical one makes go;
 //! - [`Judge::resize`]: the verdict on other resources for a pod that runs here;
 //! - [`sysctls`]: which sysctls pods may set.
 //!
@@ -9,6 +9,7 @@
 
 mod fit;
 mod judge;
+mod preemption;
 pub mod sysctls;
 
 pub use fit::Shortage;

@@ -31,7 +31,8 @@ fn verdict(node: &Node, others: &[&Pod], pressures: &[Pressure], pod: &Pod) -> S
         sysctls: &["net.core.*".to_owned()],
     };
     match judge.admit(pod) {
-        Ok(()) => "taken".to_owned(),
+        Ok(victims) if victims.is_empty() => "taken".to_owned(),
+        Ok(victims) => format!("taken for {}", victims.join(" ")),
         Err(rejection) => format!("{}: {}", rejection.reason, rejection.message),
     }
 }
@@ -128,4 +129,41 @@ fn more_resources_now_or_later_or_never() {
     assert_eq!(judge.resize(&asking("500m")), Ok(()));
     assert!(matches!(judge.resize(&asking("600m")), Err(Pending::Deferred(_))));
     assert!(matches!(judge.resize(&asking("3")), Err(Pending::Infeasible(_))));
+}
+
+#[test]
+fn critical_pods_make_others_go_as_few_as_can_be() {
+    let mut node = node();
+    node.status
+        .allocatable
+        .insert("pods", "10".parse().expect("a quantity"));
+    let named = |uid: &str, requests: &str, limits: &str, priority: i32| {
+        let mut pod = pod(&format!(
+            r#"{{"priority":{priority},"containers":[{{"name":"c","resources":{{"requests":{{{requests}}},"limits":{{{limits}}}}}}}]}}"#
+        ));
+        pod.metadata.uid = uid.to_owned();
+        pod
+    };
+    let full = r#""cpu":"500m","memory":"100Mi""#;
+    let small = named("small", r#""cpu":"300m""#, "", 0);
+    let medium = named("medium", r#""cpu":"500m""#, "", 0);
+    let guaranteed = named("guaranteed", full, full, 0);
+    let critical = named("system", r#""cpu":"700m""#, "", 2_000_000_000);
+    let others = [&small, &medium, &guaranteed, &critical];
+    for (cpu, expected) in [
+        ("200m", "taken for small"),
+        ("450m", "taken for medium"),
+        ("700m", "taken for medium small"),
+        ("1000m", "taken for medium guaranteed"),
+    ] {
+        let wanting = named("new", &format!(r#""cpu":"{cpu}""#), "", 2_000_000_000);
+        assert_eq!(verdict(&node, &others, &[], &wanting), expected, "{cpu}");
+    }
+    let much = named("new", r#""cpu":"1900m""#, "", 2_000_000_000);
+    assert_eq!(
+        verdict(&node, &others, &[], &much),
+        "UnexpectedAdmissionError: Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [(res: cpu, q: 600), ]"
+    );
+    let plain = named("new", r#""cpu":"200m""#, "", 1000);
+    assert!(verdict(&node, &others, &[], &plain).starts_with("OutOfcpu: "));
 }

@@ -153,6 +153,25 @@ impl PodCgroupTree {
         Ok(())
     }
 
+    /// Limits a cgroup that others made and that is named from the top of the hierarchies.
+    ///
+    /// # Errors
+    /// If it is missing from a hierarchy, or a limit cannot be set.
+    pub fn limit_existing(&self, name: &str, limits: &Limits) -> Result<(), CgroupError> {
+        let parts: Vec<_> = name.split('/').filter(|part| !part.is_empty()).collect();
+        let other = Self {
+            hierarchy: self.hierarchy.clone(),
+            root: parts.iter().map(|part| (*part).to_owned()).collect(),
+            driver: self.driver,
+        };
+        let path = other.root_path();
+        for mount in self.hierarchy.mounts() {
+            let place = mount.join(&path);
+            fs::metadata(&place).map_err(|error| CgroupError::new("stat", &place, error))?;
+        }
+        self.apply(&path, limits)
+    }
+
     /// Gives the burstable pods together these shares.
     ///
     /// # Errors

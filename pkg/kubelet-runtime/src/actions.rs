@@ -3,7 +3,7 @@
 use cri_client::api::{NamespaceMode, PodSandboxState};
 use k8s_api::core::v1::{Container, Pod};
 use kubelet_prober::{ProbeKind, Results, Verdict};
-use kubelet_types::container::{is_sidecar, restarts_after, restarts_after_kill};
+use kubelet_types::container::{is_sidecar, may_restart_all, restarts_after, restarts_after_kill, restarts_all_after};
 
 use crate::labels;
 use crate::status::{ContainerRecord, ContainerState, PodRecord};
@@ -55,6 +55,58 @@ pub struct PodActions {
     pub init: Vec<usize>,
     /// Containers to start, by index.
     pub containers: Vec<usize>,
+    /// Containers to end and remove, in this order, for the pod to start from the beginning in its sandbox. Those that
+    /// asked for it come last, so that it is still known what was begun after an interruption.
+    pub reset: Vec<Reset>,
+}
+
+/// A container to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// The runtime's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it has to be ended first.
+    pub kill: bool,
+}
+
+/// Whether a container has ended in a way that starts the whole pod anew.
+#[must_use]
+pub fn restarts_all(pod: &Pod, record: &PodRecord) -> bool {
+    may_restart_all(&pod.spec)
+        && pod
+            .spec
+            .init_containers
+            .iter()
+            .chain(&pod.spec.containers)
+            .any(|container| {
+                let latest = record.find(&container.name);
+                latest
+                    .is_some_and(|it| it.state == ContainerState::Exited && restarts_all_after(container, it.exit_code))
+            })
+}
+
+/// Every container of the pod that the runtime holds: regular before init ones, and those that asked for it last.
+fn to_reset(pod: &Pod, record: &PodRecord) -> Vec<Reset> {
+    let (mut asking, mut others) = (Vec::new(), Vec::new());
+    for container in pod.spec.containers.iter().chain(&pod.spec.init_containers) {
+        for held in record.containers.iter().filter(|held| held.name == container.name) {
+            let exited = held.state == ContainerState::Exited;
+            let reset = Reset {
+                id: held.id.clone(),
+                name: held.name.clone(),
+                kill: !exited,
+            };
+            if exited && restarts_all_after(container, held.exit_code) {
+                asking.push(reset);
+            } else {
+                others.push(reset);
+            }
+        }
+    }
+    others.extend(asking);
+    others
 }
 
 /// Whether the pod needs a new sandbox; the number of the next or present one, and the id of the present one.
@@ -129,6 +181,12 @@ pub fn compute(pod: &Pod, record: &PodRecord, results: &Results, runtime: &str) 
         sandbox_id,
         ..Default::default()
     };
+    if pod.metadata.deletion_timestamp.is_none() && restarts_all(pod, record) {
+        return PodActions {
+            reset: to_reset(pod, record),
+            ..PodActions::default()
+        };
+    }
     if create {
         for_new_sandbox(pod, record, &mut actions);
         return actions;

@@ -65,6 +65,13 @@ impl Keyring {
         Ok(())
     }
 
+    /// Adds credentials by pattern of registry and path.
+    pub(crate) fn add(&mut self, entries: BTreeMap<String, AuthConfig>) {
+        let entries = entries.into_iter().map(|(registry, auth)| (normalize(&registry), auth));
+        self.entries.extend(entries);
+        self.entries.sort_by(|a, b| b.0.cmp(&a.0));
+    }
+
     /// The credentials to try for an image, in order.
     #[must_use]
     pub fn lookup(&self, image: &str) -> Vec<AuthConfig> {
@@ -109,6 +116,11 @@ fn normalize(registry: &str) -> String {
     } else {
         format!("{host}/{path}")
     }
+}
+
+/// Whether a pattern as people write it covers the repository of an image.
+pub(crate) fn covers(pattern: &str, repository: &str) -> bool {
+    matches(&normalize(pattern), repository)
 }
 
 /// Whether the registry covers the image: the same port, a path in front of the image's, and host parts that are the same or

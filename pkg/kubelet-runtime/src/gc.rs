@@ -72,7 +72,7 @@ impl KubeRuntime {
         let gone: HashSet<_> = doomed.iter().map(|container| container.id.clone()).collect();
         let mut removed = 0;
         for id in &gone {
-            match runtime.remove_container(id).await {
+            match self.remove_with_logs(id).await {
                 Ok(()) => removed += 1,
                 Err(error) => tracing::error!(%error, id, "failed to remove container"),
             }
@@ -104,19 +104,23 @@ impl KubeRuntime {
                 Err(error) => tracing::error!(%error, id = sandbox.id, "failed to remove sandbox"),
             }
         }
+        if let Err(error) = self.collect_log_files(keep).await {
+            tracing::error!(%error, "the logs of pods that are gone cannot be looked through");
+        }
         Ok(removed)
     }
 
-    /// Removes everything of a pod that has ended, logs excepted.
+    /// Removes everything of a pod that has ended.
     ///
     /// # Errors
     /// The runtime's.
     pub async fn remove_pod(&self, record: &PodRecord) -> Result<()> {
+        // Containers first, since the links to their logs are named by them.
+        for container in &record.containers {
+            self.remove_with_logs(&container.id).await?;
+        }
         for sandbox in &record.sandboxes {
             self.parts.runtime.remove_pod_sandbox(&sandbox.id).await?;
-        }
-        for container in &record.containers {
-            self.parts.runtime.remove_container(&container.id).await?;
         }
         Ok(())
     }
@@ -132,7 +136,7 @@ impl KubeRuntime {
                 )
             });
             for container in dead.skip(usize::from(!all)) {
-                if let Err(error) = self.parts.runtime.remove_container(&container.id).await {
+                if let Err(error) = self.remove_with_logs(&container.id).await {
                     tracing::error!(%error, id = container.id, "failed to remove init container");
                 }
             }

@@ -13,7 +13,9 @@ use kubelet_types::clock::SharedClock;
 use kubelet_types::seams::{EventRecorder, EventType};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use crate::credential_provider::CredentialProviders;
 use crate::credentials::Keyring;
 use crate::reference::with_default_tag;
 use crate::sync::StartFailure;
@@ -26,12 +28,58 @@ const MAX_BACKOFF: Duration = Duration::from_secs(300);
 pub struct ImageOptions {
     /// How many at a time; `None` is any number.
     pub parallel_pulls: Option<usize>,
+    /// How often they may begin; `None` is without limit.
+    pub rate: Option<PullRate>,
+}
+
+/// So many pulls a second, and so many at once after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullRate {
+    qps: u32,
+    burst: u32,
+}
+
+impl PullRate {
+    /// As configured; 0 a second is without limit.
+    #[must_use]
+    pub fn new(qps: i32, burst: i32) -> Option<Self> {
+        let (qps, burst) = (u32::try_from(qps).ok()?, u32::try_from(burst).unwrap_or_default());
+        (qps > 0).then_some(Self { qps, burst })
+    }
+}
+
+/// The pulls that may still begin.
+struct Bucket {
+    rate: PullRate,
+    state: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+    fn new(rate: PullRate) -> Self {
+        Self {
+            rate,
+            state: Mutex::new((f64::from(rate.burst), Instant::now())),
+        }
+    }
+
+    fn take(&self) -> bool {
+        let (left, since) = &mut *self.state.lock();
+        let now = Instant::now();
+        let gained = now.duration_since(*since).as_secs_f64() * f64::from(self.rate.qps);
+        (*left, *since) = ((*left + gained).min(f64::from(self.rate.burst)), now);
+        let free = *left >= 1.0;
+        if free {
+            *left -= 1.0;
+        }
+        free
+    }
 }
 
 impl Default for ImageOptions {
     fn default() -> Self {
         Self {
             parallel_pulls: Some(1),
+            rate: PullRate::new(5, 10),
         }
     }
 }
@@ -53,8 +101,10 @@ pub struct ImagePuller {
     recorder: Arc<dyn EventRecorder>,
     clock: SharedClock,
     slots: Option<Semaphore>,
+    bucket: Option<Bucket>,
     backoff: Backoff,
     previous: Mutex<HashMap<String, String>>,
+    providers: Option<CredentialProviders>,
 }
 
 impl ImagePuller {
@@ -70,8 +120,15 @@ impl ImagePuller {
             backoff: Backoff::new(clock.clone(), INITIAL_BACKOFF, MAX_BACKOFF),
             clock,
             slots: options.parallel_pulls.map(Semaphore::new),
+            bucket: options.rate.map(Bucket::new),
             previous: Mutex::new(HashMap::new()),
+            providers: None,
         }
+    }
+
+    /// With programs that give credentials beside the pods' own.
+    pub(crate) fn set_providers(&mut self, providers: CredentialProviders) {
+        self.providers = Some(providers);
     }
 
     /// The image, pulled if the policy says so.
@@ -141,7 +198,11 @@ impl ImagePuller {
             None => None,
         };
         let waited = self.since(begun);
-        let pulled = self.pull_with_credentials(request, spec).await;
+        let pulled = if self.bucket.as_ref().is_none_or(Bucket::take) {
+            self.pull_with_credentials(request, spec).await
+        } else {
+            Err(Error::Reported("pull QPS exceeded".to_owned()))
+        };
         drop(slot);
         let found = match pulled {
             Ok(reference) => self.inspect(spec, reference).await,
@@ -192,7 +253,10 @@ impl ImagePuller {
 
     /// Tries each credential, or none if there is none; the last failure counts.
     async fn pull_with_credentials(&self, request: &ImageRequest<'_>, spec: &ImageSpec) -> Result<String, Error> {
-        let credentials = request.keyring.lookup(&spec.image);
+        let mut credentials = request.keyring.lookup(&spec.image);
+        if let Some(providers) = &self.providers {
+            credentials.extend(providers.lookup(&spec.image).await);
+        }
         if credentials.is_empty() {
             return self.images.pull_image(spec, None, Some(request.sandbox)).await;
         }

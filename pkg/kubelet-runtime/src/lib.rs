@@ -13,6 +13,7 @@
 
 pub mod actions;
 mod container;
+mod credential_provider;
 pub mod credentials;
 pub mod dns;
 mod environment;
@@ -22,6 +23,7 @@ pub mod hosts;
 pub mod image;
 mod kill;
 pub mod labels;
+mod log_files;
 mod mounts;
 mod reference;
 mod resize;
@@ -36,6 +38,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use credential_provider::{CredentialProviders, ProviderError};
 pub use gc::GcPolicy;
 pub use runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
 pub use status::{ContainerRecord, ContainerState, PodRecord, RuntimePod};

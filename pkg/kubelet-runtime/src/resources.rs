@@ -3,8 +3,10 @@
 use cri_client::api::{HugepageLimit, LinuxContainerResources};
 use k8s_api::core::v1::{Container, Pod};
 use k8s_api::primitives::Quantity;
+use kubelet_types::pod::is_critical;
 use kubelet_types::resources::{
-    MIN_SHARES, Side, milli_amount, milli_cpu_to_quota, milli_cpu_to_shares, oom_score_adj, pod_amount,
+    MIN_SHARES, QosClass, Side, milli_amount, milli_cpu_to_quota, milli_cpu_to_shares, oom_score_adj, pod_amount,
+    qos_class,
 };
 
 use crate::runtime::RuntimeOptions;
@@ -43,8 +45,9 @@ pub(crate) fn of_container(pod: &Pod, container: &Container, options: &RuntimeOp
         if !options.single_process_oom_kill {
             resources.unified.insert("memory.oom.group".to_owned(), "1".to_owned());
         }
-        if options.swap_available && resources.memory_limit_in_bytes > 0 {
-            resources.memory_swap_limit_in_bytes = resources.memory_limit_in_bytes;
+        if options.swap_available {
+            let most = swap(pod, container, options).to_string();
+            resources.unified.insert("memory.swap.max".to_owned(), most);
         }
     }
     for (name, amount) in limits {
@@ -60,6 +63,21 @@ pub(crate) fn of_container(pod: &Pod, container: &Container, options: &RuntimeOp
         });
     }
     resources
+}
+
+/// The swap of a container: the part of the node's that its request is of the node's memory, for burstable pods that are
+/// neither critical nor have just what they request.
+fn swap(pod: &Pod, container: &Container, options: &RuntimeOptions) -> i64 {
+    let of = |side: &k8s_api::Map<Quantity>| side.get("memory").map_or(0, Quantity::value);
+    let (request, limit) = (of(&container.resources.requests), of(&container.resources.limits));
+    let excepted = qos_class(pod) != QosClass::Burstable || is_critical(pod) || request == 0 || request == limit;
+    match options.swap_shared {
+        Some(total) if !excepted && options.memory_capacity > 0 => {
+            let part = i128::from(request) * i128::from(total) / i128::from(options.memory_capacity);
+            i64::try_from(part).unwrap_or(i64::MAX)
+        }
+        _ => 0,
+    }
 }
 
 /// The settings of a whole pod, for the sandbox, and the overhead among them.

@@ -14,6 +14,7 @@ use kubelet_types::clock::SharedClock;
 use kubelet_types::seams::{EventRecorder, ObjectSource};
 use kubelet_volume::Mounter;
 
+use crate::credential_provider::CredentialProviders;
 use crate::dns::DnsOptions;
 use crate::image::{ImageOptions, ImagePuller};
 use crate::labels::{self, read_annotations};
@@ -35,6 +36,8 @@ pub struct RuntimeOptions {
     pub root: PathBuf,
     /// Where the logs of pods lie.
     pub pod_logs: PathBuf,
+    /// Where links to the logs of containers lie; none without.
+    pub container_logs: Option<PathBuf>,
     /// Where seccomp profiles of the node lie.
     pub seccomp_profile_root: PathBuf,
     /// Whether containers without a profile get the runtime's.
@@ -51,6 +54,9 @@ pub struct RuntimeOptions {
     pub cgroup_v2: bool,
     /// Whether version 2 can limit swap.
     pub swap_available: bool,
+    /// The node's swap in bytes that containers of burstable pods share by their memory requests; `None` keeps swap from
+    /// all containers.
+    pub swap_shared: Option<i64>,
     /// Whether the kernel may kill one process of a container that is out of memory, and not all.
     pub single_process_oom_kill: bool,
     /// Resolver settings.
@@ -111,6 +117,13 @@ impl KubeRuntime {
             puller,
             backoff,
         })
+    }
+
+    /// With programs that give credentials of registries.
+    #[must_use]
+    pub fn with_credential_providers(mut self, providers: CredentialProviders) -> Self {
+        self.puller.set_providers(providers);
+        self
     }
 
     /// The runtime's name.
@@ -260,20 +273,49 @@ fn tail(path: &str, most: usize) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The last lines of a container's log, without times and streams.
+/// The last lines of a container's log, without times and streams. Text that ended without a newline gets none.
 fn log_end(path: &str) -> String {
     let Ok(bytes) = tail(path, MAX_LOG_MESSAGE * 2) else {
         return String::new();
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<_> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
-    let mut end = lines[lines.len().saturating_sub(MAX_LOG_LINES)..].join("\n");
-    if !end.is_empty() {
-        end.push('\n');
+    let lines: Vec<_> = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| kubelet_logs::parse(line).ok())
+        .collect();
+    let mut end = String::new();
+    for line in &lines[lines.len().saturating_sub(MAX_LOG_LINES)..] {
+        end.push_str(&String::from_utf8_lossy(line.text));
+        if !line.partial {
+            end.push('\n');
+        }
     }
     let mut cut = end.len().saturating_sub(MAX_LOG_MESSAGE);
     while !end.is_char_boundary(cut) {
         cut += 1;
     }
     end.split_off(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_end;
+
+    #[test]
+    fn the_end_of_a_log() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("a path");
+        for (log, expected) in [
+            ("2026-01-01T00:00:00Z stdout P DONE\n", "DONE"),
+            ("2026-01-01T00:00:00Z stdout F DONE\n", "DONE\n"),
+            (
+                "2026-01-01T00:00:00Z stdout P one \n2026-01-01T00:00:00Z stdout F line\n2026-01-01T00:00:01Z stderr F two\n",
+                "one line\ntwo\n",
+            ),
+            ("no log\n", ""),
+        ] {
+            std::fs::write(path, log).expect("written");
+            assert_eq!(log_end(path), expected, "{log}");
+        }
+        assert_eq!(log_end("/nonexistent"), "");
+    }
 }

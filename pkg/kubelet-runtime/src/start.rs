@@ -97,6 +97,8 @@ impl KubeRuntime {
             StartFailure::new("RunContainerError", error.message())
         })?;
         normal("Started", "Container started");
+        let log = std::path::Path::new(&start.sandbox.log_directory).join(&config.log_path);
+        self.link_log(pod, &container.name, &id, &log);
         self.post_start(context, start, container, &id, &reference).await
     }
 

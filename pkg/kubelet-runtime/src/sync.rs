@@ -11,7 +11,7 @@ use kubelet_types::pod::format_pod;
 use kubelet_types::seams::{EventType, pod_reference};
 use kubelet_volume::PodVolumes;
 
-use crate::actions::{self, PodActions};
+use crate::actions::{self, KillReason, PodActions, Reset};
 use crate::credentials::Keyring;
 use crate::runtime::KubeRuntime;
 use crate::status::{PodRecord, sandbox_ips};
@@ -62,6 +62,8 @@ pub struct SyncOutcome {
     pub error: Option<String>,
     /// Whether anything was done, so that the runtime holds something else now.
     pub changed: bool,
+    /// Whether there is more to do at once.
+    pub again: bool,
 }
 
 impl SyncOutcome {
@@ -98,6 +100,14 @@ impl KubeRuntime {
         let pod = context.pod;
         let actions = actions::compute(pod, context.record, &self.parts.results, &self.name);
         let mut outcome = SyncOutcome::default();
+        if !actions.reset.is_empty() {
+            outcome.changed = true;
+            match self.reset(context, &actions.reset).await {
+                Ok(()) => outcome.again = true,
+                Err(error) => outcome.error = Some(error),
+            }
+            return outcome;
+        }
         if let Err(error) = self.make_room(context, &actions, &mut outcome).await {
             outcome.error = Some(error);
             return outcome;
@@ -110,6 +120,21 @@ impl KubeRuntime {
             outcome.error = Some(error);
         }
         outcome
+    }
+
+    /// Ends and removes containers, without grace and with their logs kept, for the pod to start from the beginning.
+    async fn reset(&self, context: &SyncContext<'_>, containers: &[Reset]) -> Result<(), String> {
+        for reset in containers {
+            let record = context.record.containers.iter().find(|held| held.id == reset.id);
+            if let Some(record) = record.filter(|_| reset.kill) {
+                let reason = KillReason::Other;
+                self.kill_container(context.pod, record, "killing", reason, Some(0), None)
+                    .await?;
+            }
+            let removed = self.parts.runtime.remove_container(&reset.id).await;
+            removed.map_err(|error| format!("failed to remove container {:?}: {error}", reset.name))?;
+        }
+        Ok(())
     }
 
     /// Kills what is to go, and removes what would be in the way.

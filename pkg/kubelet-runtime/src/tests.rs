@@ -46,6 +46,7 @@ async fn world() -> World {
     let options = RuntimeOptions {
         root: directory.path().join("kubelet"),
         pod_logs: directory.path().join("logs"),
+        container_logs: Some(directory.path().join("links")),
         seccomp_profile_root: directory.path().join("seccomp"),
         seccomp_default: false,
         cpu_cfs_quota: true,
@@ -54,6 +55,7 @@ async fn world() -> World {
         memory_capacity: 4 << 30,
         cgroup_v2: false,
         swap_available: false,
+        swap_shared: None,
         single_process_oom_kill: false,
         dns: DnsOptions {
             cluster_dns: vec!["10.0.0.10".to_owned()],

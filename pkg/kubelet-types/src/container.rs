@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use k8s_api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
+use k8s_api::core::v1::{Container, ContainerRestartRule, EphemeralContainer, Pod, PodSpec};
+
+/// The action of a rule that starts the whole pod anew, in its sandbox.
+const RESTART_ALL: &str = "RestartAllContainers";
 
 /// Which list a container stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,25 +100,47 @@ pub fn field_path(spec: &PodSpec, name: &str) -> Option<String> {
     }
 }
 
+/// The first of a container's own rules that speaks of this exit code.
+#[must_use]
+pub fn matching_rule(container: &Container, exit_code: i32) -> Option<&ContainerRestartRule> {
+    let mut rules = container.restart_policy_rules.iter();
+    rules.find(|rule| {
+        rule.exit_codes.as_deref().is_some_and(|codes| {
+            let listed = codes.values.contains(&exit_code);
+            match codes.operator.as_str() {
+                "In" => listed,
+                "NotIn" => !listed,
+                _ => false,
+            }
+        })
+    })
+}
+
+/// Whether a container that ended with this code takes all others of its pod with it, to start from the beginning.
+#[must_use]
+pub fn restarts_all_after(container: &Container, exit_code: i32) -> bool {
+    matching_rule(container, exit_code).is_some_and(|rule| rule.action == RESTART_ALL)
+}
+
+/// Whether a container of the pod may take all others with it.
+#[must_use]
+pub fn may_restart_all(spec: &PodSpec) -> bool {
+    let mut containers = spec.init_containers.iter().chain(&spec.containers);
+    containers.any(|container| {
+        container
+            .restart_policy_rules
+            .iter()
+            .any(|rule| rule.action == RESTART_ALL)
+    })
+}
+
 /// Whether a container that ended with this code is started again, by its own rules and policy or else the pod's.
 #[must_use]
 pub fn restarts_after(container: &Container, spec: &PodSpec, exit_code: i32) -> bool {
-    let Some(policy) = container.restart_policy.as_deref() else {
-        return match spec.restart_policy.as_str() {
-            "Never" => false,
-            "OnFailure" => exit_code != 0,
-            _ => true,
-        };
-    };
-    for rule in &container.restart_policy_rules {
-        let Some(codes) = &rule.exit_codes else { continue };
-        let listed = codes.values.contains(&exit_code);
-        let matches = if codes.operator == "NotIn" { !listed } else { listed };
-        if matches && rule.action == "Restart" {
-            return true;
-        }
+    if matching_rule(container, exit_code).is_some_and(|rule| matches!(rule.action.as_str(), "Restart" | RESTART_ALL)) {
+        return true;
     }
-    match policy {
+    match container.restart_policy.as_deref().unwrap_or(&spec.restart_policy) {
         "Never" => false,
         "OnFailure" => exit_code != 0,
         _ => true,
@@ -130,7 +155,7 @@ pub fn restarts_after_kill(container: &Container, spec: &PodSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use k8s_api::core::v1::{ContainerRestartRule, ContainerRestartRuleOnExitCodes};
+    use k8s_api::core::v1::ContainerRestartRuleOnExitCodes;
 
     use super::*;
 

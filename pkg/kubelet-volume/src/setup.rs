@@ -238,7 +238,8 @@ impl Volumes {
             empty_dir::set_up(mounter, &target, &source, None)?;
             let group = fs_group(pod);
             set_ownership_shallow(&target, pod)?;
-            atomic::write(&target, &payload, |directory| set_ownership(directory, group, false))?;
+            // No container may write these, the group neither.
+            atomic::write(&target, &payload, |directory| set_ownership(directory, group, true))?;
             Ok(MountedVolume {
                 host_path: target,
                 read_only: false,

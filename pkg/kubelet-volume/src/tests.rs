@@ -177,6 +177,19 @@ async fn empty_dirs_and_groups() {
 }
 
 #[tokio::test]
+async fn the_group_reads_what_no_container_writes() {
+    let node = node();
+    let mut with_group = Pod::clone(&pod(
+        r#"[{"name":"v","downwardAPI":{"defaultMode":256,"items":[{"path":"name","fieldRef":{"fieldPath":"metadata.name"}}]}}]"#,
+    ));
+    with_group.spec.security_context = Some(Box::default());
+    with_group.spec.security_context.as_mut().expect("a context").fs_group = Some(1234);
+    let volumes = node.volumes.set_up(&Arc::new(with_group)).await.expect("volumes");
+    let metadata = fs::metadata(only(&volumes).join("name")).expect("a file");
+    assert_eq!((metadata.mode() & 0o7777, metadata.gid()), (0o440, 1234));
+}
+
+#[tokio::test]
 async fn host_paths_are_checked() {
     let node = node();
     let base = node.directory.path().join("host");

@@ -52,9 +52,12 @@ impl PodCgroups for Cgroups {
 struct Choosy;
 
 impl Admission for Choosy {
-    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<(), Rejection> {
+    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<Vec<String>, Rejection> {
+        if let Some(victim) = pod.metadata.annotations.get("preempt") {
+            return Ok(vec![victim.clone()]);
+        }
         if !pod.metadata.annotations.contains_key("reject") {
-            return Ok(());
+            return Ok(Vec::new());
         }
         Err(Rejection {
             reason: "OutOfcpu".to_owned(),
@@ -100,6 +103,7 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
     let options = RuntimeOptions {
         root: root.clone(),
         pod_logs: directory.path().join("logs"),
+        container_logs: Some(directory.path().join("links")),
         seccomp_profile_root: root.join("seccomp"),
         seccomp_default: false,
         cpu_cfs_quota: true,
@@ -108,6 +112,7 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         memory_capacity: 4 << 30,
         cgroup_v2: false,
         swap_available: false,
+        swap_shared: None,
         single_process_oom_kill: false,
         dns: DnsOptions::default(),
         images: ImageOptions::default(),
@@ -473,6 +478,7 @@ async fn evicted_pods_fail_with_the_reason() {
         reason: "Evicted".to_owned(),
         message: "The node was low on resource: memory.".to_owned(),
         rejected: false,
+        disruption: None,
     };
     world.kubelet.workers().evict("u1", failure, 0);
     let status = world.until("failed", |status| status.phase == "Failed").await;
@@ -600,4 +606,119 @@ async fn static_pods_have_mirrors() {
         assert!(Instant::now() < end, "the mirror is not deleted");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_critical_pod_begins_when_the_one_it_makes_go_has_ended() {
+    let world = world().await;
+    world.fake.add_program(
+        &["c"],
+        Program {
+            on_term: OnTerm::Ignore,
+            ..Default::default()
+        },
+    );
+    let first = pod(&spec("Always", ""));
+    world.create(&first).await;
+    world.until("running", |status| status.phase == "Running").await;
+    let mut critical = first.clone();
+    "critical".clone_into(&mut critical.metadata.name);
+    "u2".clone_into(&mut critical.metadata.uid);
+    critical.metadata.annotations.insert("preempt", "u1".to_owned());
+    let begun = Instant::now();
+    world.api.set_pod(critical.clone());
+    world.send(PodEvent::Applied(Source::Api, Arc::new(critical))).await;
+    let status = world.until("failed", |status| status.phase == "Failed").await;
+    assert_eq!(
+        (status.reason.as_str(), status.message.as_str()),
+        ("Preempting", "Preempted in order to admit critical pod")
+    );
+    assert_eq!(condition(&status, "DisruptionTarget"), "True");
+    assert_eq!(
+        world.recorder.messages("Preempting"),
+        ["Preempted in order to admit critical pod"]
+    );
+    let running = || {
+        world
+            .api
+            .pod("ns", "critical")
+            .is_some_and(|pod| pod.status.phase == "Running")
+    };
+    while !running() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "the critical pod does not begin"
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(
+        begun.elapsed() >= Duration::from_secs(30),
+        "it waited for the grace period: {:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_takes_all_others_with_it_by_its_rule() {
+    let world = world().await;
+    world.fake.add_program(
+        &["trigger"],
+        Program {
+            run_for: Some(Duration::from_secs(1)),
+            exit_code: 42,
+            ..Default::default()
+        },
+    );
+    let rule = r#"[{"action":"RestartAllContainers","exitCodes":{"operator":"In","values":[42]}}]"#;
+    let container = |name: &str, more: &str| {
+        format!(r#"{{"name":"{name}","image":"image:1","imagePullPolicy":"IfNotPresent","command":["{name}"]{more}}}"#)
+    };
+    let containers = [
+        container("other", ""),
+        container(
+            "trigger",
+            &format!(r#","restartPolicy":"Never","restartPolicyRules":{rule}"#),
+        ),
+    ];
+    let init = container("init", "");
+    world.fake.add_program(
+        &["init"],
+        Program {
+            run_for: Some(Duration::from_millis(100)),
+            ..Default::default()
+        },
+    );
+    world
+        .create(&pod(&format!(
+            r#"{{"restartPolicy":"Never","initContainers":[{init}],"containers":[{}]}}"#,
+            containers.join(",")
+        )))
+        .await;
+    let running = world.until("running", |status| status.phase == "Running").await;
+    let sandboxes = world.fake.list_pod_sandboxes(None).await.expect("a list");
+    assert_eq!(condition(&running, "AllContainersRestarting"), "False");
+    world
+        .until("restarting", |status| status.container_statuses[0].restart_count == 1)
+        .await;
+    world.fake.add_program(&["trigger"], Program::default());
+    let again = world
+        .until("running again", |status| {
+            let counts: Vec<_> = status.container_statuses.iter().map(|it| it.restart_count).collect();
+            let up = status.container_statuses.iter().all(|it| it.state.running.is_some());
+            up && counts == [1, 1]
+        })
+        .await;
+    assert_eq!(condition(&again, "AllContainersRestarting"), "False");
+    assert_eq!(again.init_container_statuses[0].restart_count, 1);
+    let other = again.container_statuses[0]
+        .last_state
+        .terminated
+        .as_ref()
+        .expect("it was ended");
+    assert_eq!(
+        (other.reason.as_str(), other.exit_code),
+        ("RestartingAllContainers", 137)
+    );
+    let now = world.fake.list_pod_sandboxes(None).await.expect("a list");
+    assert_eq!((now.len(), &now[0].id), (1, &sandboxes[0].id), "the sandbox stays");
 }

@@ -30,6 +30,7 @@ fn options(root: &Path) -> RuntimeOptions {
     RuntimeOptions {
         root: root.to_owned(),
         pod_logs: root.join("logs"),
+        container_logs: Some(root.join("links")),
         seccomp_profile_root: root.join("seccomp"),
         seccomp_default: false,
         cpu_cfs_quota: true,
@@ -38,6 +39,7 @@ fn options(root: &Path) -> RuntimeOptions {
         memory_capacity: 4 << 30,
         cgroup_v2: false,
         swap_available: false,
+        swap_shared: None,
         single_process_oom_kill: false,
         dns: DnsOptions {
             resolv_conf: String::new(),
@@ -78,10 +80,11 @@ fn subject() -> Result<Pod> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "the life of one pod")]
 async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
     let containerd = Containerd::start().await?;
     let root = containerd.directory().join("kubelet");
-    std::fs::create_dir_all(&root)?;
+    std::fs::create_dir_all(root.join("links"))?;
     let (runtime, images) = (containerd.runtime().await?, containerd.images().await?);
     let (api, recorder) = (Arc::new(MemoryApi::default()), Arc::new(MemoryRecorder::default()));
     let (clock, mounter, results) = (
@@ -165,6 +168,10 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
         ensure!(Instant::now() < end, "the log: {:?}", std::fs::read_to_string(&log));
         sleep(Duration::from_millis(20)).await;
     }
+    let links: Vec<_> = std::fs::read_dir(root.join("links"))?.collect::<std::io::Result<_>>()?;
+    let name = links[0].file_name().into_string().unwrap_or_default();
+    ensure!(name.starts_with("p_ns_c-"), "{name}");
+    ensure!(std::fs::canonicalize(links[0].path())? == std::fs::canonicalize(&log)?);
     let status = until(&api, "restarted", |status| {
         status.container_statuses[0].restart_count >= 1
     })
@@ -197,6 +204,7 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
     ensure!(SystemMounter.mounts_below(&root)?.is_empty());
     ensure!(std::fs::read_dir(root.join("pods"))?.next().is_none());
     ensure!(std::fs::read_dir(root.join("logs"))?.next().is_none());
+    ensure!(std::fs::read_dir(root.join("links"))?.next().is_none());
     ensure!(tree.pods()?.is_empty());
     cancel.cancel();
     task.await?;

@@ -53,6 +53,9 @@ pub struct GenericConfiguration {
     /// Those of them that `*` does not include; not published.
     #[serde(skip)]
     pub disabled_by_default: Vec<&'static str>,
+    /// The names that are accepted and do nothing, since this release has no such controllers; not published.
+    #[serde(skip)]
+    pub absent: Vec<&'static str>,
     /// The file of `--leader-migration-config`; not published.
     #[serde(skip)]
     pub leader_migration_config: String,
@@ -77,6 +80,7 @@ impl Default for GenericConfiguration {
             leader_migration: LeaderMigrationConfiguration::default(),
             known: Vec::new(),
             disabled_by_default: Vec::new(),
+            absent: Vec::new(),
             leader_migration_config: String::new(),
         }
     }
@@ -126,9 +130,10 @@ impl Flags for GenericConfiguration {
             "controllers",
             &mut self.controllers,
             format!(
-                "the controllers to run: '*' for all that are on by default, 'name' for the one of that name, '-name' for not that one.\nAll controllers: {}\nDisabled-by-default controllers: {}",
+                "the controllers to run: '*' for all that are on by default, 'name' for the one of that name, '-name' for not that one.\nAll controllers: {}\nDisabled-by-default controllers: {}\nNot part of this release: {}",
                 self.known.join(", "),
-                self.disabled_by_default.join(", ")
+                self.disabled_by_default.join(", "),
+                self.absent.join(", ")
             ),
         );
         self.leader_election.add_flags(flags);

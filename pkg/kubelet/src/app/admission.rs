@@ -46,7 +46,7 @@ impl NodeAdmission {
 }
 
 impl Admission for NodeAdmission {
-    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<(), Rejection> {
+    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<Vec<String>, Rejection> {
         self.judge(others, |judge| judge.admit(pod))
     }
 

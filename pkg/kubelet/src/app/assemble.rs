@@ -8,13 +8,14 @@ use client_go::events::{EventApi, EventBroadcaster};
 use component_base::version::VersionInfo;
 use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
 use k8s_api::core::v1::Taint;
+use k8s_api::primitives::{Format, Quantity};
 use kubelet_cgroup::PodCgroupTree;
 use kubelet_config::{KubeletConfiguration, KubeletOptions, resource_list};
 use kubelet_node::{Machine, NodeOptions, NodeParts, NodeReporter, Reservations, addresses};
 use kubelet_prober::{Prober, Probes, Results};
 use kubelet_runtime::dns::DnsOptions;
-use kubelet_runtime::image::ImageOptions;
-use kubelet_runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_runtime::image::{ImageOptions, PullRate};
+use kubelet_runtime::{CredentialProviders, KubeRuntime, RuntimeOptions, RuntimeParts};
 use kubelet_stats::{StatsParts, StatsProvider};
 use kubelet_types::clock::SystemClock;
 use kubelet_types::pressure::Pressures;
@@ -59,6 +60,7 @@ struct Api {
     followed: Option<Arc<ApiObjects>>,
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of the parts and what each is given")]
 pub(super) async fn assemble(
     options: &KubeletOptions,
     version: &VersionInfo,
@@ -118,7 +120,11 @@ pub(super) async fn assemble(
     };
     let runtime_options = runtime_options(options, &reporter, tree.hierarchy().is_v2());
     let root = runtime_options.root.clone();
-    let kube_runtime = Arc::new(KubeRuntime::new(runtime_parts, runtime_options).await?);
+    let mut kube_runtime = KubeRuntime::new(runtime_parts, runtime_options).await?;
+    if let Some(providers) = credential_providers(options)? {
+        kube_runtime = kube_runtime.with_credential_providers(providers);
+    }
+    let kube_runtime = Arc::new(kube_runtime);
     let tokens = Arc::new(TokenCache::new(api.tokens, clock.clone()));
     let volumes = Arc::new(Volumes::new(
         VolumeOptions { root },
@@ -187,11 +193,40 @@ pub(super) async fn assemble(
 /// What pods do not get.
 fn reservations(options: &KubeletOptions, machine: &Machine) -> Result<Reservations, RunError> {
     let kc = &options.configuration;
-    Ok(Reservations {
-        system: resource_list(&kc.system_reserved).map_err(RunError::Refused)?,
-        kube: resource_list(&kc.kube_reserved).map_err(RunError::Refused)?,
-        eviction: eviction::reserved(kc, machine, Path::new(&options.flags.root_directory)),
-    })
+    let mut system = resource_list(&kc.system_reserved).map_err(RunError::Refused)?;
+    let mut kube = resource_list(&kc.kube_reserved).map_err(RunError::Refused)?;
+    if !kc.reserved_system_cpus.is_empty() {
+        // Named CPUs stand above counted ones.
+        let count = host::count_cpus(&kc.reserved_system_cpus).map_err(RunError::Refused)?;
+        system.insert("cpu".to_owned(), Quantity::new(count, Format::DecimalSI));
+        kube.remove("cpu");
+    }
+    let eviction = if options.flags.ignore_eviction_threshold {
+        std::collections::BTreeMap::new()
+    } else {
+        eviction::reserved(kc, machine, Path::new(&options.flags.root_directory))
+    };
+    Ok(Reservations { system, kube, eviction })
+}
+
+/// The programs that give credentials for images, if there are to be any.
+fn credential_providers(options: &KubeletOptions) -> Result<Option<CredentialProviders>, RunError> {
+    let flags = &options.flags;
+    let (config, programs) = (
+        &flags.image_credential_provider_config,
+        &flags.image_credential_provider_bin_directory,
+    );
+    if config.is_empty() && programs.is_empty() {
+        return Ok(None);
+    }
+    let refused =
+        |error: &dyn std::fmt::Display| RunError::Refused(format!("failed to register CRI auth plugins: {error}"));
+    if config.is_empty() || programs.is_empty() {
+        let why = "--image-credential-provider-config and --image-credential-provider-bin-dir must be set together";
+        return Err(refused(&why));
+    }
+    let providers = CredentialProviders::load(Path::new(config), Path::new(programs));
+    providers.map(Some).map_err(|error| refused(&error))
 }
 
 fn detection(kc: &KubeletConfiguration) -> ChangeDetection {
@@ -317,6 +352,7 @@ fn runtime_options(options: &KubeletOptions, reporter: &NodeReporter, cgroup_v2:
     };
     RuntimeOptions {
         pod_logs: PathBuf::from(&kc.pod_logs_dir),
+        container_logs: Some(PathBuf::from(host::CONTAINER_LOGS)),
         seccomp_profile_root: root.join("seccomp"),
         seccomp_default: kc.seccomp_default || flags.seccomp_default,
         cpu_cfs_quota: kc.cpu_cfs_quota,
@@ -324,14 +360,18 @@ fn runtime_options(options: &KubeletOptions, reporter: &NodeReporter, cgroup_v2:
         max_container_restart_period: restart.map_or(std::time::Duration::from_secs(300), |it| it.to_std()),
         memory_capacity: reporter.machine().memory,
         cgroup_v2,
-        swap_available: false,
+        swap_available: cgroup_v2 && host::swap_is_limited(),
+        swap_shared: (kc.memory_swap.swap_behavior == "LimitedSwap").then(host::swap_capacity),
         single_process_oom_kill: kc.single_process_oom_kill.unwrap_or(!cgroup_v2),
         dns: DnsOptions {
             cluster_dns: kc.cluster_dns.clone(),
             cluster_domain: kc.cluster_domain.clone(),
             resolv_conf: kc.resolver_config.clone(),
         },
-        images: ImageOptions { parallel_pulls },
+        images: ImageOptions {
+            parallel_pulls,
+            rate: PullRate::new(kc.registry_pull_qps, kc.registry_burst),
+        },
         root,
     }
 }

@@ -290,6 +290,7 @@ impl Evictor {
             .event(&pod_reference(pod), EventType::Warning, "Evicted", &message);
         let failure = Failure {
             reason: "Evicted".to_owned(),
+            disruption: Some(message.clone()),
             message,
             rejected: false,
         };

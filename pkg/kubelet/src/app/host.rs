@@ -46,6 +46,18 @@ pub(super) fn check(options: &KubeletOptions) -> Result<(), RunError> {
             )));
         }
     }
+    if !configuration.cgroups_per_qos {
+        return Err(RunError::Refused(
+            "cgroupsPerQOS: false is not supported by this kubelet, whose pods have cgroups".to_owned(),
+        ));
+    }
+    let options_of_none = &configuration.cpu_manager_policy_options;
+    if !options_of_none.0.is_empty() {
+        return Err(RunError::Refused(format!(
+            "none policy: received unsupported options={:?}",
+            options_of_none.0
+        )));
+    }
     for (policy, none, field) in [
         (&configuration.cpu_manager_policy, "none", "cpuManagerPolicy"),
         (&configuration.memory_manager_policy, "None", "memoryManagerPolicy"),
@@ -64,20 +76,42 @@ pub(super) fn check(options: &KubeletOptions) -> Result<(), RunError> {
     }
 }
 
-/// Says what was asked for and is not done, so that nobody counts on it.
-pub(super) fn warn_of_gaps(options: &KubeletOptions) {
-    let flags = &options.flags;
-    for (value, flag) in [
-        (
-            &flags.image_credential_provider_config,
-            "--image-credential-provider-config",
-        ),
-        (&flags.lock_file, "--lock-file"),
-    ] {
-        if !value.is_empty() {
-            tracing::error!(flag, value, "this kubelet does nothing with the flag");
+/// Where links to the logs of containers lie.
+pub(super) const CONTAINER_LOGS: &str = "/var/log/containers";
+
+/// Whether the kernel can keep swap from a cgroup of version 2.
+pub(super) fn swap_is_limited() -> bool {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = own
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .unwrap_or_default();
+    Path::new("/sys/fs/cgroup").join(path).join("memory.swap.max").exists()
+        || Path::new("/sys/fs/cgroup/system.slice/memory.swap.max").exists()
+}
+
+/// The machine's swap in bytes.
+pub(super) fn swap_capacity() -> i64 {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = memory.lines().find_map(|line| line.strip_prefix("SwapTotal:"));
+    let kib = total.and_then(|rest| rest.split_whitespace().next()?.parse::<i64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// How many CPUs a list such as `0-3,8` names.
+pub(super) fn count_cpus(list: &str) -> Result<i64, String> {
+    let failed = || format!("Unable to parse reserved-cpus list, reservedSystemCPUs: {list:?}");
+    let mut cpus = std::collections::BTreeSet::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| failed());
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return Err(failed());
         }
+        cpus.extend(first..=last);
     }
+    Ok(i64::try_from(cpus.len()).unwrap_or(i64::MAX))
 }
 
 /// Makes directories, raises limits and sets the kernel's settings.
@@ -94,7 +128,7 @@ pub(super) fn prepare(options: &KubeletOptions) -> Result<(), RunError> {
         (root.join("pod-resources"), 0o750),
         (root.join("checkpoints"), 0o700),
         (logs.to_owned(), 0o750),
-        (Path::new("/var/log/containers").to_owned(), 0o755),
+        (Path::new(CONTAINER_LOGS).to_owned(), 0o755),
     ] {
         make_directory(&path, mode).map_err(|error| RunError::io(format!("mkdir {}", path.display()), error))?;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cri_client::api::{ContainerFilter, ContainerState, ContainerStateValue};
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_api::primitives::Quantity;
 use kubelet_config::KubeletOptions;
@@ -47,10 +48,11 @@ pub(super) fn start(node: &Node, options: &KubeletOptions, tasks: &mut JoinSet<(
             };
             let runtime = node.runtime.clone();
             let period = kc.container_log_monitor_interval.to_std();
+            let workers = usize::try_from(kc.container_log_max_workers).unwrap_or(1).max(1);
             let token = cancel.clone();
             tasks.spawn(async move {
                 while tick(period, &token).await {
-                    rotate_logs(&runtime, &policy).await;
+                    rotate_logs(&runtime, &policy, workers).await;
                 }
             });
         }
@@ -77,7 +79,7 @@ pub(super) async fn collect_containers(runtime: &KubeRuntime, workers: &PodWorke
 }
 
 /// Rotates the logs of running containers that have grown too large.
-async fn rotate_logs(runtime: &Arc<KubeRuntime>, policy: &RotationPolicy) {
+async fn rotate_logs(runtime: &Arc<KubeRuntime>, policy: &RotationPolicy, workers: usize) {
     let service = &runtime.services().runtime;
     let running = ContainerFilter {
         state: Some(ContainerStateValue {
@@ -92,19 +94,18 @@ async fn rotate_logs(runtime: &Arc<KubeRuntime>, policy: &RotationPolicy) {
             return;
         }
     };
-    for container in containers {
-        let Some(path) = log_path(runtime, &container) else {
-            continue;
-        };
-        let large = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() >= policy.max_size);
-        if !large {
-            continue;
-        }
-        let reopen = || service.reopen_container_log(&container.id);
+    let large = containers.into_iter().filter_map(|container| {
+        let path = log_path(runtime, &container)?;
+        let length = std::fs::metadata(&path).ok()?.len();
+        (length >= policy.max_size).then_some((container.id, path))
+    });
+    let rotations = stream::iter(large).for_each_concurrent(workers, |(id, path)| async move {
+        let reopen = || service.reopen_container_log(&id);
         if let Err(error) = rotate(&path, policy, Timestamp::now(), reopen).await {
             tracing::error!(%error, path = %path.display(), "Failed to rotate log for container");
         }
-    }
+    });
+    rotations.await;
 }
 
 /// Where a container's log lies; known without asking the runtime, since its labels and its number say it.

@@ -10,6 +10,7 @@ mod changes;
 mod client;
 mod error;
 mod eviction;
+mod gaps;
 mod healthz;
 mod host;
 mod housekeeping;
@@ -41,7 +42,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     options.gates.log();
     host::check(&options)?;
-    host::warn_of_gaps(&options);
+    gaps::warn(&options);
     host::prepare(&options)?;
     let cancel = stop.child_token();
     let node = assemble::assemble(&options, &version, &cancel).await?;

@@ -24,12 +24,6 @@ pub(super) fn start(
     tasks: &mut JoinSet<()>,
     cancel: &CancellationToken,
 ) {
-    if !configuration.static_pod_url.is_empty() {
-        tracing::error!(
-            url = configuration.static_pod_url,
-            "static pods from a URL are not supported by this kubelet; use staticPodPath"
-        );
-    }
     if !configured(configuration) {
         return;
     }

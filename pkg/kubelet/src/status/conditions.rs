@@ -3,8 +3,12 @@
 use k8s_api::core::v1::{Container, ContainerStatus, Pod, PodCondition};
 use kubelet_types::container::is_sidecar;
 
+/// All containers are being removed, for the pod to start from the beginning.
+pub(super) const ALL_RESTARTING: &str = "AllContainersRestarting";
+
 /// The types of the conditions that are the kubelet's.
-pub(super) const OWNED: [&str; 7] = [
+pub(super) const OWNED: [&str; 8] = [
+    ALL_RESTARTING,
     "PodResizePending",
     "PodResizeInProgress",
     "PodReadyToStartContainers",
@@ -116,7 +120,8 @@ pub(super) fn ready(pod: &Pod, others: &[PodCondition], statuses: &[ContainerSta
 }
 
 /// Whether all init containers have ended well, and all sidecars have started.
-pub(super) fn initialized(pod: &Pod, statuses: &[ContainerStatus], phase: &str) -> PodCondition {
+/// What was initialized once stays so.
+pub(super) fn initialized(pod: &Pod, statuses: &[ContainerStatus], phase: &str, was: bool) -> PodCondition {
     const KIND: &str = "Initialized";
     let done = |container: &Container, status: &ContainerStatus| {
         if is_sidecar(container) {
@@ -130,7 +135,7 @@ pub(super) fn initialized(pod: &Pod, statuses: &[ContainerStatus], phase: &str) 
         return condition(pod, KIND, true, "PodCompleted", String::new());
     }
     let message = messages(&unknown, &bad, "incomplete");
-    if message.is_empty() || any_regular_started(pod, statuses) {
+    if message.is_empty() || was || any_regular_started(pod, statuses) {
         return condition(pod, KIND, true, "", String::new());
     }
     condition(pod, KIND, false, "ContainersNotInitialized", message)
@@ -145,6 +150,19 @@ pub(super) fn any_regular_started(pod: &Pod, statuses: &[ContainerStatus]) -> bo
         .containers
         .iter()
         .any(|container| statuses.iter().any(|it| it.name == container.name && started(it)))
+}
+
+/// Whether a container has ended in a way that takes all others with it, and not all are gone yet.
+pub(super) fn all_restarting(pod: &Pod, phase: &str, restarting: bool) -> PodCondition {
+    match phase {
+        "Succeeded" => condition(pod, ALL_RESTARTING, false, "PodCompleted", String::new()),
+        "Failed" => condition(pod, ALL_RESTARTING, false, "PodFailed", String::new()),
+        _ if restarting => {
+            let message = "container exited with restart policy rule".to_owned();
+            condition(pod, ALL_RESTARTING, true, "RestartAllContainersStarted", message)
+        }
+        _ => condition(pod, ALL_RESTARTING, false, "", String::new()),
+    }
 }
 
 /// Whether the sandbox is there, with its network.

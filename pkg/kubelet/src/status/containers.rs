@@ -11,6 +11,9 @@ use kubelet_runtime::actions::{has_any_regular_container, should_be_restarted};
 use kubelet_runtime::{ContainerRecord, ContainerState as State, PodRecord, StartFailure};
 use kubelet_types::container::is_sidecar;
 
+/// Why a container is not there that was removed for the whole pod to start from the beginning.
+pub(super) const RESTARTING_ALL: &str = "RestartingAllContainers";
+
 /// What the statuses of one list of containers are made from.
 pub(super) struct ListInput<'a> {
     pub(super) pod: &'a Pod,
@@ -19,6 +22,8 @@ pub(super) struct ListInput<'a> {
     pub(super) failures: &'a BTreeMap<String, StartFailure>,
     pub(super) previous: &'a [ContainerStatus],
     pub(super) init: bool,
+    /// All containers were being removed as of the status before.
+    pub(super) restarting: bool,
 }
 
 fn waiting(reason: &str, message: &str) -> ContainerState {
@@ -135,6 +140,16 @@ impl ListInput<'_> {
             ..Default::default()
         };
         let Some(old) = old else { return status };
+        if self.restarting && old.state.waiting.is_none() {
+            const MESSAGE: &str = "The container is removed because RestartAllContainers in place";
+            status.state = waiting(RESTARTING_ALL, MESSAGE);
+            status.last_state = terminated(ContainerStateTerminated {
+                reason: RESTARTING_ALL.to_owned(),
+                ..lost(MESSAGE)
+            });
+            status.restart_count = old.restart_count + 1;
+            return status;
+        }
         if old.state.terminated.is_some() {
             return old.clone();
         }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use apis_pod::resources::PodTotals;
 use k8s_api::core::v1::{Container, HostIP, Pod, PodCondition, PodIP, PodStatus, ResourceRequirements};
 use k8s_api::primitives::Time;
 use kubelet_prober::Probes;
-use kubelet_runtime::actions::sandbox_changed;
+use kubelet_runtime::actions::{restarts_all, sandbox_changed};
 use kubelet_runtime::{PodRecord, StartFailure};
-use kubelet_types::container::from_ephemeral;
+use kubelet_types::container::{from_ephemeral, may_restart_all};
 use kubelet_types::pod::is_terminal_phase;
 use kubelet_types::resources::qos_class;
 
-use super::conditions;
+use super::conditions::{self, ALL_RESTARTING};
 use super::containers::ListInput;
 use super::phase::phase;
 
@@ -24,6 +25,8 @@ pub struct Failure {
     pub message: String,
     /// It never was to be here.
     pub rejected: bool,
+    /// What the condition `DisruptionTarget` says, where the pod is ended for the node's sake.
+    pub disruption: Option<String>,
 }
 
 /// What a status is made from.
@@ -54,6 +57,10 @@ pub struct StatusInput<'a> {
 #[must_use]
 pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
     let (pod, previous) = (input.pod, input.previous);
+    let was_restarting = previous
+        .conditions
+        .iter()
+        .any(|it| it.type_ == ALL_RESTARTING && it.status == "True");
     let list = |previous, init| ListInput {
         pod,
         record: input.record,
@@ -61,6 +68,7 @@ pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
         failures: input.failures,
         previous,
         init,
+        restarting: was_restarting,
     };
     let ephemeral: Vec<Container> = pod.spec.ephemeral_containers.iter().map(from_ephemeral).collect();
     let mut status = PodStatus {
@@ -83,6 +91,7 @@ pub fn generate(input: &StatusInput<'_>, probes: &Probes) -> PodStatus {
         status.ephemeral_container_statuses.clear();
     }
     show_resources(&mut status, input.actuated);
+    show_pod_resources(&mut status, pod);
     let all: Vec<_> = status
         .container_statuses
         .iter()
@@ -109,6 +118,21 @@ fn show_resources(status: &mut PodStatus, actuated: &BTreeMap<String, (String, R
             status.resources = Some(Box::new(resources.clone()));
         }
     }
+}
+
+/// What the pod as a whole has, and what of it was set aside.
+fn show_pod_resources(status: &mut PodStatus, pod: &Pod) {
+    let totals = PodTotals {
+        pod_level: true,
+        ..PodTotals::default()
+    };
+    let own = pod.spec.resources.as_deref().cloned().unwrap_or_default();
+    status.allocated_resources = totals.requests(pod);
+    status.resources = Some(Box::new(ResourceRequirements {
+        requests: status.allocated_resources.clone(),
+        limits: totals.limits(pod),
+        ..own
+    }));
 }
 
 /// Terminal phases stay, and reason and message stay with their phase.
@@ -171,7 +195,11 @@ fn set_conditions(status: &mut PodStatus, input: &StatusInput<'_>) {
         .collect();
     let sandbox = !sandbox_changed(pod, input.record).0;
     set.push(conditions::ready_to_start(pod, sandbox));
-    set.push(conditions::initialized(pod, &all, &status.phase));
+    let was = input.previous.conditions.iter();
+    let was_initialized = was
+        .into_iter()
+        .any(|it| it.type_ == "Initialized" && it.status == "True");
+    set.push(conditions::initialized(pod, &all, &status.phase, was_initialized));
     let ready = conditions::ready(pod, &set, &all, &status.phase);
     set.push(ready);
     set.push(conditions::containers_ready(
@@ -181,13 +209,14 @@ fn set_conditions(status: &mut PodStatus, input: &StatusInput<'_>) {
         "ContainersReady",
     ));
     set.push(conditions::scheduled(pod));
+    if may_restart_all(&pod.spec) {
+        let restarting = restarts_all(pod, input.record);
+        set.push(conditions::all_restarting(pod, &status.phase, restarting));
+    }
     set.extend(input.resize.iter().cloned());
-    if let Some(failure) = input
-        .failure
-        .filter(|failure| failure.reason == "Evicted" && !failure.rejected)
-    {
+    if let Some(message) = input.failure.and_then(|failure| failure.disruption.as_deref()) {
         set.retain(|condition| condition.type_ != "DisruptionTarget");
-        set.push(conditions::disruption_target(pod, &failure.message));
+        set.push(conditions::disruption_target(pod, message));
     }
     for condition in &mut set {
         let same = |it: &&k8s_api::core::v1::PodCondition| it.type_ == condition.type_ && it.status == condition.status;

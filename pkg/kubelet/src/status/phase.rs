@@ -1,17 +1,23 @@
 //! The phase of a pod, from the statuses of its containers.
 
-use k8s_api::core::v1::{Container, ContainerState, ContainerStatus, Pod};
+use k8s_api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Pod};
 use kubelet_types::container::{is_sidecar, restarts_after};
 use kubelet_types::pod::is_static;
 
-/// The code that a container ended with, now or before its present waiting.
-fn last_exit_code(status: &ContainerStatus) -> Option<i32> {
-    let ended = |state: &ContainerState| state.terminated.as_ref().map(|ended| ended.exit_code);
+use super::containers::RESTARTING_ALL;
+
+/// How a container ended, now or before its present waiting.
+fn last_end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     match &status.state {
-        state if state.terminated.is_some() => ended(state),
-        state if state.waiting.is_some() => ended(&status.last_state),
+        state if state.terminated.is_some() => state.terminated.as_deref(),
+        state if state.waiting.is_some() => status.last_state.terminated.as_deref(),
         _ => None,
     }
+}
+
+/// Whether a container that ended so is started again: by its rules, or since all containers are.
+fn restarts(container: &Container, pod: &Pod, end: &ContainerStateTerminated) -> bool {
+    end.reason == RESTARTING_ALL || restarts_after(container, &pod.spec, end.exit_code)
 }
 
 #[derive(Default)]
@@ -35,9 +41,8 @@ pub(super) fn phase(pod: &Pod, statuses: &[ContainerStatus], terminal: bool, ini
         if is_sidecar(container) {
             count_sidecar(&mut counts, status(container));
         } else {
-            match status(container).and_then(last_exit_code) {
-                Some(0) => {}
-                Some(code) if !restarts_after(container, &pod.spec, code) => counts.failed_init += 1,
+            match status(container).and_then(last_end) {
+                Some(end) if end.exit_code != 0 && !restarts(container, pod, end) => counts.failed_init += 1,
                 Some(_) => {}
                 None => counts.pending_init += 1,
             }
@@ -77,10 +82,10 @@ fn count_regular(counts: &mut Counts, pod: &Pod, container: &Container, status: 
     };
     if status.state.running.is_some() {
         counts.running += 1;
-    } else if let Some(code) = last_exit_code(status) {
+    } else if let Some(end) = last_end(status) {
         counts.stopped += 1;
-        counts.final_stopped += usize::from(!restarts_after(container, &pod.spec, code));
-        counts.succeeded += usize::from(code == 0 && status.state.terminated.is_some());
+        counts.final_stopped += usize::from(!restarts(container, pod, end));
+        counts.succeeded += usize::from(end.exit_code == 0 && status.state.terminated.is_some());
     } else if status.state.waiting.is_some() {
         counts.waiting += 1;
     } else {

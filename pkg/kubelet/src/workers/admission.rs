@@ -12,11 +12,11 @@ use parking_lot::Mutex;
 
 /// Judges pods that come, and resources that they want.
 pub trait Admission: Send + Sync {
-    /// Whether a new pod may be here beside the others.
+    /// Whether a new pod may be here beside the others, and the uids of those that have to go first.
     ///
     /// # Errors
     /// With the reason why not.
-    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<(), Rejection>;
+    fn admit(&self, pod: &Pod, others: &[&Pod]) -> Result<Vec<String>, Rejection>;
 
     /// Whether a pod may have these resources beside the others.
     ///
@@ -29,8 +29,8 @@ pub trait Admission: Send + Sync {
 pub struct AdmitAll;
 
 impl Admission for AdmitAll {
-    fn admit(&self, _: &Pod, _: &[&Pod]) -> Result<(), Rejection> {
-        Ok(())
+    fn admit(&self, _: &Pod, _: &[&Pod]) -> Result<Vec<String>, Rejection> {
+        Ok(Vec::new())
     }
 
     fn resize(&self, _: &Pod, _: &[&Pod]) -> Result<(), Pending> {

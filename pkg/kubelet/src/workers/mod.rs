@@ -31,6 +31,8 @@ pub use admission::{Admission, AdmitAll};
 
 use admission::{Allocations, Resizing};
 
+/// The reason of pods that go for a critical one.
+const PREEMPTING: &str = "Preempting";
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
@@ -91,6 +93,8 @@ struct Desired {
     failure: Option<Failure>,
     /// The seconds it has to end, if not its own.
     grace: Option<i64>,
+    /// The pods that have to have ended before it begins.
+    after: Vec<String>,
 }
 
 struct Handle {
@@ -140,12 +144,39 @@ impl PodWorkers {
             || pod.metadata.deletion_timestamp.is_some()
             || pod.status.start_time.is_some()
             || is_terminal_phase(&pod.status.phase);
-        let rejected = if judged { None } else { self.shared.reject(pod) };
+        let verdict = if judged { Ok(Vec::new()) } else { self.shared.admit(pod) };
+        for victim in verdict.iter().flatten() {
+            self.preempt(victim);
+        }
         self.with(uid, full_name(pod), |desired| {
             desired.pod = Some(pod.clone());
-            if rejected.is_some() {
-                desired.failure = rejected;
+            match verdict {
+                Ok(victims) if victims.is_empty() => {}
+                Ok(victims) => desired.after = victims,
+                Err(failure) => desired.failure = Some(failure),
             }
+        });
+    }
+
+    /// Ends a pod for a critical one to have what it takes.
+    fn preempt(&self, uid: &str) {
+        const MESSAGE: &str = "Preempted in order to admit critical pod";
+        let failure = Failure {
+            reason: PREEMPTING.to_owned(),
+            message: MESSAGE.to_owned(),
+            rejected: false,
+            disruption: Some("Pod was preempted by Kubelet to accommodate a critical pod.".to_owned()),
+        };
+        let workers = self.shared.workers.lock();
+        let Some(handle) = workers.get(uid) else { return };
+        let pod = handle.desired.borrow().pod.clone();
+        if let Some(pod) = pod {
+            tracing::info!(pod = format_pod(&pod), "Preempting pod to free up resources");
+            let recorder = &self.shared.parts.recorder;
+            recorder.event(&pod_reference(&pod), EventType::Warning, PREEMPTING, MESSAGE);
+        }
+        handle.desired.send_modify(|desired| {
+            desired.failure.get_or_insert(failure);
         });
     }
 
@@ -258,8 +289,12 @@ impl Shared {
                 .filter(|(other, handle)| *other != uid && !handle.ended.load(Ordering::Acquire));
             let held = active.filter_map(|(_, handle)| {
                 let desired = handle.desired.borrow();
-                // What is not to be here takes nothing, though it takes a moment to be told so.
-                let rejected = desired.failure.as_ref().is_some_and(|failure| failure.rejected);
+                // What is not to be here takes nothing, though it takes a moment to be told so; and what goes for another
+                // does not go for a third.
+                let rejected = desired
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.rejected || failure.reason == PREEMPTING);
                 desired.pod.clone().filter(|_| !rejected)
             });
             held.collect()
@@ -268,20 +303,24 @@ impl Shared {
         active.map(|pod| self.allocations.apply(pod)).collect()
     }
 
-    /// Why the pod may not be here, if it may not.
-    fn reject(&self, pod: &Pod) -> Option<Failure> {
+    /// The uids of the pods that have to go for this one, or why it may not be here.
+    fn admit(&self, pod: &Pod) -> Result<Vec<String>, Failure> {
         let others = self.others(&pod.metadata.uid);
         let others: Vec<_> = others.iter().map(|pod| &**pod).collect();
-        let rejection = self.parts.admission.admit(pod, &others).err()?;
+        let rejection = match self.parts.admission.admit(pod, &others) {
+            Ok(victims) => return Ok(victims),
+            Err(rejection) => rejection,
+        };
         let (reason, message) = (rejection.reason, rejection.message);
         tracing::info!(pod = format_pod(pod), reason, message, "pod rejected");
         self.parts
             .recorder
             .event(&pod_reference(pod), EventType::Warning, &reason, &message);
-        Some(Failure {
+        Err(Failure {
             reason,
             message: format!("Pod was rejected: {message}"),
             rejected: true,
+            disruption: None,
         })
     }
 
@@ -315,6 +354,7 @@ impl Worker {
         self.sync_until_terminating().await;
         self.terminate().await;
         self.ended.store(true, Ordering::Release);
+        self.shared.ended.notify_waiters();
         self.shared.wake_deferred();
         self.clean_up().await;
         self.wait_for_removal().await;
@@ -401,8 +441,12 @@ impl Worker {
 
     async fn sync(&mut self) -> Step {
         let Some(pod) = self.pod() else { return Step::End };
+        let shared = self.shared.clone();
+        // Asked for before the look, so that an end in between is not missed.
+        let mut ended = std::pin::pin!(shared.ended.notified());
+        ended.as_mut().enable();
         if self.has_predecessor(&pod) {
-            self.shared.ended.notified().await;
+            ended.await;
             return Step::Wait(Duration::ZERO);
         }
         let record = match self.observe().await {
@@ -452,6 +496,9 @@ impl Worker {
     /// How long to wait if nothing happens.
     fn pause(&mut self, outcome: &SyncOutcome, deadline: Option<Duration>) -> Step {
         let most = self.shared.parts.sync_frequency;
+        if outcome.again {
+            return Step::Wait(Duration::ZERO);
+        }
         let mut pause = deadline.unwrap_or(most).min(most);
         if outcome.failed() {
             let until = outcome.retry_at().map(|moment| self.until(moment));
@@ -498,14 +545,23 @@ impl Worker {
                 reason: "DeadlineExceeded".to_owned(),
                 message,
                 rejected: false,
+                disruption: None,
             });
         }
         Some(left)
     }
 
-    /// Whether another static pod of this name is still there.
+    /// Whether another static pod of this name is still there, or a pod that has to go for this one.
     fn has_predecessor(&self, pod: &Pod) -> bool {
         let workers = self.shared.workers.lock();
+        let runs = |uid: &String| {
+            workers
+                .get(uid)
+                .is_some_and(|handle| !handle.ended.load(Ordering::Acquire))
+        };
+        if self.desired.borrow().after.iter().any(runs) {
+            return true;
+        }
         is_static(pod)
             && workers
                 .iter()

@@ -3,6 +3,7 @@
 pub mod mutating_admission_policy;
 pub mod mutating_admission_policy_binding;
 pub mod mutating_webhook_configuration;
+pub mod strategy;
 pub mod validating_admission_policy;
 pub mod validating_admission_policy_binding;
 pub mod validating_webhook_configuration;
@@ -10,32 +11,12 @@ pub mod validating_webhook_configuration;
 #[cfg(test)]
 mod tests;
 
-use apimachinery::field::ErrorList;
-use apis_cluster::admissionregistration::{static_suffix_fault, static_suffix_warnings};
-use apiserver::registry::StrategyContext;
 use k8s_api::{
     admissionregistration::v1::{ParamKind, ParamRef},
     meta::v1::LabelSelector,
 };
 
 use crate::printing::UNSET;
-
-/// With this on, names of a certain ending belong to configurations in files.
-const MANIFESTS: &str = "ManifestBasedAdmissionControlConfig";
-
-fn with_static_suffix(context: &StrategyContext<'_>, name: &str, mut errors: ErrorList) -> ErrorList {
-    if context.gates.enabled(MANIFESTS) {
-        errors.extend(static_suffix_fault(name));
-    }
-    errors
-}
-
-fn static_suffix_on_create(context: &StrategyContext<'_>, name: &str) -> Vec<String> {
-    if context.gates.enabled(MANIFESTS) {
-        return Vec::new();
-    }
-    static_suffix_warnings(name)
-}
 
 /// The kind of a policy's parameters, as a cell.
 fn param_kind(kind: Option<&ParamKind>) -> String {

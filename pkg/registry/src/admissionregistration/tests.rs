@@ -4,7 +4,7 @@ use apiserver::registry::Strategy as _;
 use k8s_api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use serde_json::json;
 
-use super::{validating_admission_policy, validating_admission_policy_binding};
+use super::{strategy::AdmissionStrategy, validating_admission_policy, validating_admission_policy_binding};
 use crate::core::tests::{noon, object, with_context};
 
 #[test]
@@ -34,7 +34,7 @@ fn rows() {
 fn names_of_files() {
     let policy: ValidatingAdmissionPolicy = object(json!({"metadata": {"name": "p.static.k8s.io"}}));
     with_context("admissionregistration.k8s.io", |context| {
-        let strategy = validating_admission_policy::ValidatingAdmissionPolicyStrategy;
+        let strategy = AdmissionStrategy::<ValidatingAdmissionPolicy>::default();
         assert_eq!(strategy.warnings_on_create(context, &policy).len(), 1);
         let mut policy = policy.clone();
         policy.status.observed_generation = 3;

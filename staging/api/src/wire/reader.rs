@@ -83,11 +83,11 @@ impl<'a> Reader<'a> {
         if self.peek() != Some(b'n') {
             return false;
         }
-        if let Input::Text { json, at } = &mut self.input {
-            if json[*at..].starts_with(b"null") {
-                *at += 4;
-                return true;
-            }
+        if let Input::Text { json, at } = &mut self.input
+            && json[*at..].starts_with(b"null")
+        {
+            *at += 4;
+            return true;
         }
         false
     }

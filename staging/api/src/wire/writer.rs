@@ -112,10 +112,10 @@ impl Writer {
     }
 
     fn comma(&mut self) {
-        if let Output::Text { json, first } = &mut self.output {
-            if !std::mem::replace(first, false) {
-                json.push(b',');
-            }
+        if let Output::Text { json, first } = &mut self.output
+            && !std::mem::replace(first, false)
+        {
+            json.push(b',');
         }
     }
 

@@ -27,6 +27,15 @@ pub enum DecodeError {
 /// Returns JSON in our own layout.
 pub type ReadForeign = dyn Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync;
 
+/// What a selectable field is where an object does not have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// This text.
+    Text(Box<str>),
+    /// The value of the field with this number, also where the field is empty.
+    Field(usize),
+}
+
 /// Turns what lies in the store into what clients get, for one resource.
 ///
 /// Our own layout is compact JSON of the storage version that begins with `kind` and `apiVersion` and carries no
@@ -35,7 +44,7 @@ pub struct StoredCodec {
     /// How our own layout begins.
     head: Vec<u8>,
     extractor: Extractor,
-    defaults: Box<[Box<str>]>,
+    absent: Box<[Absent]>,
     read_foreign: Box<ReadForeign>,
 }
 
@@ -45,7 +54,7 @@ impl StoredCodec {
     pub fn new(
         api_version: &str,
         kind: &str,
-        fields: &[(Vec<String>, String)],
+        fields: Vec<(Vec<String>, Absent)>,
         read_foreign: Box<ReadForeign>,
     ) -> Self {
         let paths: Vec<Vec<&str>> = fields
@@ -55,7 +64,7 @@ impl StoredCodec {
         Self {
             head: format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",").into_bytes(),
             extractor: Extractor::new(paths.iter().map(Vec::as_slice)),
-            defaults: fields.iter().map(|(_, default)| default.as_str().into()).collect(),
+            absent: fields.into_iter().map(|(_, absent)| absent).collect(),
             read_foreign,
         }
     }
@@ -79,13 +88,25 @@ impl StoredCodec {
         let mut labels = found.labels;
         labels.sort();
         labels.dedup_by(|a, b| a.0 == b.0);
-        let fields = found
-            .values
-            .into_iter()
-            .zip(&self.defaults)
-            .map(|(v, d)| v.unwrap_or_else(|| d.clone()))
-            .collect();
+        let fields = self.complete(found.values);
         Ok(CachedObject::new(key.into(), revision, json, labels.into(), fields))
+    }
+
+    /// The values of the selectable fields, those that are absent included.
+    fn complete(&self, mut found: Vec<Option<Box<str>>>) -> Box<[Box<str>]> {
+        for (number, absent) in self.absent.iter().enumerate() {
+            if let Absent::Field(other) = absent
+                && found[number].as_deref().is_none_or(str::is_empty)
+            {
+                found[number] = found[*other].clone();
+            }
+        }
+        let value = |(value, absent): (Option<Box<str>>, &Absent)| match (value, absent) {
+            (Some(text), _) => text,
+            (None, Absent::Text(default)) => default.clone(),
+            (None, Absent::Field(_)) => Box::default(),
+        };
+        found.into_iter().zip(&self.absent).map(value).collect()
     }
 
     /// The same object as of another revision: what a deletion shows.
@@ -110,5 +131,36 @@ impl fmt::Debug for StoredCodec {
             .debug_struct("StoredCodec")
             .field("head", &String::from_utf8_lossy(&self.head))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Absent, StoredCodec};
+
+    #[test]
+    fn a_field_that_is_absent() {
+        let field = |name: &str, absent| (vec![name.to_owned()], absent);
+        let codec = StoredCodec::new(
+            "v1",
+            "Event",
+            vec![
+                field("a", Absent::Text("none".into())),
+                field("b", Absent::Field(0)),
+                field("c", Absent::Text("".into())),
+            ],
+            Box::new(|_| Err("no other layout".to_owned())),
+        );
+        for (members, expected) in [
+            (r#""a":"x","b":"y","c":"z""#, ["x", "y", "z"]),
+            (r#""a":"x","b":"""#, ["x", "x", ""]),
+            (r#""a":"x""#, ["x", "x", ""]),
+            (r#""c":"z""#, ["none", "", "z"]),
+        ] {
+            let json = format!(r#"{{"kind":"Event","apiVersion":"v1","metadata":{{"name":"e"}},{members}}}"#);
+            let object = codec.decode("e", json.as_bytes(), 7).expect("an object");
+            let values: Vec<&str> = object.fields.iter().map(|value| &**value).collect();
+            assert_eq!(values, expected, "{members}");
+        }
     }
 }

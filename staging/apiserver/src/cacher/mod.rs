@@ -33,7 +33,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch as signal;
 
-pub use decode::{DecodeError, ReadForeign, StoredCodec};
+pub use decode::{Absent, DecodeError, ReadForeign, StoredCodec};
 pub use follow::{Followed, Follower};
 pub use object::{CachedObject, EncodingId};
 pub use predicate::{FieldError, Predicate};

@@ -124,7 +124,16 @@ impl Store {
             object: self.typed(&stored)?,
             stored,
         };
-        self.remove(request, key, &marked, revision, false).await
+        if let Some(outcome) = self.remove(request, key, &marked, revision, false).await? {
+            return Ok(Some(outcome));
+        }
+        // Whoever saw the mark may have been faster: a kubelet that has nothing left to do. The object went as asked.
+        let now = self.read(key).await?.map(|stored| self.typed(&stored)).transpose()?;
+        let gone = now.is_none_or(|now| now.metadata().uid != marked.object.metadata().uid);
+        Ok(gone.then_some(DeleteOutcome {
+            stored: marked.stored,
+            deleted: true,
+        }))
     }
 
     /// Stores an object that a deletion has marked and that stays.

@@ -51,6 +51,36 @@ pub struct SelectableField {
     pub path: &'static [&'static str],
     /// What absence means (`""`; `false` for booleans).
     pub default: &'static str,
+    /// The selectable field whose value stands where this one is empty.
+    pub instead: Option<&'static str>,
+}
+
+impl SelectableField {
+    /// The field `name`, whose value lies at `path` and is empty where it is absent.
+    #[must_use]
+    pub const fn new(name: &'static str, path: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            path,
+            default: "",
+            instead: None,
+        }
+    }
+
+    /// The same field with another meaning of absence.
+    #[must_use]
+    pub const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    /// The same field, for which another stands in where it is empty.
+    #[must_use]
+    pub const fn instead(self, field: &'static str) -> Self {
+        Self {
+            instead: Some(field),
+            ..self
+        }
+    }
 }
 
 /// The rules of one kind, or of one of its subresources.

@@ -4,18 +4,19 @@ mod printer;
 mod strategy;
 
 use apis_cluster::admissionregistration::mutating_admission_policy_binding;
+use k8s_api::admissionregistration::v1::MutatingAdmissionPolicyBinding;
 
+use super::strategy::AdmissionStrategy;
 use crate::registration::Registration;
 
 pub use printer::{COLUMNS, row};
-pub use strategy::MutatingAdmissionPolicyBindingStrategy;
 
 /// The resource `mutatingadmissionpolicybindings`.
 #[must_use]
 pub fn registration() -> Registration {
     Registration::new(
         "mutatingadmissionpolicybindings",
-        MutatingAdmissionPolicyBindingStrategy,
+        AdmissionStrategy::<MutatingAdmissionPolicyBinding>::default(),
         mutating_admission_policy_binding::set_defaults,
     )
     .table(COLUMNS, row)

@@ -4,18 +4,20 @@ mod printer;
 mod strategy;
 
 use apis_cluster::admissionregistration::validating_admission_policy;
+use k8s_api::admissionregistration::v1::ValidatingAdmissionPolicy;
 
+use super::strategy::AdmissionStrategy;
 use crate::registration::Registration;
 
 pub use printer::{COLUMNS, row};
-pub use strategy::{ValidatingAdmissionPolicyStatusStrategy, ValidatingAdmissionPolicyStrategy};
+pub use strategy::ValidatingAdmissionPolicyStatusStrategy;
 
 /// The resource `validatingadmissionpolicies`.
 #[must_use]
 pub fn registration() -> Registration {
     Registration::new(
         "validatingadmissionpolicies",
-        ValidatingAdmissionPolicyStrategy,
+        AdmissionStrategy::<ValidatingAdmissionPolicy>::default(),
         validating_admission_policy::set_defaults,
     )
     .table(COLUMNS, row)

@@ -1,76 +1,35 @@
 //! The rules of validating admission policies.
 
 use apimachinery::field::ErrorList;
-use apis_cluster::admissionregistration::static_suffix_warnings;
 use apis_cluster::admissionregistration::validating_admission_policy as rules;
 use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::admissionregistration::v1::ValidatingAdmissionPolicy;
 
-use super::super::{static_suffix_on_create, with_static_suffix};
-
+use super::super::strategy::{self, AdmissionKind};
 use crate::metadata::reset_for_status;
 
-/// The rules of the object itself.
-#[derive(Clone, Copy, Debug)]
-pub struct ValidatingAdmissionPolicyStrategy;
-
-impl Strategy for ValidatingAdmissionPolicyStrategy {
-    type Object = ValidatingAdmissionPolicy;
-
-    fn namespaced(&self) -> bool {
-        false
+impl AdmissionKind for ValidatingAdmissionPolicy {
+    fn validate(&self) -> ErrorList {
+        rules::validate(self)
     }
 
-    fn prepare_for_create(&self, _context: &StrategyContext<'_>, object: &mut ValidatingAdmissionPolicy) {
-        object.status = Default::default();
-        object.metadata.generation = 1;
+    fn validate_update(&self, old: &Self) -> ErrorList {
+        rules::validate_update(self, old)
     }
 
-    fn validate(&self, context: &StrategyContext<'_>, object: &ValidatingAdmissionPolicy) -> ErrorList {
-        with_static_suffix(context, &object.metadata.name, rules::validate(object))
+    fn differs(&self, old: &Self) -> bool {
+        self.spec != old.spec
     }
 
-    fn prepare_for_update(
-        &self,
-        _context: &StrategyContext<'_>,
-        new: &mut ValidatingAdmissionPolicy,
-        old: &ValidatingAdmissionPolicy,
-    ) {
-        new.status = old.status.clone();
-        if new.spec != old.spec {
-            new.metadata.generation = old.metadata.generation + 1;
-        }
+    fn clear_status(&mut self) {
+        self.status = Default::default();
     }
 
-    fn validate_update(
-        &self,
-        _context: &StrategyContext<'_>,
-        new: &ValidatingAdmissionPolicy,
-        old: &ValidatingAdmissionPolicy,
-    ) -> ErrorList {
-        rules::validate_update(new, old)
+    fn keep_status(&mut self, old: &Self) {
+        self.status = old.status.clone();
     }
 
-    fn warnings_on_create(&self, context: &StrategyContext<'_>, object: &ValidatingAdmissionPolicy) -> Vec<String> {
-        static_suffix_on_create(context, &object.metadata.name)
-    }
-
-    fn warnings_on_update(
-        &self,
-        _context: &StrategyContext<'_>,
-        new: &ValidatingAdmissionPolicy,
-        _old: &ValidatingAdmissionPolicy,
-    ) -> Vec<String> {
-        static_suffix_warnings(&new.metadata.name)
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
-    }
-
-    fn reset_fields(&self) -> &'static [&'static [&'static str]] {
-        &[&["status"]]
-    }
+    const RESET: &'static [&'static [&'static str]] = &[&["status"]];
 }
 
 /// The rules of `status`.
@@ -85,7 +44,7 @@ impl Strategy for ValidatingAdmissionPolicyStatusStrategy {
     }
 
     fn validate(&self, context: &StrategyContext<'_>, object: &ValidatingAdmissionPolicy) -> ErrorList {
-        with_static_suffix(context, &object.metadata.name, rules::validate(object))
+        strategy::validate(context, object)
     }
 
     fn prepare_for_update(

@@ -4,18 +4,19 @@ mod printer;
 mod strategy;
 
 use apis_cluster::admissionregistration::validating_admission_policy_binding;
+use k8s_api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 
+use super::strategy::AdmissionStrategy;
 use crate::registration::Registration;
 
 pub use printer::{COLUMNS, row};
-pub use strategy::ValidatingAdmissionPolicyBindingStrategy;
 
 /// The resource `validatingadmissionpolicybindings`.
 #[must_use]
 pub fn registration() -> Registration {
     Registration::new(
         "validatingadmissionpolicybindings",
-        ValidatingAdmissionPolicyBindingStrategy,
+        AdmissionStrategy::<ValidatingAdmissionPolicyBinding>::default(),
         validating_admission_policy_binding::set_defaults,
     )
     .table(COLUMNS, row)

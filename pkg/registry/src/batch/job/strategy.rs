@@ -6,11 +6,7 @@ use apis_workloads::batch::job;
 use apiserver::registry::{GarbageCollectionPolicy, SelectableField, Strategy, StrategyContext};
 use k8s_api::batch::v1::{Job, JobStatus};
 
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "status.successful",
-    path: &["status", "succeeded"],
-    default: "0",
-}];
+const FIELDS: &[SelectableField] = &[SelectableField::new("status.successful", &["status", "succeeded"]).default("0")];
 
 /// The pods of a job stay behind unless the request says otherwise, for clients that are older than
 /// garbage collection.

@@ -6,11 +6,7 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use k8s_api::{certificates::v1::CertificateSigningRequest, primitives::Time};
 
 /// What selectors may name.
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "spec.signerName",
-    path: &["spec", "signerName"],
-    default: "",
-}];
+const FIELDS: &[SelectableField] = &[SelectableField::new("spec.signerName", &["spec", "signerName"])];
 
 /// The rules of the object itself.
 #[derive(Clone, Copy, Debug)]

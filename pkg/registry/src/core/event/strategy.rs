@@ -9,14 +9,6 @@ use k8s_api::core::v1::Event;
 #[derive(Clone, Copy, Debug)]
 pub struct EventStrategy;
 
-const fn field(name: &'static str, path: &'static [&'static str]) -> SelectableField {
-    SelectableField {
-        name,
-        path,
-        default: "",
-    }
-}
-
 /// The selectable fields of events.k8s.io/v1, each with the one of core/v1 that it stands for.
 pub const V1_FIELD_NAMES: &[(&str, &str)] = &[
     ("reason", "reason"),
@@ -62,17 +54,17 @@ impl Strategy for EventStrategy {
 
     fn selectable_fields(&self) -> &'static [SelectableField] {
         const FIELDS: &[SelectableField] = &[
-            field("involvedObject.kind", &["involvedObject", "kind"]),
-            field("involvedObject.namespace", &["involvedObject", "namespace"]),
-            field("involvedObject.name", &["involvedObject", "name"]),
-            field("involvedObject.uid", &["involvedObject", "uid"]),
-            field("involvedObject.apiVersion", &["involvedObject", "apiVersion"]),
-            field("involvedObject.resourceVersion", &["involvedObject", "resourceVersion"]),
-            field("involvedObject.fieldPath", &["involvedObject", "fieldPath"]),
-            field("reason", &["reason"]),
-            field("reportingComponent", &["reportingComponent"]),
-            field("source", &["source", "component"]),
-            field("type", &["type"]),
+            SelectableField::new("involvedObject.kind", &["involvedObject", "kind"]),
+            SelectableField::new("involvedObject.namespace", &["involvedObject", "namespace"]),
+            SelectableField::new("involvedObject.name", &["involvedObject", "name"]),
+            SelectableField::new("involvedObject.uid", &["involvedObject", "uid"]),
+            SelectableField::new("involvedObject.apiVersion", &["involvedObject", "apiVersion"]),
+            SelectableField::new("involvedObject.resourceVersion", &["involvedObject", "resourceVersion"]),
+            SelectableField::new("involvedObject.fieldPath", &["involvedObject", "fieldPath"]),
+            SelectableField::new("reason", &["reason"]),
+            SelectableField::new("reportingComponent", &["reportingComponent"]),
+            SelectableField::new("source", &["source", "component"]).instead("reportingComponent"),
+            SelectableField::new("type", &["type"]),
         ];
         FIELDS
     }

@@ -6,17 +6,9 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use k8s_api::core::v1::{Namespace, NamespaceStatus};
 
 const FIELDS: &[SelectableField] = &[
-    SelectableField {
-        name: "status.phase",
-        path: &["status", "phase"],
-        default: "",
-    },
+    SelectableField::new("status.phase", &["status", "phase"]),
     // The name without its path is an accident that clients rely on.
-    SelectableField {
-        name: "name",
-        path: &["metadata", "name"],
-        default: "",
-    },
+    SelectableField::new("name", &["metadata", "name"]),
 ];
 
 /// The rules of namespaces.

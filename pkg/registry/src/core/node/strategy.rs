@@ -6,11 +6,8 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use component_base::feature_gates::FeatureGates;
 use k8s_api::core::v1::Node;
 
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "spec.unschedulable",
-    path: &["spec", "unschedulable"],
-    default: "false",
-}];
+const FIELDS: &[SelectableField] =
+    &[SelectableField::new("spec.unschedulable", &["spec", "unschedulable"]).default("false")];
 
 /// Clears features that the gates do not allow, unless `old` has them.
 fn drop_disabled_fields(node: &mut Node, old: Option<&Node>, gates: &FeatureGates) {

@@ -9,11 +9,7 @@ use k8s_api::{
 };
 
 // The name without its path is an accident that clients rely on.
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "name",
-    path: &["metadata", "name"],
-    default: "",
-}];
+const FIELDS: &[SelectableField] = &[SelectableField::new("name", &["metadata", "name"])];
 
 /// The rules of persistent volumes.
 #[derive(Clone, Copy, Debug)]

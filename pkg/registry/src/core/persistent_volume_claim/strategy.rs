@@ -10,11 +10,7 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use k8s_api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimStatus};
 
 // The name without its path is an accident that clients rely on.
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "name",
-    path: &["metadata", "name"],
-    default: "",
-}];
+const FIELDS: &[SelectableField] = &[SelectableField::new("name", &["metadata", "name"])];
 
 /// A claim whose two data sources say the same, as older servers did not store it.
 fn normalized(claim: &PersistentVolumeClaim) -> Cow<'_, PersistentVolumeClaim> {

@@ -26,46 +26,14 @@ use super::{
 
 /// The members that field selectors may name.
 pub(super) const FIELDS: &[SelectableField] = &[
-    SelectableField {
-        name: "spec.nodeName",
-        path: &["spec", "nodeName"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.restartPolicy",
-        path: &["spec", "restartPolicy"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.schedulerName",
-        path: &["spec", "schedulerName"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.serviceAccountName",
-        path: &["spec", "serviceAccountName"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.hostNetwork",
-        path: &["spec", "hostNetwork"],
-        default: "false",
-    },
-    SelectableField {
-        name: "status.phase",
-        path: &["status", "phase"],
-        default: "",
-    },
-    SelectableField {
-        name: "status.podIP",
-        path: &["status", "podIP"],
-        default: "",
-    },
-    SelectableField {
-        name: "status.nominatedNodeName",
-        path: &["status", "nominatedNodeName"],
-        default: "",
-    },
+    SelectableField::new("spec.nodeName", &["spec", "nodeName"]),
+    SelectableField::new("spec.restartPolicy", &["spec", "restartPolicy"]),
+    SelectableField::new("spec.schedulerName", &["spec", "schedulerName"]),
+    SelectableField::new("spec.serviceAccountName", &["spec", "serviceAccountName"]),
+    SelectableField::new("spec.hostNetwork", &["spec", "hostNetwork"]).default("false"),
+    SelectableField::new("status.phase", &["status", "phase"]),
+    SelectableField::new("status.podIP", &["status", "podIP"]),
+    SelectableField::new("status.nominatedNodeName", &["status", "nominatedNodeName"]),
 ];
 
 /// The rules of pods.

@@ -6,11 +6,7 @@ use apis_pod::pod::drop_disabled_template_fields;
 use apiserver::registry::{GarbageCollectionPolicy, SelectableField, Strategy, StrategyContext};
 use k8s_api::core::v1::{ReplicationController, ReplicationControllerStatus};
 
-const FIELDS: &[SelectableField] = &[SelectableField {
-    name: "status.replicas",
-    path: &["status", "replicas"],
-    default: "0",
-}];
+const FIELDS: &[SelectableField] = &[SelectableField::new("status.replicas", &["status", "replicas"]).default("0")];
 
 fn garbage_collection_policy(context: &StrategyContext<'_>) -> GarbageCollectionPolicy {
     if context.api_group.is_empty() && context.api_version == "v1" {

@@ -39,10 +39,7 @@ impl Strategy for SecretStrategy {
     }
 
     fn selectable_fields(&self) -> &'static [SelectableField] {
-        &[SelectableField {
-            name: "type",
-            path: &["type"],
-            default: "",
-        }]
+        const FIELDS: &[SelectableField] = &[SelectableField::new("type", &["type"])];
+        FIELDS
     }
 }

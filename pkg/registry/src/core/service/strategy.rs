@@ -6,16 +6,8 @@ use apiserver::registry::{SelectableField, Strategy, StrategyContext};
 use k8s_api::core::v1::{Service, ServiceStatus};
 
 const FIELDS: &[SelectableField] = &[
-    SelectableField {
-        name: "spec.clusterIP",
-        path: &["spec", "clusterIP"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.type",
-        path: &["spec", "type"],
-        default: "",
-    },
+    SelectableField::new("spec.clusterIP", &["spec", "clusterIP"]),
+    SelectableField::new("spec.type", &["spec", "type"]),
 ];
 
 /// The rules of services.

@@ -9,16 +9,8 @@ use super::disabled::drop_disabled;
 
 /// What selectors may name.
 const FIELDS: &[SelectableField] = &[
-    SelectableField {
-        name: "spec.nodeName",
-        path: &["spec", "nodeName"],
-        default: "",
-    },
-    SelectableField {
-        name: "spec.driver",
-        path: &["spec", "driver"],
-        default: "",
-    },
+    SelectableField::new("spec.nodeName", &["spec", "nodeName"]),
+    SelectableField::new("spec.driver", &["spec", "driver"]),
 ];
 
 /// The rules of the object itself.
