@@ -218,6 +218,14 @@ pub struct Config {
     pub user_agent: String,
     /// Where requests are counted.
     pub metrics: Option<RestMetrics>,
+    /// Is told what the server warns of; without one the log is.
+    pub warnings: Option<Arc<dyn WarningHandler>>,
+}
+
+/// Takes the warnings that a server sends along with its responses.
+pub trait WarningHandler: Send + Sync {
+    /// A warning: its text, without quotes and escapes.
+    fn warning(&self, text: &str);
 }
 
 impl Default for Config {
@@ -239,6 +247,7 @@ impl Default for Config {
             burst: 0,
             user_agent: String::new(),
             metrics: None,
+            warnings: None,
         }
     }
 }

@@ -21,7 +21,7 @@ pub use body::ByteStream;
 pub use error::Error;
 pub use request::{RawResponse, Request};
 
-use crate::config::{Config, default_user_agent};
+use crate::config::{Config, WarningHandler, default_user_agent};
 use crate::transport::{Connection, Transport, TransportError};
 use metrics::RestMetrics;
 use rate_limit::TokenBucket;
@@ -42,6 +42,7 @@ struct Inner {
     timeout: Option<Duration>,
     compression: bool,
     metrics: Option<RestMetrics>,
+    warnings: Option<Arc<dyn WarningHandler>>,
     host: String,
     base: String,
 }
@@ -91,6 +92,7 @@ impl Client {
             timeout: config.timeout,
             compression: config.compression,
             metrics: config.metrics.clone(),
+            warnings: config.warnings.clone(),
             host: transport.target.authority.to_string(),
             base: transport.target.base(),
             transport,

@@ -296,8 +296,11 @@ impl Request {
             }
         }
         if let Ok(response) = &outcome {
-            for warning in response.headers().get_all(WARNING) {
-                log_warning(warning);
+            for text in response.headers().get_all(WARNING).iter().filter_map(warning_text) {
+                match &inner.warnings {
+                    Some(handler) => handler.warning(&text),
+                    None => tracing::warn!("{text}"),
+                }
             }
         }
         outcome
@@ -341,12 +344,11 @@ fn go_verb(method: &Method) -> String {
     format!("{first}{}", rest.to_lowercase())
 }
 
-/// `299 - "text"` is a warning of the API's.
-fn log_warning(header: &HeaderValue) {
-    let Ok(text) = header.to_str() else { return };
-    if let Some(rest) = text.strip_prefix("299 ")
-        && let Some((_, message)) = rest.split_once('"')
-    {
-        tracing::warn!("{}", message.trim_end_matches('"').replace("\\\"", "\""));
-    }
+/// The text of `299 - "text"`, which is a warning of the API's.
+fn warning_text(header: &HeaderValue) -> Option<String> {
+    // Texts are UTF-8, which the header's own reader takes for opaque.
+    let text = String::from_utf8_lossy(header.as_bytes());
+    let (_, message) = text.strip_prefix("299 ")?.split_once('"')?;
+    let end = message.rfind('"').unwrap_or(message.len());
+    Some(message[..end].replace("\\\"", "\"").replace("\\\\", "\\"))
 }

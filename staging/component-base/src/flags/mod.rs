@@ -91,6 +91,36 @@ pub(crate) struct Flag<'a> {
     pub(crate) value: &'a mut dyn FlagValue,
 }
 
+/// What there is to say of one flag, for a program that lays out its own help.
+#[derive(Clone, Copy, Debug)]
+pub struct FlagInfo<'s> {
+    /// Its name.
+    pub name: &'static str,
+    /// Its one-letter form.
+    pub shorthand: Option<char>,
+    /// What it does.
+    pub usage: &'s str,
+    /// Its default as text.
+    pub default: &'s str,
+    /// The type of its value.
+    pub type_name: &'static str,
+    /// The value it has when it stands alone; `None` when it must have one.
+    pub implied: Option<&'static str>,
+    /// The section it was added under.
+    pub section: &'static str,
+    /// Whether the help leaves it out.
+    pub hidden: bool,
+}
+
+/// What is neither a flag nor a flag's value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positional {
+    /// The words.
+    pub words: Vec<String>,
+    /// How many of them stood before a `--`; `None` without one.
+    pub before_dash: Option<usize>,
+}
+
 /// The flags of one command, in sections.
 #[derive(Default)]
 pub struct FlagSet<'a> {
@@ -168,6 +198,45 @@ impl<'a> FlagSet<'a> {
             flag.hidden = true;
         }
         self
+    }
+
+    /// Adds a flag that the commands of a program share, unless the command has one of the same name: its own goes before.
+    pub fn inherit(
+        &mut self,
+        name: &'static str,
+        shorthand: Option<char>,
+        value: &'a mut dyn FlagValue,
+        usage: impl Into<String>,
+    ) -> &mut Self {
+        if self.contains(name) {
+            return self;
+        }
+        let taken = shorthand.is_some_and(|letter| self.flags.iter().any(|flag| flag.shorthand == Some(letter)));
+        self.add(name, value, usage);
+        if let Some(letter) = shorthand.filter(|_| !taken) {
+            self.shorthand(letter);
+        }
+        self
+    }
+
+    /// Whether there is a flag of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// What there is to say of every flag, in the order they were added.
+    pub fn infos(&self) -> impl Iterator<Item = FlagInfo<'_>> {
+        self.flags.iter().map(|flag| FlagInfo {
+            name: flag.name,
+            shorthand: flag.shorthand,
+            usage: &flag.usage,
+            default: &flag.default,
+            type_name: flag.value.type_name(),
+            implied: flag.value.implied(),
+            section: self.sections[flag.section],
+            hidden: flag.hidden,
+        })
     }
 
     /// Whether the flag was given on the command line.

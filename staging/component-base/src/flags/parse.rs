@@ -1,6 +1,6 @@
 //! The walk over the command line, with pflag's rules.
 
-use super::{Flag, FlagError, FlagSet};
+use super::{Flag, FlagError, FlagSet, Positional};
 
 impl FlagSet<'_> {
     /// Parses `arguments` (without the program's name) into the fields and returns what is neither flag nor value.
@@ -8,11 +8,23 @@ impl FlagSet<'_> {
     /// # Errors
     /// The first flag that is unknown, lacks its value or does not parse.
     pub fn parse<S: AsRef<str>>(&mut self, arguments: impl IntoIterator<Item = S>) -> Result<Vec<String>, FlagError> {
+        self.parse_positional(arguments).map(|positional| positional.words)
+    }
+
+    /// The same, and where `--` stood.
+    ///
+    /// # Errors
+    /// Like [`FlagSet::parse`].
+    pub fn parse_positional<S: AsRef<str>>(
+        &mut self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Positional, FlagError> {
         let mut rest = arguments.into_iter();
-        let mut positional = Vec::new();
+        let (mut positional, mut before_dash) = (Vec::new(), None);
         while let Some(argument) = rest.next() {
             let argument = argument.as_ref();
             if argument == "--" {
+                before_dash = Some(positional.len());
                 positional.extend(rest.by_ref().map(|word| word.as_ref().to_owned()));
             } else if let Some(body) = argument.strip_prefix("--") {
                 self.parse_long(argument, body, &mut rest)?;
@@ -22,7 +34,10 @@ impl FlagSet<'_> {
                 positional.push(argument.to_owned());
             }
         }
-        Ok(positional)
+        Ok(Positional {
+            words: positional,
+            before_dash,
+        })
     }
 
     fn parse_long<S: AsRef<str>>(
