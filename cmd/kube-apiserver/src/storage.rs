@@ -1,6 +1,10 @@
 //! `kube-apiserver storage …`: copies of the embedded store.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use component_base::flags::{Command, FlagSet, Flags, Invocation, report_and_exit_code};
 use controlplane::StorageOptions;
@@ -72,10 +76,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
             };
             parse(&command, &mut flags, arguments).unwrap_or_else(|| end(restore(&flags)))
         }
-        Some("-h" | "--help" | "help") => {
-            print!("{USAGE}");
-            ExitCode::SUCCESS
-        }
+        Some("-h" | "--help" | "help") => say(USAGE),
         _ => {
             eprint!("{USAGE}");
             ExitCode::FAILURE
@@ -92,12 +93,17 @@ fn parse(command: &Command, flags: &mut impl Flags, arguments: impl Iterator<Ite
     })
 }
 
+/// Prints to standard output; that nobody reads it is a failure.
+fn say(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 fn end(result: anyhow::Result<String>) -> ExitCode {
     match result {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
+        Ok(line) => say(&format!("{line}\n")),
         Err(error) => {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE

@@ -318,10 +318,10 @@ impl Keeper {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                         continue;
                     }
-                    if let Some(reconciler) = &reconciler {
-                        if let Err(error) = reconciler.reconcile().await {
-                            tracing::error!(%error, "unable to sync kubernetes service");
-                        }
+                    if let Some(reconciler) = &reconciler
+                        && let Err(error) = reconciler.reconcile().await
+                    {
+                        tracing::error!(%error, "unable to sync kubernetes service");
                     }
                     tokio::time::sleep(ENDPOINT_INTERVAL).await;
                 }
@@ -398,10 +398,10 @@ impl Keeper {
         self.stop.cancel();
         self.hooks.join().await;
         let removed = async {
-            if let Some(reconciler) = &self.reconciler {
-                if let Err(error) = reconciler.stop().await {
-                    tracing::error!(%error, "unable to remove endpoints from kubernetes service");
-                }
+            if let Some(reconciler) = &self.reconciler
+                && let Err(error) = reconciler.stop().await
+            {
+                tracing::error!(%error, "unable to remove endpoints from kubernetes service");
             }
         };
         let ended = async {

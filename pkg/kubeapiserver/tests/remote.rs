@@ -1,6 +1,8 @@
 //! Services that the server asks, for real and over TLS: an OpenID Connect issuer, webhooks for tokens, for authorization
 //! and for the audit log.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and cannot get ends it")]
+
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use apiserver_auth::{
@@ -163,8 +165,10 @@ async fn an_issuer_is_found_and_its_configuration_followed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("authn.json");
     fs::write(&path, configuration(&remote, "one:")).unwrap();
-    let mut options = AuthenticationOptions::default();
-    options.config_file = path.display().to_string();
+    let options = AuthenticationOptions {
+        config_file: path.display().to_string(),
+        ..AuthenticationOptions::default()
+    };
     let environment = environment();
     let chain = options.build(&environment).unwrap().chain;
     assert_eq!(

@@ -80,6 +80,7 @@ fn subject() -> Result<Pod> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "the life of one pod")]
 async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
     let containerd = Containerd::start().await?;
     let root = containerd.directory().join("kubelet");

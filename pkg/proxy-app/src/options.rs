@@ -181,6 +181,7 @@ impl component_base::program::Configured for ProxyOptions {
 }
 
 impl Flags for ProxyOptions {
+    #[expect(clippy::too_many_lines, reason = "a list of flags")]
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let KubeProxyConfiguration {
             client_connection,

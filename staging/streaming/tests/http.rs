@@ -1,5 +1,7 @@
 //! Clients and servers over loopback HTTP: every protocol, relayed and translated, and what goes wrong.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and cannot get ends it")]
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -35,10 +35,7 @@ fn is_list(item: &Struct) -> bool {
 
 fn render_struct(out: &mut String, item: &Struct, package: &Package, packages: &[Package]) -> Result<()> {
     writeln!(out, "\n/// `{}.{}`.", package.name, item.name)?;
-    writeln!(
-        out,
-        "#[derive(Clone, Debug, Default, PartialEq)]"
-    )?;
+    writeln!(out, "#[derive(Clone, Debug, Default, PartialEq)]")?;
     writeln!(out, "pub struct {} {{", item.name)?;
     // Metadata first: the server splices the resource version into stored JSON and finds it at the start.
     let (metadata, others): (Vec<&Field>, Vec<&Field>) = item.fields.iter().partition(|f| f.name == "metadata");
@@ -48,7 +45,13 @@ fn render_struct(out: &mut String, item: &Struct, package: &Package, packages: &
     }
     writeln!(out, "}}\n\nwire_struct!({} {{", item.name)?;
     for field in &fields {
-        writeln!(out, "    {} {} {:?},", presence(field), snake_case(&field.name), field.name)?;
+        writeln!(
+            out,
+            "    {} {} {:?},",
+            presence(field),
+            snake_case(&field.name),
+            field.name
+        )?;
     }
     out.push_str("});\n");
     Ok(())
@@ -141,8 +144,15 @@ fn render_kind(out: &mut String, item: &Struct, package: &Package, resources: &[
         group.as_str()
     };
     let definition = format!("{}.{}", package.name, name);
-    let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
-    let _ = writeln!(out, "\nkind!({name}, {group:?}, {version:?}, {api_version:?}, {definition:?});");
+    let api_version = if group.is_empty() {
+        version.clone()
+    } else {
+        format!("{group}/{version}")
+    };
+    let _ = writeln!(
+        out,
+        "\nkind!({name}, {group:?}, {version:?}, {api_version:?}, {definition:?});"
+    );
     let resource = resources
         .iter()
         .find(|r| r.group == group && &r.version == version && &r.kind == name);

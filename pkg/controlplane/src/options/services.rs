@@ -125,13 +125,13 @@ impl ServiceOptions {
             let range = range.map_err(|_| format!("service-cluster-ip-range[{index}] is not a valid cidr"))?;
             ranges.push(range.trunc());
         }
-        if let [first, second] = ranges[..] {
-            if first.addr().is_ipv4() == second.addr().is_ipv4() {
-                return Err(
-                    "--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family"
-                        .to_owned(),
-                );
-            }
+        if let [first, second] = ranges[..]
+            && first.addr().is_ipv4() == second.addr().is_ipv4()
+        {
+            return Err(
+                "--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family"
+                    .to_owned(),
+            );
         }
         let mut first_ip = None;
         for range in &ranges {

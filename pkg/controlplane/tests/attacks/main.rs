@@ -2,6 +2,12 @@
 //!
 //! Each attempt stands in a table: its name, what is sent, and what answers it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what a test needs and cannot get ends it; the table of attempts is printed"
+)]
+
 mod certificates;
 mod connections;
 mod grants;

@@ -71,8 +71,10 @@ async fn a_changed_file_changes_the_authorizers_but_not_their_kinds() {
         "- {type: AlwaysDeny, name: alwaysdeny}\n",
     );
     write(&format!("{rbac}{deny}"));
-    let mut options = AuthorizationOptions::default();
-    options.config_file = path.display().to_string();
+    let options = AuthorizationOptions {
+        config_file: path.display().to_string(),
+        ..AuthorizationOptions::default()
+    };
     assert!(!options.always_allows());
     let stop = CancellationToken::new();
     let authorization = options.build(&stop).unwrap();

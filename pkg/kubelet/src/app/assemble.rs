@@ -62,6 +62,7 @@ struct Api {
     followed: Option<Arc<ApiObjects>>,
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of the parts and what each is given")]
 pub(super) async fn assemble(
     options: &KubeletOptions,
     version: &VersionInfo,

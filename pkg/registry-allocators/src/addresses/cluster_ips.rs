@@ -164,10 +164,10 @@ impl ClusterIps {
             Ok(_) => return,
             Err(status) => Err(status),
         };
-        if let Err(error) = result {
-            if !error.is_not_found() {
-                tracing::warn!(%ip, %error, "cannot give a cluster IP back");
-            }
+        if let Err(error) = result
+            && !error.is_not_found()
+        {
+            tracing::warn!(%ip, %error, "cannot give a cluster IP back");
         }
     }
 }

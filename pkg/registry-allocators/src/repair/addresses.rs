@@ -109,7 +109,7 @@ impl AddressRepair {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(wake.into()) => {}
                     item = services.next() => match item {
-                        Some(item) => due.extend(key_of(&item, |namespace, name| Key::Service(namespace, name))),
+                        Some(item) => due.extend(key_of(&item, Key::Service)),
                         None => break,
                     },
                     item = addresses.next() => match item {

@@ -123,10 +123,10 @@ impl Hooks for ServiceHooks {
             .endpoints
             .delete(namespace, name, &DeleteOptions::default())
             .await;
-        if let Err(error) = deleted {
-            if !error.is_not_found() {
-                tracing::error!(%namespace, %name, %error, "cannot delete the endpoints of a service that is gone");
-            }
+        if let Err(error) = deleted
+            && !error.is_not_found()
+        {
+            tracing::error!(%namespace, %name, %error, "cannot delete the endpoints of a service that is gone");
         }
         let mut transaction = Transaction::new(allocators, &service, false);
         transaction.give_all_back(&service);

@@ -37,10 +37,8 @@ pub trait AdmissionKind: HasMetadata + 'static {
 #[derive(Debug)]
 pub struct AdmissionStrategy<K>(PhantomData<fn() -> K>);
 
-impl<K> AdmissionStrategy<K> {
-    /// The rules; they keep nothing.
-    #[must_use]
-    pub const fn new() -> Self {
+impl<K> Default for AdmissionStrategy<K> {
+    fn default() -> Self {
         Self(PhantomData)
     }
 }

@@ -34,7 +34,7 @@ fn rows() {
 fn names_of_files() {
     let policy: ValidatingAdmissionPolicy = object(json!({"metadata": {"name": "p.static.k8s.io"}}));
     with_context("admissionregistration.k8s.io", |context| {
-        let strategy = AdmissionStrategy::<ValidatingAdmissionPolicy>::new();
+        let strategy = AdmissionStrategy::<ValidatingAdmissionPolicy>::default();
         assert_eq!(strategy.warnings_on_create(context, &policy).len(), 1);
         let mut policy = policy.clone();
         policy.status.observed_generation = 3;

@@ -17,18 +17,27 @@ pub(crate) struct Reader<'a> {
 
 #[derive(Debug)]
 enum Input<'a> {
-    Text { json: &'a [u8], at: usize },
+    Text {
+        json: &'a [u8],
+        at: usize,
+    },
     /// The value to read next.
     Value(Value),
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn text(json: &'a [u8]) -> Self {
-        Self { input: Input::Text { json, at: 0 }, depth: 0 }
+        Self {
+            input: Input::Text { json, at: 0 },
+            depth: 0,
+        }
     }
 
     pub(crate) fn value(value: Value) -> Self {
-        Self { input: Input::Value(value), depth: 0 }
+        Self {
+            input: Input::Value(value),
+            depth: 0,
+        }
     }
 
     /// Fails unless only white space is left.
@@ -74,11 +83,11 @@ impl<'a> Reader<'a> {
         if self.peek() != Some(b'n') {
             return false;
         }
-        if let Input::Text { json, at } = &mut self.input {
-            if json[*at..].starts_with(b"null") {
-                *at += 4;
-                return true;
-            }
+        if let Input::Text { json, at } = &mut self.input
+            && json[*at..].starts_with(b"null")
+        {
+            *at += 4;
+            return true;
         }
         false
     }
@@ -102,7 +111,9 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         if let Input::Value(value) = &mut self.input {
-            let Value::Object(members) = value.take() else { return Err(Error::custom("expected an object")) };
+            let Value::Object(members) = value.take() else {
+                return Err(Error::custom("expected an object"));
+            };
             return self.nested(|reader| {
                 for (name, value) in members {
                     reader.input = Input::Value(value);
@@ -130,15 +141,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a list element by element; `null` has none.
-    pub(crate) fn list(
-        &mut self,
-        element: &mut dyn FnMut(&mut Reader<'a>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(crate) fn list(&mut self, element: &mut dyn FnMut(&mut Reader<'a>) -> Result<(), Error>) -> Result<(), Error> {
         if self.take_null() {
             return Ok(());
         }
         if let Input::Value(value) = &mut self.input {
-            let Value::Array(elements) = value.take() else { return Err(Error::custom("expected an array")) };
+            let Value::Array(elements) = value.take() else {
+                return Err(Error::custom("expected an array"));
+            };
             return self.nested(|reader| {
                 for value in elements {
                     reader.input = Input::Value(value);
@@ -207,7 +217,9 @@ impl<'a> Reader<'a> {
             Input::Text { json, at } => {
                 let rest = json.get(*at..).unwrap_or_default();
                 let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
-                let value = stream.next().unwrap_or_else(|| Err(Error::custom("expected a value")))?;
+                let value = stream
+                    .next()
+                    .unwrap_or_else(|| Err(Error::custom("expected a value")))?;
                 *at += stream.byte_offset();
                 Ok(value)
             }

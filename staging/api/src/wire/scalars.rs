@@ -34,7 +34,17 @@ macro_rules! zero_from_null {
     };
 }
 
-zero_from_null!(bool, i32, i64, f64, ByteString, Quantity, IntOrString, Duration, JSONSchemaPropsOrStringArray);
+zero_from_null!(
+    bool,
+    i32,
+    i64,
+    f64,
+    ByteString,
+    Quantity,
+    IntOrString,
+    Duration,
+    JSONSchemaPropsOrStringArray
+);
 
 /// Scalars that read `null` themselves, or are only ever optional.
 macro_rules! plain {
@@ -72,7 +82,11 @@ raw!(RawExtension, FieldsV1, Json);
 
 impl<T: Wire> Wire for Option<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        if reader.take_null() { Ok(None) } else { T::read(reader).map(Some) }
+        if reader.take_null() {
+            Ok(None)
+        } else {
+            T::read(reader).map(Some)
+        }
     }
 
     fn write(&self, writer: &mut Writer) {

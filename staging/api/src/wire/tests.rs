@@ -21,7 +21,10 @@ fn text_and_dynamic_value_read_alike() {
     let from_value = Pod::from_value(serde_json::from_str(POD).expect("valid")).expect("valid");
     assert_eq!(from_text, from_value);
     assert_eq!(from_text.metadata.name, "aé\n");
-    assert_eq!(from_text.metadata.labels, Map::from([("a", String::new()), ("z", "1".to_owned())]));
+    assert_eq!(
+        from_text.metadata.labels,
+        Map::from([("a", String::new()), ("z", "1".to_owned())])
+    );
     assert_eq!(from_text.spec.termination_grace_period_seconds, Some(0));
     assert_eq!(from_text.spec.priority, Some(-5));
     assert_eq!(from_text.spec.containers[0].resources.limits["cpu"].to_string(), "1");
@@ -35,8 +38,16 @@ fn text_and_dynamic_value_are_written_alike() {
     let head = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"#;
     assert_eq!(String::from_utf8_lossy(&pod.to_json()[..head.len()]), head);
     assert_eq!(text["spec"]["hostNetwork"], json!(true));
-    assert_eq!(text["spec"].get("tolerations"), None, "an empty optional list is absent");
-    assert_eq!(text["spec"]["terminationGracePeriodSeconds"], json!(0), "a pointer keeps its zero");
+    assert_eq!(
+        text["spec"].get("tolerations"),
+        None,
+        "an empty optional list is absent"
+    );
+    assert_eq!(
+        text["spec"]["terminationGracePeriodSeconds"],
+        json!(0),
+        "a pointer keeps its zero"
+    );
     assert_eq!(text["spec"]["containers"][0].get("stdin"), None);
     assert_eq!(text["status"], json!({}), "a struct by value is always written");
     assert_eq!(text["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:a": {}}));
@@ -45,13 +56,20 @@ fn text_and_dynamic_value_are_written_alike() {
 #[test]
 fn required_lists_are_null_when_empty() {
     assert_eq!(Role::default().to_value()["rules"], Value::Null);
-    assert_eq!(Role::from_value(json!({"rules": null})).expect("null is empty"), Role::default());
-    let list: List<Role> = Role::list_from_json(br#"{"items":[{"rules":[]}],"metadata":{"resourceVersion":"3"}}"#).expect("valid");
+    assert_eq!(
+        Role::from_value(json!({"rules": null})).expect("null is empty"),
+        Role::default()
+    );
+    let list: List<Role> =
+        Role::list_from_json(br#"{"items":[{"rules":[]}],"metadata":{"resourceVersion":"3"}}"#).expect("valid");
     assert_eq!(list.items, [Role::default()]);
     assert_eq!(list.metadata.resource_version, "3");
     let text: Value = serde_json::from_slice(&Role::list_to_json(&List::default())).expect("valid");
     assert_eq!(text["items"], json!([]));
-    assert_eq!((text["kind"].as_str(), text["apiVersion"].as_str()), (Some("RoleList"), Some("rbac.authorization.k8s.io/v1")));
+    assert_eq!(
+        (text["kind"].as_str(), text["apiVersion"].as_str()),
+        (Some("RoleList"), Some("rbac.authorization.k8s.io/v1"))
+    );
 }
 
 #[test]
@@ -60,7 +78,15 @@ fn bytes_and_int_or_string() {
     assert_eq!(&map.binary_data["k"][..], [0, 1]);
     let deployment = Deployment::from_value(json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": "25%"}}}}));
     let spec = deployment.expect("valid").spec;
-    assert_eq!(spec.strategy.rolling_update.expect("set").max_surge.expect("set").to_string(), "25%");
+    assert_eq!(
+        spec.strategy
+            .rolling_update
+            .expect("set")
+            .max_surge
+            .expect("set")
+            .to_string(),
+        "25%"
+    );
 }
 
 #[test]
@@ -74,7 +100,10 @@ fn broken_text_is_refused() {
         (r#"{"metadata":{}} x"#, "trailing characters"),
         (r#"{"metadata":{"name":5}}"#, "expected a string"),
         (r#"{"spec":{"containers":{}}}"#, "expected `[`"),
-        (r#"{"metadata":{"generation":"5"}}"#, "invalid type: string \"5\", expected i64"),
+        (
+            r#"{"metadata":{"generation":"5"}}"#,
+            "invalid type: string \"5\", expected i64",
+        ),
     ];
     for (text, expected) in cases {
         let error = Pod::from_json(text.as_bytes()).expect_err(text).to_string();

@@ -13,17 +13,35 @@ pub(crate) struct Writer {
 
 #[derive(Debug)]
 enum Output {
-    Text { json: Vec<u8>, first: bool },
-    Value { members: Members<String, Value>, elements: Vec<Value>, last: Value },
+    Text {
+        json: Vec<u8>,
+        first: bool,
+    },
+    Value {
+        members: Members<String, Value>,
+        elements: Vec<Value>,
+        last: Value,
+    },
 }
 
 impl Writer {
     pub(crate) fn text() -> Self {
-        Self { output: Output::Text { json: Vec::with_capacity(1024), first: true } }
+        Self {
+            output: Output::Text {
+                json: Vec::with_capacity(1024),
+                first: true,
+            },
+        }
     }
 
     pub(crate) fn value() -> Self {
-        Self { output: Output::Value { members: Members::new(), elements: Vec::new(), last: Value::Null } }
+        Self {
+            output: Output::Value {
+                members: Members::new(),
+                elements: Vec::new(),
+                last: Value::Null,
+            },
+        }
     }
 
     pub(crate) fn into_text(self) -> Vec<u8> {
@@ -94,10 +112,10 @@ impl Writer {
     }
 
     fn comma(&mut self) {
-        if let Output::Text { json, first } = &mut self.output {
-            if !std::mem::replace(first, false) {
-                json.push(b',');
-            }
+        if let Output::Text { json, first } = &mut self.output
+            && !std::mem::replace(first, false)
+        {
+            json.push(b',');
         }
     }
 

@@ -70,10 +70,10 @@ impl Predicate {
             }
         }
         predicate.exact_name = fields.exact_match("metadata.name").map(Into::into);
-        if let Some(wanted) = fields.exact_match("metadata.namespace").filter(|_| namespaced) {
-            if predicate.namespace.is_empty() {
-                predicate.namespace = wanted.into();
-            }
+        if let Some(wanted) = fields.exact_match("metadata.namespace").filter(|_| namespaced)
+            && predicate.namespace.is_empty()
+        {
+            predicate.namespace = wanted.into();
         }
         let exact = predicate
             .fields

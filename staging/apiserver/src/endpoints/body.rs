@@ -224,7 +224,7 @@ fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<()
     }
     let registered = k8s_api::scheme::resource_of_kind(&seen.group, &seen.version, &seen.kind).is_some()
         || k8s_api::scheme::resource_of_kind(&seen.group, &seen.version, seen.kind.trim_end_matches("List")).is_some();
-    if seen.group == expected.group && seen.kind == expected.kind || (registered && seen.kind == expected.kind) {
+    if seen.kind == expected.kind && (registered || seen.group == expected.group) {
         return Err(StatusError::bad_request(format!(
             "the API version in the data ({}) does not match the expected API version ({})",
             seen.api_version(),

@@ -121,7 +121,7 @@ pub(super) fn dedup_owner_references(call: &Call<'_>, object: &mut dyn AnyObject
     let mut duplicates: Vec<String> = Vec::new();
     let mut kept: Vec<k8s_api::meta::v1::OwnerReference> = Vec::with_capacity(references.len());
     for reference in references.drain(..) {
-        if kept.iter().any(|other| *other == reference) {
+        if kept.contains(&reference) {
             if !duplicates.contains(&reference.uid) {
                 duplicates.push(reference.uid);
             }

@@ -84,19 +84,16 @@ impl RequestInfo {
         info.api_version = rest[0].clone().into_owned();
         rest = &rest[1..];
         let mut legacy_verb = None;
-        match rest[0].as_ref() {
-            // Deprecated prefixes: the verb stands in the path.
-            word @ ("watch" | "proxy") => {
-                if rest.len() < 2 {
-                    return Self {
-                        is_resource_request: false,
-                        ..info
-                    };
-                }
-                legacy_verb = Some(word.to_owned());
-                rest = &rest[1..];
+        // Deprecated prefixes: the verb stands in the path.
+        if let word @ ("watch" | "proxy") = rest[0].as_ref() {
+            if rest.len() < 2 {
+                return Self {
+                    is_resource_request: false,
+                    ..info
+                };
             }
-            _ => {}
+            legacy_verb = Some(word.to_owned());
+            rest = &rest[1..];
         }
         info.take_names(rest);
         info.verb = legacy_verb.unwrap_or_else(|| verb_of(method).to_owned());
@@ -105,14 +102,14 @@ impl RequestInfo {
     }
 
     fn take_names(&mut self, mut rest: &[Cow<'_, str>]) {
-        if rest[0] == "namespaces" {
-            if let Some(namespace) = rest.get(1) {
-                namespace.as_ref().clone_into(&mut self.namespace);
-                // `namespaces/x` is the namespace itself; anything further lies inside it, but for
-                // the namespace's own subresources.
-                if rest.len() > 2 && !NAMESPACE_SUBRESOURCES.contains(&rest[2].as_ref()) {
-                    rest = &rest[2..];
-                }
+        if let [first, namespace, ..] = rest
+            && first == "namespaces"
+        {
+            namespace.as_ref().clone_into(&mut self.namespace);
+            // `namespaces/x` is the namespace itself; anything further lies inside it, but for
+            // the namespace's own subresources.
+            if rest.len() > 2 && !NAMESPACE_SUBRESOURCES.contains(&rest[2].as_ref()) {
+                rest = &rest[2..];
             }
         }
         self.parts = rest.iter().map(|s| s.clone().into_owned()).collect();
@@ -152,10 +149,11 @@ impl RequestInfo {
             }
         }
         // A selector that names one object narrows the request to it, which authorization may rely on.
-        if collection && self.verb != "deletecollection" {
-            if let Some(name) = exact_name(&self.field_selector) {
-                self.name = name;
-            }
+        if collection
+            && self.verb != "deletecollection"
+            && let Some(name) = exact_name(&self.field_selector)
+        {
+            self.name = name;
         }
     }
 

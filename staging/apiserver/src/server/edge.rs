@@ -77,10 +77,10 @@ impl Edge {
 
     /// Whether a request ends its connection, so that the client may find another server.
     pub(super) fn end_connection(&self, parts: &Parts, serving: Option<&ServingContext>) {
-        if self.goaway_chance > 0.0 && parts.version == Version::HTTP_2 && rand::random_bool(self.goaway_chance) {
-            if let Some(serving) = serving {
-                serving.connection().close_gracefully();
-            }
+        let chosen =
+            self.goaway_chance > 0.0 && parts.version == Version::HTTP_2 && rand::random_bool(self.goaway_chance);
+        if let Some(serving) = serving.filter(|_| chosen) {
+            serving.connection().close_gracefully();
         }
     }
 

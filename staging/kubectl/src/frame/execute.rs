@@ -4,8 +4,8 @@ use component_base::flags::{FlagSet, Flags as _, Positional};
 
 use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
 
-use super::suggest::suggestion_text;
 use super::help::usage_text;
+use super::suggest::suggestion_text;
 use super::{Arguments, Command, Context, GlobalFlags, find, help_text, plugins};
 
 /// Commands below which plugins may add commands.
@@ -61,7 +61,9 @@ fn help(root: &'static Command, rest: &[&str], streams: &IoStreams) -> Result<()
         let (mut global, mut flags) = (GlobalFlags::default(), FlagSet::new());
         global.add_flags(&mut flags);
         let usage = usage_text(&path[..1], &flags, &plugin_rows());
-        return Ok(streams.err.print(format!("Unknown help topic [`{}`]\n\n\n{usage}", topic.join(" ")))?);
+        return Ok(streams
+            .err
+            .print(format!("Unknown help topic [`{}`]\n\n\n{usage}", topic.join(" ")))?);
     }
     print_help(&path, streams)
 }

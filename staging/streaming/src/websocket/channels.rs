@@ -422,11 +422,9 @@ impl AsyncWrite for ChannelWriter {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.announce_close && !self.closed {
-            if ready!(self.outbox.poll_reserve(cx)).is_ok() {
-                let message = Outgoing::Close(self.channel);
-                self.outbox.send_item(message).map_err(|_| closed())?;
-            }
+        if self.announce_close && !self.closed && ready!(self.outbox.poll_reserve(cx)).is_ok() {
+            let message = Outgoing::Close(self.channel);
+            self.outbox.send_item(message).map_err(|_| closed())?;
         }
         self.closed = true;
         Poll::Ready(Ok(()))
@@ -444,7 +442,8 @@ mod tests {
     #[test]
     fn messages_are_taken_apart() {
         let data = |channel, data: &'static [u8]| Ok(Event::Data(channel, Bytes::from_static(data)));
-        let cases: [(Codec, bool, &'static [u8], Result<Event, DemuxError>); 12] = [
+        type Case = (Codec, bool, &'static [u8], Result<Event, DemuxError>);
+        let cases: [Case; 12] = [
             (Codec::Binary, false, b"", Ok(Event::Nothing)),
             (Codec::Binary, false, b"\x00in", data(0, b"in")),
             (Codec::Binary, false, b"\x02", data(2, b"")),

@@ -177,7 +177,8 @@ fn validate_fully_qualified_domain_name(path: &Path<'_>, name: &str) -> ErrorLis
 fn validate_hints(hints: &EndpointHints, path: &Path<'_>, errors: &mut ErrorList) {
     let zones: Vec<&str> = hints.for_zones.iter().map(|zone| zone.name.as_str()).collect();
     let nodes: Vec<&str> = hints.for_nodes.iter().map(|node| node.name.as_str()).collect();
-    let lists: [(&str, Vec<&str>, fn(&str) -> names::Messages); 2] = [
+    type List<'a> = (&'static str, Vec<&'a str>, fn(&str) -> names::Messages);
+    let lists: [List<'_>; 2] = [
         ("forZones", zones, names::label_value),
         ("forNodes", nodes, names::dns1123_subdomain),
     ];

@@ -16,7 +16,7 @@ pub use printer::{COLUMNS, row};
 pub fn registration() -> Registration {
     Registration::new(
         "mutatingadmissionpolicies",
-        AdmissionStrategy::<MutatingAdmissionPolicy>::new(),
+        AdmissionStrategy::<MutatingAdmissionPolicy>::default(),
         mutating_admission_policy::set_defaults,
     )
     .table(COLUMNS, row)

@@ -16,7 +16,7 @@ pub use printer::{COLUMNS, row};
 pub fn registration() -> Registration {
     Registration::new(
         "mutatingadmissionpolicybindings",
-        AdmissionStrategy::<MutatingAdmissionPolicyBinding>::new(),
+        AdmissionStrategy::<MutatingAdmissionPolicyBinding>::default(),
         mutating_admission_policy_binding::set_defaults,
     )
     .table(COLUMNS, row)

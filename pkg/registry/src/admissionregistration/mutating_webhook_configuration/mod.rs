@@ -16,7 +16,7 @@ pub use printer::{COLUMNS, row};
 pub fn registration() -> Registration {
     Registration::new(
         "mutatingwebhookconfigurations",
-        AdmissionStrategy::<MutatingWebhookConfiguration>::new(),
+        AdmissionStrategy::<MutatingWebhookConfiguration>::default(),
         mutating_webhook_configuration::set_defaults,
     )
     .table(COLUMNS, row)

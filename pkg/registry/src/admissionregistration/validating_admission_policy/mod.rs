@@ -17,7 +17,7 @@ pub use strategy::ValidatingAdmissionPolicyStatusStrategy;
 pub fn registration() -> Registration {
     Registration::new(
         "validatingadmissionpolicies",
-        AdmissionStrategy::<ValidatingAdmissionPolicy>::new(),
+        AdmissionStrategy::<ValidatingAdmissionPolicy>::default(),
         validating_admission_policy::set_defaults,
     )
     .table(COLUMNS, row)

@@ -16,7 +16,7 @@ pub use printer::{COLUMNS, row};
 pub fn registration() -> Registration {
     Registration::new(
         "validatingadmissionpolicybindings",
-        AdmissionStrategy::<ValidatingAdmissionPolicyBinding>::new(),
+        AdmissionStrategy::<ValidatingAdmissionPolicyBinding>::default(),
         validating_admission_policy_binding::set_defaults,
     )
     .table(COLUMNS, row)

@@ -16,7 +16,7 @@ pub use printer::{COLUMNS, row};
 pub fn registration() -> Registration {
     Registration::new(
         "validatingwebhookconfigurations",
-        AdmissionStrategy::<ValidatingWebhookConfiguration>::new(),
+        AdmissionStrategy::<ValidatingWebhookConfiguration>::default(),
         validating_webhook_configuration::set_defaults,
     )
     .table(COLUMNS, row)

@@ -284,7 +284,11 @@ impl<'d> Explanation<'d> {
 
     fn older_fields(&self, schema: &'d Value, indent: usize, seen: &Seen<'d>, out: &mut String) {
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-            let required = if !self.recursive && is_required(schema, name) { " -required-" } else { "" };
+            let required = if !self.recursive && is_required(schema, name) {
+                " -required-"
+            } else {
+                ""
+            };
             out.push_str(&format!(
                 "{}{name}\t<{}>{required}\n",
                 " ".repeat(indent),

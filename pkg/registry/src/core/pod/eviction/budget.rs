@@ -36,7 +36,7 @@ pub(super) enum Verdict {
     /// No, in these words.
     Refused(Box<StatusError>),
     /// Yes: the budget with one disruption less.
-    Taken(PodDisruptionBudget),
+    Taken(Box<PodDisruptionBudget>),
 }
 
 /// `TooManyRequests` with the budget's own words.
@@ -76,7 +76,7 @@ pub(super) fn judge(mut budget: PodDisruptionBudget, pod: &str, now: jiff::Times
         set_insufficient(&mut status.conditions, status.observed_generation, now);
     }
     status.disrupted_pods.insert(pod, Time::from(now));
-    Verdict::Taken(budget)
+    Verdict::Taken(Box::new(budget))
 }
 
 fn why_not(budget: &PodDisruptionBudget) -> String {

@@ -240,7 +240,7 @@ impl Evictions {
         for _ in 0..ATTEMPTS {
             let taken = match judge(budget, attempt.name, attempt.request.received) {
                 Verdict::Refused(status) => return Err(*status),
-                Verdict::Taken(budget) => budget,
+                Verdict::Taken(budget) => *budget,
             };
             if attempt.dry_run() {
                 return Ok(());
@@ -285,10 +285,9 @@ impl Evictions {
                     UpdateFlags::default(),
                 )
                 .await?;
-            if let Some(preconditions) = options.preconditions.as_mut() {
-                if let Some(version) = preconditions.resource_version.as_mut() {
-                    *version = marked.stored.cached.resource_version.to_string();
-                }
+            let preconditions = options.preconditions.as_mut();
+            if let Some(version) = preconditions.and_then(|those| those.resource_version.as_mut()) {
+                *version = marked.stored.cached.resource_version.to_string();
             }
         }
         store
