@@ -11,13 +11,28 @@ use tokio::process::Command;
 
 /// What of the machine a cluster could leave behind, one command each; only lines that name it count.
 const TRACES: [(&str, &str); 7] = [
-    ("processes", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -F \"$STATE/\"; done; true"),
-    ("mounts", "awk '{ print $2 }' /proc/mounts | grep -E \"^$STATE/|/kubernox\"; true"),
-    ("network namespaces", "ls /run/netns 2>/dev/null | grep -E '^(kubernox|cni)-'; true"),
-    ("links", "ip -o link | awk -F': ' '{ print $2 }' | grep -E '^(knx|cni0|veth)'; true"),
+    (
+        "processes",
+        "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -F \"$STATE/\"; done; true",
+    ),
+    (
+        "mounts",
+        "awk '{ print $2 }' /proc/mounts | grep -E \"^$STATE/|/kubernox\"; true",
+    ),
+    (
+        "network namespaces",
+        "ls /run/netns 2>/dev/null | grep -E '^(kubernox|cni)-'; true",
+    ),
+    (
+        "links",
+        "ip -o link | awk -F': ' '{ print $2 }' | grep -E '^(knx|cni0|veth)'; true",
+    ),
     ("nftables", "nft list tables | grep -E 'kube|kubernox|cni'; true"),
     ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),
-    ("cgroups", "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true"),
+    (
+        "cgroups",
+        "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true",
+    ),
 ];
 
 /// A running cluster.
@@ -39,7 +54,10 @@ impl Cluster {
             .with_context(|| format!("no cluster in {}", state.display()))?;
         // Polling specs are no tenants to be fair to.
         config.qps = -1.0;
-        Ok(Self { state: state.to_owned(), client: Client::new(&config)? })
+        Ok(Self {
+            state: state.to_owned(),
+            client: Client::new(&config)?,
+        })
     }
 
     /// Starts one with the script of the repository.
@@ -47,7 +65,11 @@ impl Cluster {
     /// # Errors
     /// There is one in that directory already, or the script fails.
     pub(crate) async fn up(repository: &Path, state: &Path, options: &[String]) -> Result<Self> {
-        ensure!(!state.exists(), "{} exists: take that cluster down first", state.display());
+        ensure!(
+            !state.exists(),
+            "{} exists: take that cluster down first",
+            state.display()
+        );
         script(repository, state, options).await?;
         Self::open(state)
     }
@@ -61,7 +83,11 @@ async fn script(repository: &Path, state: &Path, options: &[String]) -> Result<(
         .status()
         .await
         .context("run hack/local-up-cluster.sh")?;
-    ensure!(status.success(), "hack/local-up-cluster.sh {}: {status}", options.join(" "));
+    ensure!(
+        status.success(),
+        "hack/local-up-cluster.sh {}: {status}",
+        options.join(" ")
+    );
     Ok(())
 }
 
@@ -86,7 +112,12 @@ impl Traces {
                 .with_context(|| format!("look for {kind}"))?;
             // The look itself names the directory.
             let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-            found.extend(lines.lines().filter(|line| !line.contains("--down")).map(|line| format!("{kind}: {line}")));
+            found.extend(
+                lines
+                    .lines()
+                    .filter(|line| !line.contains("--down"))
+                    .map(|line| format!("{kind}: {line}")),
+            );
         }
         Ok(Self(found))
     }
@@ -99,7 +130,12 @@ impl Traces {
 pub(crate) async fn down(repository: &Path, state: &Path, before: &Traces) -> Result<()> {
     script(repository, state, &["--down".to_owned()]).await?;
     let after = Traces::of_machine(state).await?;
-    let left: Vec<_> = after.0.difference(&before.0).filter(|line| !line.contains("/e2e ")).cloned().collect();
+    let left: Vec<_> = after
+        .0
+        .difference(&before.0)
+        .filter(|line| !line.contains("/e2e "))
+        .cloned()
+        .collect();
     if !left.is_empty() || state.exists() {
         bail!("--down has left behind:\n  {}", left.join("\n  "));
     }

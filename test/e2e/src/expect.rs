@@ -87,7 +87,11 @@ impl Expectation {
             }
         }
         if let Some(want) = self.count {
-            let count = if outcome.values.is_empty() { text.lines().count() } else { outcome.values.len() };
+            let count = if outcome.values.is_empty() {
+                text.lines().count()
+            } else {
+                outcome.values.len()
+            };
             if count != want {
                 return Some(format!("{count} instead of {want}"));
             }
@@ -118,7 +122,11 @@ mod tests {
     use serde_json::json;
 
     fn outcome(text: &str, code: i32) -> Outcome {
-        Outcome { text: text.into(), code, ..Outcome::default() }
+        Outcome {
+            text: text.into(),
+            code,
+            ..Outcome::default()
+        }
     }
 
     fn values(values: Value) -> Outcome {
@@ -150,7 +158,11 @@ mod tests {
             ("matches: ^b", outcome("abc", 0), Some("does not match \"^b\"")),
         ] {
             let read: Expectation = serde_saphyr::from_str(expectation).unwrap();
-            assert_eq!(read.complaint(&outcome, str::to_owned).as_deref(), want, "{expectation} of {outcome:?}");
+            assert_eq!(
+                read.complaint(&outcome, str::to_owned).as_deref(),
+                want,
+                "{expectation} of {outcome:?}"
+            );
         }
     }
 }

@@ -130,9 +130,15 @@ async fn all(cluster: &Cluster, repository: &Path, specs: Vec<Spec>, jobs: usize
             }
         }
     }
-    namespaces_gone(cluster).await.context("the specs' namespaces are not removed")?;
+    namespaces_gone(cluster)
+        .await
+        .context("the specs' namespaces are not removed")?;
     let passed = total - failed.len();
-    writeln!(stdout(), "{passed} of {total} passed in {:.0} s", begin.elapsed().as_secs_f64())?;
+    writeln!(
+        stdout(),
+        "{passed} of {total} passed in {:.0} s",
+        begin.elapsed().as_secs_f64()
+    )?;
     for title in &failed {
         writeln!(stdout(), "failed: {title}")?;
     }

@@ -75,7 +75,13 @@ impl<'a> Run<'a> {
             ("PATH", path_with(&cluster.state)?),
         ];
         let prelude = text(&repository.join("test/e2e/prelude.sh"));
-        let run = Self { cluster, namespace, directory, variables, prelude };
+        let run = Self {
+            cluster,
+            namespace,
+            directory,
+            variables,
+            prelude,
+        };
         let begin = run
             .bash(
                 "kubectl create namespace $NS && kubectl config set-context --current --namespace $NS && eventually 30 kubectl get serviceaccount default",
@@ -98,7 +104,16 @@ impl<'a> Run<'a> {
         let once = step.expectation.is_empty();
         let deadline = Instant::now() + Duration::from_secs(step.within);
         loop {
-            let outcome = self.once(step, if once { ONCE } else { Duration::from_secs(step.within + 15) }).await;
+            let outcome = self
+                .once(
+                    step,
+                    if once {
+                        ONCE
+                    } else {
+                        Duration::from_secs(step.within + 15)
+                    },
+                )
+                .await;
             let complaint = match &outcome {
                 Ok(outcome) => step.expectation.complaint(outcome, |text| self.expand(text)),
                 Err(error) => Some(format!("{error:#}")),
@@ -106,7 +121,11 @@ impl<'a> Run<'a> {
             let Some(complaint) = complaint else { return Ok(()) };
             if once || Instant::now() >= deadline {
                 let text = outcome.map(|outcome| outcome.text).unwrap_or_default();
-                bail!("{:?}\n{complaint}, after {} s; the last of it:\n{text}", step.action, step.within);
+                bail!(
+                    "{:?}\n{complaint}, after {} s; the last of it:\n{text}",
+                    step.action,
+                    step.within
+                );
             }
             sleep(POLL).await;
         }
@@ -137,7 +156,11 @@ impl<'a> Run<'a> {
 
     async fn get(&self, path: &str, at: &str) -> Result<Outcome> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut request = self.cluster.client.request(Method::GET, path).timeout(Some(Duration::from_secs(20)));
+        let mut request = self
+            .cluster
+            .client
+            .request(Method::GET, path)
+            .timeout(Some(Duration::from_secs(20)));
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             request = request.query(name, value);
@@ -162,7 +185,10 @@ impl<'a> Run<'a> {
             .context("run bash")?;
         let mut stdin = child.stdin.take().context("a pipe was asked for")?;
         // Whole before it runs: a command of the script must not read the script.
-        let script = format!("source {}\nmain() {{\nset -eo pipefail\n{text}\n}}\nmain </dev/null\n", self.prelude);
+        let script = format!(
+            "source {}\nmain() {{\nset -eo pipefail\n{text}\n}}\nmain </dev/null\n",
+            self.prelude
+        );
         stdin.write_all(script.as_bytes()).await?;
         drop(stdin);
         let output = timeout(limit, child.wait_with_output())
@@ -172,11 +198,19 @@ impl<'a> Run<'a> {
         if !output.status.success() {
             written.push_str(&String::from_utf8_lossy(&output.stderr));
         }
-        Ok(Outcome { text: written, values: Vec::new(), code: output.status.code().unwrap_or(-1) })
+        Ok(Outcome {
+            text: written,
+            values: Vec::new(),
+            code: output.status.code().unwrap_or(-1),
+        })
     }
 }
 
 fn path_with(state: &Path) -> Result<String> {
     let programs = std::fs::read_to_string(state.join("bin")).context("where the cluster's programs are")?;
-    Ok(format!("{}:{}", std::env::var("PATH").unwrap_or_default(), programs.trim()))
+    Ok(format!(
+        "{}:{}",
+        std::env::var("PATH").unwrap_or_default(),
+        programs.trim()
+    ))
 }

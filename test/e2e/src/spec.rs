@@ -88,7 +88,12 @@ pub(crate) fn load(directory: &Path) -> Result<Vec<Spec>> {
         let read: Vec<Spec> = serde_saphyr::from_str(&text).with_context(|| format!("parse {}", file.display()))?;
         for mut spec in read {
             for step in &spec.steps {
-                ensure!(step.unknown.is_empty(), "{part}: {:?} has a step with {:?}", spec.name, step.unknown);
+                ensure!(
+                    step.unknown.is_empty(),
+                    "{part}: {:?} has a step with {:?}",
+                    spec.name,
+                    step.unknown
+                );
                 ensure!(
                     !matches!(step.action, Action::Get(_)) || !step.expectation.is_empty(),
                     "{part}: {:?} gets something and expects nothing of it",
@@ -112,7 +117,12 @@ pub(crate) fn values_at(value: &Value, pointer: &str) -> Vec<Value> {
             .flat_map(|value| match (value, step.as_str()) {
                 (Value::Array(items), "*") => items.iter().collect(),
                 (Value::Object(fields), "*") => fields.values().collect(),
-                (Value::Array(items), index) => index.parse().ok().and_then(|at: usize| items.get(at)).into_iter().collect(),
+                (Value::Array(items), index) => index
+                    .parse()
+                    .ok()
+                    .and_then(|at: usize| items.get(at))
+                    .into_iter()
+                    .collect(),
                 (Value::Object(fields), name) => fields.get(name).into_iter().collect::<Vec<_>>(),
                 _ => Vec::new(),
             })
@@ -130,7 +140,10 @@ mod tests {
     fn the_files_of_the_directory_are_specs() {
         let specs = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")).unwrap();
         for part in ["controllers", "scheduler", "kubelet", "network", "bad-input"] {
-            assert!(specs.iter().any(|spec| spec.part.starts_with(part)), "no spec of {part}");
+            assert!(
+                specs.iter().any(|spec| spec.part.starts_with(part)),
+                "no spec of {part}"
+            );
         }
         let mut names: Vec<_> = specs.iter().map(|spec| &spec.name).collect();
         names.sort();
