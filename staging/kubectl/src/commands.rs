@@ -11,16 +11,32 @@ pub static ROOT: Command = Command {
     long: "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/",
     subcommands: &[
         // Basic Commands (Beginner)
+        &cmd::create::COMMAND,
         // Basic Commands (Intermediate)
         &cmd::explain::COMMAND,
         &cmd::get::COMMAND,
+        &cmd::edit::COMMAND,
+        &cmd::delete::COMMAND,
         // Deploy Commands
+        &cmd::scale::COMMAND,
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,
         // Troubleshooting and Debugging Commands
+        &cmd::logs::COMMAND,
+        &cmd::attach::COMMAND,
+        &cmd::exec::COMMAND,
+        &cmd::portforward::COMMAND,
         &cmd::auth::COMMAND,
+        &cmd::proxy::COMMAND,
         // Advanced Commands
+        &cmd::apply::COMMAND,
+        &cmd::patch::COMMAND,
+        &cmd::replace::COMMAND,
+        &cmd::wait::COMMAND,
         // Settings Commands
+        &cmd::label::COMMAND,
+        &cmd::annotate::COMMAND,
+        &cmd::completion::COMMAND,
         // Other Commands
         &cmd::apiresources::API_RESOURCES,
         &cmd::apiresources::API_VERSIONS,

@@ -8,6 +8,8 @@ pub mod cmd;
 pub mod commands;
 pub mod flags;
 pub mod frame;
+mod pods;
+mod write;
 
 use std::process::ExitCode;
 

@@ -74,13 +74,8 @@ impl ResourcePrinter for JsonPrinter {
     }
 
     fn print_event(&mut self, event: &str, object: &Value, out: &mut TabWriter) -> Result<()> {
-        let object = if self.show_managed_fields {
-            object.clone()
-        } else {
-            without_managed_fields(object)
-        };
         let mut line = format!("{{\"type\":{},\"object\":", Value::from(event)).into_bytes();
-        go_json::append(&mut line, &object).expect("a JSON value encodes as JSON");
+        go_json::append(&mut line, object).expect("a JSON value encodes as JSON");
         line.extend_from_slice(b"}\n");
         Ok(out.write_all(&line)?)
     }
@@ -123,11 +118,6 @@ impl ResourcePrinter for YamlPrinter {
     }
 
     fn print_event(&mut self, event: &str, object: &Value, out: &mut TabWriter) -> Result<()> {
-        let object = if self.show_managed_fields {
-            object.clone()
-        } else {
-            without_managed_fields(object)
-        };
         self.write(&serde_json::json!({"type": event, "object": object}), out)
     }
 }

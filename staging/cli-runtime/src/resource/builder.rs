@@ -702,19 +702,8 @@ impl<'f> Builder<'f> {
         if info.mapping.is_some() && !info.namespaced() {
             info.namespace.clear();
             set_namespace(info, "");
-        } else if !from_list && (self.options.default_namespace || self.options.require_namespace) {
-            if info.namespace.is_empty() && (info.mapping.is_some() || self.options.local) {
-                info.namespace.clone_from(&self.namespace);
-                let namespace = self.namespace.clone();
-                set_namespace(info, &namespace);
-            } else if self.options.require_namespace && !info.namespace.is_empty() && info.namespace != self.namespace {
-                let theirs = &info.namespace;
-                return Err(message!(
-                    "the namespace from the provided object {} does not match the namespace {}. You must pass '--namespace={theirs}' to perform this operation.",
-                    quote(theirs),
-                    quote(&self.namespace)
-                ));
-            }
+        } else if !from_list {
+            self.put_into_namespace(info);
         }
         let named = info.object.is_none() && !self.options.lazy;
         let refetched = self.options.latest && !info.source.is_empty() && !info.name.is_empty();
@@ -726,7 +715,29 @@ impl<'f> Builder<'f> {
             text_at(&object, &["metadata", "resourceVersion"]).clone_into(&mut info.resource_version);
             info.object = Some(object);
         }
+        if self.options.require_namespace
+            && !from_list
+            && info.namespaced()
+            && !info.namespace.is_empty()
+            && info.namespace != self.namespace
+        {
+            let theirs = &info.namespace;
+            return Err(message!(
+                "the namespace from the provided object {} does not match the namespace {}. You must pass '--namespace={theirs}' to perform this operation.",
+                quote(theirs),
+                quote(&self.namespace)
+            ));
+        }
         Ok(())
+    }
+
+    /// An object without a namespace gets ours, if that is wanted.
+    fn put_into_namespace(&self, info: &mut Info) {
+        let wanted = self.options.default_namespace || self.options.require_namespace;
+        if wanted && info.namespace.is_empty() && (info.mapping.is_some() || self.options.local) {
+            info.namespace.clone_from(&self.namespace);
+            set_namespace(info, &self.namespace);
+        }
     }
 }
 

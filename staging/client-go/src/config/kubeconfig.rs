@@ -181,6 +181,7 @@ pub struct ExecConfig {
     /// Whether the program is told which cluster it is for.
     pub provide_cluster_info: bool,
     /// `Never`, `IfAvailable` or `Always`: whether it reads standard input.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub interactive_mode: String,
 }
 
@@ -289,15 +290,21 @@ impl Kubeconfig {
     /// The file's content as a document.
     #[must_use]
     pub fn to_value(&self) -> Value {
+        // Go writes an empty list that nobody made as null.
+        fn list_or_null<T: Serialize>(member: &str, entries: &BTreeMap<String, T>) -> Value {
+            if entries.is_empty() { Value::Null } else { list(member, entries) }
+        }
         let mut value = json!({
             "apiVersion": "v1",
             "kind": "Config",
-            "preferences": self.preferences,
-            "clusters": list("cluster", &self.clusters),
-            "users": list("user", &self.auth_infos),
-            "contexts": list("context", &self.contexts),
+            "clusters": list_or_null("cluster", &self.clusters),
+            "users": list_or_null("user", &self.auth_infos),
+            "contexts": list_or_null("context", &self.contexts),
             "current-context": self.current_context,
         });
+        if self.preferences != Preferences::default() {
+            value["preferences"] = json!(self.preferences);
+        }
         if !self.extensions.is_empty() {
             value["extensions"] = list("extension", &self.extensions);
         }

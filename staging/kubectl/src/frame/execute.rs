@@ -4,6 +4,7 @@ use component_base::flags::{FlagSet, Flags as _, Positional};
 
 use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
 
+use super::complete::complete;
 use super::help::usage_text;
 use super::suggest::suggestion_text;
 use super::{Arguments, Command, Context, GlobalFlags, find, help_text, plugins};
@@ -25,6 +26,14 @@ async fn dispatch(root: &'static Command, line: &[String], streams: &IoStreams) 
     let command = *path.last().expect("a path has a command");
     let words: Vec<&str> = line.iter().map(String::as_str).collect();
     let named: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-')).collect();
+    if let Some(request @ ("__complete" | "__completeNoDesc")) = named.first().copied() {
+        // Flags before the word belong to the line that is completed.
+        let line: Vec<&str> = {
+            let at = words.iter().position(|word| *word == request).unwrap_or(0);
+            words[..at].iter().chain(&words[at + 1..]).copied().collect()
+        };
+        return complete(root, &line, request == "__complete", streams).await;
+    }
     if path.len() == 1 {
         match named.first() {
             Some(&"help") => return help(root, &rest, streams),

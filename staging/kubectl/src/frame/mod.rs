@@ -1,5 +1,6 @@
 //! Commands, and the way from a command line to one (upstream: `spf13/cobra`, `kubectl/pkg/cmd`, `util/templates`).
 
+mod complete;
 mod execute;
 mod find;
 mod global;

@@ -84,11 +84,7 @@ fn mistakes_have_upstreams_words() {
         ("{.items[?(@.name==1)].x}", "name is not found"),
         ("{....x}", "invalid multiple recursive descent"),
     ] {
-        assert_eq!(
-            run(expression, false).map_err(|error| error),
-            Err(expected.to_owned()),
-            "{expression}"
-        );
+        assert_eq!(run(expression, false), Err(expected.to_owned()), "{expression}");
     }
 }
 

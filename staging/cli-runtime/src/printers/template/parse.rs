@@ -85,7 +85,7 @@ pub(super) fn parse(source: &str) -> Result<(Vec<Node>, Definitions), TemplateEr
     let (nodes, end) = parser.block()?;
     match end {
         End::Eof => Ok((nodes, parser.defined)),
-        End::End(at) => failure(source, at, "unexpected {{end}}"),
+        End::Block(at) => failure(source, at, "unexpected {{end}}"),
         End::Else(at, _) => failure(source, at, "unexpected {{else}}"),
     }
 }
@@ -101,7 +101,7 @@ struct Parser<'t> {
 /// What ended a block.
 enum End {
     Eof,
-    End(usize),
+    Block(usize),
     /// `{{else}}`, with what follows the word in `{{else if …}}`.
     Else(usize, Vec<Placed>),
 }
@@ -194,7 +194,7 @@ impl<'t> Parser<'t> {
         };
         let rest = tokens.get(1..).unwrap_or_default();
         match word {
-            "end" => return Ok(Some(End::End(start))),
+            "end" => return Ok(Some(End::Block(start))),
             "else" => return Ok(Some(End::Else(start, rest.to_vec()))),
             "if" | "with" | "range" => nodes.push(self.control(start, word, rest)?),
             "break" if rest.is_empty() => nodes.push(Node::Break),
@@ -212,7 +212,7 @@ impl<'t> Parser<'t> {
         let (body, end) = self.block()?;
         let otherwise = match end {
             End::Eof => return failure(self.source, self.source.len(), "unexpected EOF"),
-            End::End(_) => Vec::new(),
+            End::Block(_) => Vec::new(),
             End::Else(at, rest) => self.otherwise(at, &rest)?,
         };
         self.variables.truncate(known);
@@ -244,7 +244,7 @@ impl<'t> Parser<'t> {
         }
         let (nodes, end) = self.block()?;
         match end {
-            End::End(_) => Ok(nodes),
+            End::Block(_) => Ok(nodes),
             End::Eof => failure(self.source, self.source.len(), "unexpected EOF"),
             End::Else(at, _) => failure(self.source, at, "expected end; found {{else}}"),
         }
@@ -264,7 +264,7 @@ impl<'t> Parser<'t> {
             let outer = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
             let (body, end) = self.block()?;
             self.variables = outer;
-            if !matches!(end, End::End(_)) {
+            if !matches!(end, End::Block(_)) {
                 return failure(self.source, start, "unexpected EOF");
             }
             self.defined.push((name.clone(), body));

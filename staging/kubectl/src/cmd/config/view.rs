@@ -8,7 +8,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 
 use cli_runtime::{PrintFlags, Result, message};
 use client_go::config::Kubeconfig;
-use client_go::config::kubeconfig::{AuthInfo, Cluster, Context as Entry};
+use client_go::config::kubeconfig::{AuthInfo, Cluster, Context as Entry, Preferences};
 
 use super::words;
 use crate::frame::{Arguments, Command, Context, Run};
@@ -91,6 +91,8 @@ struct File<'c> {
     kind: &'static str,
     #[serde(rename = "apiVersion")]
     api_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferences: Option<&'c Preferences>,
     clusters: Option<Vec<NamedCluster<'c>>>,
     users: Option<Vec<NamedUser<'c>>>,
     contexts: Option<Vec<NamedContext<'c>>>,
@@ -105,6 +107,7 @@ fn file(config: &Kubeconfig) -> File<'_> {
     File {
         kind: "Config",
         api_version: "v1",
+        preferences: Some(&config.preferences).filter(|preferences| **preferences != Preferences::default()),
         clusters: some(
             config
                 .clusters

@@ -111,7 +111,11 @@ impl GetOptions {
                 "No resources found\n".to_owned()
             })?;
         }
-        CommandError::collect(errors)
+        match errors.as_slice() {
+            // Upstream has this one in a list, whose entries have no `error: ` before them.
+            [CommandError::Message(text)] => Err(CommandError::Verbatim(text.clone())),
+            _ => CommandError::collect(errors),
+        }
     }
 
     /// One object, or all of them in a list.

@@ -52,8 +52,13 @@ impl GetOptions {
         } else {
             "0".to_owned()
         };
-        self.follow(context, &mapping, info, &resource_version, &mut *printer, table)
-            .await
+        let timeout = context.factory.config()?.timeout;
+        let follow = self.follow(context, &mapping, info, &resource_version, &mut *printer, table);
+        match timeout {
+            None => follow.await,
+            // The end of the time is the end of the watch, and no mistake.
+            Some(timeout) => tokio::time::timeout(timeout, follow).await.unwrap_or(Ok(())),
+        }
     }
 
     fn print_present(&self, infos: &[Info], printer: &mut dyn ResourcePrinter, table: &mut TabWriter) -> Result<()> {

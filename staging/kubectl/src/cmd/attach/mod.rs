@@ -1,0 +1,151 @@
+//! `kubectl attach`.
+
+use async_trait::async_trait;
+use component_base::GoDuration;
+use component_base::flags::{FlagSet, Flags};
+use streaming::remotecommand::TerminalSize;
+
+use cli_runtime::resource::text_at;
+use cli_runtime::{Result, message};
+
+use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
+use crate::pods::remote::{Terminal, endpoint};
+use crate::pods::{add_running_timeout_flag, check_running_timeout, containers, select, terminal};
+
+/// The command.
+pub static COMMAND: Command = Command {
+    name: "attach",
+    usage: "(POD | TYPE/NAME) -c CONTAINER",
+    short: "Attach to a running container",
+    long: "Attach to a process that is already running inside an existing container.",
+    examples: "# The output of a running pod
+kubectl attach mypod
+
+# The output of one of its containers
+kubectl attach mypod -c ruby-container
+
+# The terminal of a container
+kubectl attach mypod -c ruby-container -i -t
+
+# The output of the first pod of a replica set
+kubectl attach rs/nginx",
+    group: Group::Troubleshooting,
+    options: Some(|| Box::new(AttachOptions::default())),
+    completion: Completion::Pods,
+    ..Command::EMPTY
+};
+
+struct AttachOptions {
+    container: String,
+    stdin: bool,
+    tty: bool,
+    quiet: bool,
+    timeout: GoDuration,
+}
+
+impl Default for AttachOptions {
+    fn default() -> Self {
+        Self {
+            container: String::new(),
+            stdin: false,
+            tty: false,
+            quiet: false,
+            timeout: GoDuration::from_secs(60),
+        }
+    }
+}
+
+impl Flags for AttachOptions {
+    fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
+        add_running_timeout_flag(flags, &mut self.timeout);
+        flags.add("container", &mut self.container, "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen").shorthand('c');
+        flags
+            .add("stdin", &mut self.stdin, "Pass stdin to the container")
+            .shorthand('i');
+        flags.add("tty", &mut self.tty, "Stdin is a TTY").shorthand('t');
+        flags
+            .add("quiet", &mut self.quiet, "Only print output from the remote session")
+            .shorthand('q');
+    }
+}
+
+#[async_trait(?Send)]
+impl Run for AttachOptions {
+    async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
+        let target = match &arguments[..] {
+            [] => return Err(context.usage_error("at least 1 argument is required for attach")),
+            [one] => one.clone(),
+            [kind, name] => format!("{kind}/{name}"),
+            more => {
+                return Err(context.usage_error(&format!(
+                    "expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {}: [{}]",
+                    more.len(),
+                    more.join(" ")
+                )));
+            }
+        };
+        check_running_timeout(self.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
+        let (namespace, _) = context.factory.namespace()?;
+        let object = select::object(context, &namespace, &target).await?;
+        let pod = select::attachable(context, object, self.timeout).await?;
+        let phase = text_at(&pod, &["status", "phase"]);
+        if matches!(phase, "Succeeded" | "Failed") {
+            return Err(message!(
+                "cannot attach a container in a completed pod; current phase is {phase}"
+            ));
+        }
+        let streams = &context.streams;
+        let container = containers::find_or_default(&pod, &self.container, self.quiet, streams)
+            .map_err(|error| message!("cannot attach to the container: {error}"))?;
+        let name = text_at(container, &["name"]);
+        let has_tty = container["tty"] == true;
+        if self.tty && !has_tty && !self.quiet {
+            streams.err.print(format!(
+                "error: Unable to use a TTY - container {name} did not allocate one\n"
+            ))?;
+        }
+        let terminal = Terminal::set_up(self.stdin, has_tty, self.quiet, streams)?;
+        if !self.quiet {
+            streams.err.print("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n")?;
+        }
+        let mut query = vec![("container", name)];
+        for (name, wanted) in [
+            ("stdin", terminal.stdin),
+            ("stdout", true),
+            ("stderr", !terminal.raw),
+            ("tty", terminal.raw),
+        ] {
+            if wanted {
+                query.push((name, "true"));
+            }
+        }
+        let endpoint = endpoint(context, &pod, "attach", &query).await?;
+        let sizes = terminal.raw.then(terminal::size).flatten().map(|size| {
+            // A change of the size makes the program draw its screen again.
+            let larger = TerminalSize {
+                width: size.width.saturating_add(1),
+                height: size.height.saturating_add(1),
+            };
+            vec![larger, size]
+        });
+        terminal.run(&endpoint, streams, sizes.unwrap_or_default()).await?;
+        if !self.quiet && terminal.raw {
+            let ephemeral = containers::find(&pod, name).is_some_and(|(member, _)| member == "ephemeralContainers");
+            let command = format!(
+                "'{} {} -c {name} -n {} -i -t'",
+                context.command_path,
+                text_at(&pod, &["metadata", "name"]),
+                text_at(&pod, &["metadata", "namespace"])
+            );
+            let said = if ephemeral {
+                format!(
+                    "Session ended, the ephemeral container will not be restarted but may be reattached using {command} if it is still running\n"
+                )
+            } else {
+                format!("Session ended, resume using {command} command\n")
+            };
+            streams.out.print(said)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! `kubectl exec`.
+
+use async_trait::async_trait;
+use component_base::GoDuration;
+use component_base::flags::{FlagSet, Flags};
+
+use cli_runtime::resource::{is_list, text_at};
+use cli_runtime::{FilenameOptions, Result, message};
+
+use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
+use crate::pods::remote::{Terminal, endpoint};
+use crate::pods::{add_running_timeout_flag, check_running_timeout, containers, select, terminal};
+
+/// The command.
+pub static COMMAND: Command = Command {
+    name: "exec",
+    usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
+    short: "Execute a command in a container",
+    long: "Execute a command in a container.",
+    examples: "# What 'date' says in the first container of a pod
+kubectl exec mypod -- date
+
+# The same in another container
+kubectl exec mypod -c ruby-container -- date
+
+# A shell with the terminal in a container of a pod
+kubectl exec mypod -c ruby-container -i -t -- bash -il
+
+# In the first pod of a deployment
+kubectl exec deploy/mydeployment -- date
+
+# In the first pod behind a service
+kubectl exec svc/myservice -- date",
+    group: Group::Troubleshooting,
+    options: Some(|| Box::new(ExecOptions::default())),
+    completion: Completion::Pods,
+    ..Command::EMPTY
+};
+
+struct ExecOptions {
+    files: FilenameOptions,
+    container: String,
+    stdin: bool,
+    tty: bool,
+    quiet: bool,
+    timeout: GoDuration,
+}
+
+impl Default for ExecOptions {
+    fn default() -> Self {
+        Self {
+            files: FilenameOptions::new("to use to exec into the resource"),
+            container: String::new(),
+            stdin: false,
+            tty: false,
+            quiet: false,
+            timeout: GoDuration::from_secs(60),
+        }
+    }
+}
+
+impl Flags for ExecOptions {
+    fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
+        add_running_timeout_flag(flags, &mut self.timeout);
+        flags
+            .add(
+                "filename",
+                &mut self.files.filenames,
+                "to use to exec into the resource",
+            )
+            .shorthand('f');
+        flags.add("container", &mut self.container, "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen").shorthand('c');
+        flags
+            .add("stdin", &mut self.stdin, "Pass stdin to the container")
+            .shorthand('i');
+        flags.add("tty", &mut self.tty, "Stdin is a TTY").shorthand('t');
+        flags
+            .add("quiet", &mut self.quiet, "Only print output from the remote session")
+            .shorthand('q');
+    }
+}
+
+#[async_trait(?Send)]
+impl Run for ExecOptions {
+    async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
+        let target = match (arguments.first(), arguments.before_dash) {
+            (Some(word), dash) if dash != Some(0) => word.as_str(),
+            _ => "",
+        };
+        let command: &[String] = match arguments.before_dash {
+            Some(dash) => &arguments[dash..],
+            None if arguments.len() > 1 || (!arguments.is_empty() && !self.files.filenames.is_empty()) => {
+                return Err(context.usage_error(
+                    "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
+                ));
+            }
+            None => &[],
+        };
+        check_running_timeout(self.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
+        if target.is_empty() && self.files.filenames.is_empty() {
+            return Err(message!("pod, type/name or --filename must be specified"));
+        }
+        if command.is_empty() {
+            return Err(message!("you must specify at least one command for the container"));
+        }
+        let (namespace, enforce) = context.factory.namespace()?;
+        let mut builder = context
+            .builder()
+            .filenames(enforce, &self.files)
+            .namespace(&namespace)
+            .default_namespace();
+        if !target.is_empty() {
+            builder = builder.resource_names("pods", &[target.to_owned()]);
+        }
+        let mut infos = builder.find().await?.into_infos()?;
+        if infos.len() != 1 || is_list(infos[0].object()) {
+            return Err(message!("cannot exec into multiple objects at a time"));
+        }
+        let object = infos.swap_remove(0).object.unwrap_or_default();
+        let pod = select::attachable(context, object, self.timeout).await?;
+        let phase = text_at(&pod, &["status", "phase"]);
+        if matches!(phase, "Succeeded" | "Failed") {
+            return Err(message!(
+                "cannot exec into a container in a completed pod; current phase is {phase}"
+            ));
+        }
+        if !self.container.is_empty() && containers::find(&pod, &self.container).is_none() {
+            return Err(message!(
+                "container {} is not valid for pod {} out of: {}",
+                self.container,
+                text_at(&pod, &["metadata", "name"]),
+                containers::names(&pod)
+            ));
+        }
+        let container = containers::find_or_default(&pod, &self.container, self.quiet, &context.streams)?;
+        let terminal = Terminal::set_up(self.stdin, self.tty, self.quiet, &context.streams)?;
+        let mut query: Vec<(&str, &str)> = command.iter().map(|word| ("command", word.as_str())).collect();
+        query.push(("container", text_at(container, &["name"])));
+        for (name, wanted) in [
+            ("stdin", terminal.stdin),
+            ("stdout", true),
+            ("stderr", !terminal.raw),
+            ("tty", terminal.raw),
+        ] {
+            if wanted {
+                query.push((name, "true"));
+            }
+        }
+        let endpoint = endpoint(context, &pod, "exec", &query).await?;
+        let size = terminal.raw.then(terminal::size).flatten();
+        terminal
+            .run(&endpoint, &context.streams, size.into_iter().collect())
+            .await
+    }
+}
