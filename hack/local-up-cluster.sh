@@ -11,7 +11,10 @@ usage: hack/local-up-cluster.sh [options]        (as root)
   --nodes N              how many nodes; those after the first live in network namespaces of their own (1)
   --etcd                 store in etcd instead of the embedded store
   --proxy-mode MODE      nftables or iptables (nftables)
+  --network MODE         how packets reach the pods of other nodes: routes or vxlan (routes)
+  --dns WHERE            cluster DNS as a process of the host or as a pod: host or pod (host)
   --bin DIR              use the programs of this directory instead of building them
+  --images FILE          use the images of this archive instead of building them
   --state DIR            where everything is kept (/var/lib/kubernox-local)
   --down                 take the cluster down and leave nothing behind
   --help                 this text
@@ -19,7 +22,7 @@ EOF
 }
 
 cd "$(dirname "$0")/.."
-NODES=1 ETCD='' PROXY_MODE=nftables BIN='' STATE=/var/lib/kubernox-local DOWN=''
+NODES=1 ETCD='' PROXY_MODE=nftables NETWORK=routes DNS=host BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
 while (($#)); do
     case $1 in
         --nodes) NODES=${2:?--nodes wants a number}; shift ;;
@@ -27,7 +30,15 @@ while (($#)); do
         --etcd) ETCD=1 ;;
         --proxy-mode) PROXY_MODE=${2:?--proxy-mode wants nftables or iptables}; shift ;;
         --proxy-mode=*) PROXY_MODE=${1#*=} ;;
+        --network) NETWORK=${2:?--network wants routes or vxlan}; shift ;;
+        --network=*) NETWORK=${1#*=} ;;
+        --dns) DNS=${2:?--dns wants host or pod}; shift ;;
+        --dns=*) DNS=${1#*=} ;;
+        --images) IMAGES=$(realpath "${2:?--images wants an archive}"); shift ;;
         --bin) BIN=$(realpath "${2:?--bin wants a directory}"); shift ;;
+        --bin=*) BIN=$(realpath "${1#*=}") ;;
+        --images=*) IMAGES=$(realpath "${1#*=}") ;;
+        --state=*) STATE=$(realpath -m "${1#*=}") ;;
         --state) STATE=$(realpath -m "${2:?--state wants a directory}"); shift ;;
         --down) DOWN=1 ;;
         -h | --help) usage; exit 0 ;;
@@ -37,11 +48,13 @@ while (($#)); do
 done
 [[ $NODES =~ ^[1-9][0-9]?$ ]] || { echo "--nodes wants a number from 1 to 99, not $NODES" >&2; exit 2; }
 [[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || { echo "--proxy-mode is nftables or iptables, not $PROXY_MODE" >&2; exit 2; }
+[[ $NETWORK == routes || $NETWORK == vxlan ]] || { echo "--network is routes or vxlan, not $NETWORK" >&2; exit 2; }
+[[ $DNS == host || $DNS == pod ]] || { echo "--dns is host or pod, not $DNS" >&2; exit 2; }
 ((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 
 NAME=kubernox BRIDGE=knx0 SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
-PAUSE_IMAGE=registry.k8s.io/pause:3.10.2
+PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
 SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki
 
 # step WHAT: what is being done, for whoever watches and for fail.
@@ -68,7 +81,7 @@ fail() {
     exit 1
 }
 
-for part in packages processes pki control-plane node teardown; do
+for part in packages processes pki control-plane dns node teardown; do
     # shellcheck disable=SC1090
     source "hack/lib/$part.sh"
 done
@@ -93,9 +106,12 @@ build_programs() {
 }
 
 make_images() {
-    IMAGES=$STATE/images.tar
+    [[ -z $IMAGES ]] || return 0
+    IMAGES=$STATE/images-$DNS.tar
     [[ -e $IMAGES && $IMAGES -nt $BIN/image-builder ]] && return 0
-    "$BIN/image-builder" --output "$IMAGES" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
+    local names=("$PAUSE_IMAGE" kubernox/busybox:1)
+    [[ $DNS == host ]] || names+=("$DNS_IMAGE")
+    "$BIN/image-builder" --output "$IMAGES" "${names[@]}" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
 }
 
 all_ready() {
@@ -106,7 +122,7 @@ all_ready() {
 
 mkdir -p "$STATE"/{pids,logs}
 chmod 700 "$STATE"
-KUBECTL=$(type -P kubectl) || fail 'no kubectl on the path; ours does not exist yet'
+KUBECTL=$(type -P kubectl) || KUBECTL=$(PATH=$BIN type -P kubectl) || fail 'there is no kubectl on the path'
 step 'packages'
 want_node
 want openssl openssl
@@ -120,6 +136,7 @@ fi
 echo "$BIN" >"$STATE/bin"
 step 'images'
 make_images
+echo "$IMAGES" >"$STATE/images"
 step 'certificates'
 make_certificates
 save_sysctls
@@ -132,7 +149,7 @@ grant_roles
 step 'nodes'
 for i in $(seq "$NODES"); do start_runtime "$i"; done
 for i in $(seq "$NODES"); do start_node "$i"; done
-start_dns
+"start_dns_$DNS"
 step 'waiting until every node is ready'
 wait_until 90 'ready nodes' kubelet-1 all_ready
 step 'ready'

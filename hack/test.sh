@@ -20,3 +20,14 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     cargo test --workspace "$@"
 fi
+# Whoever asks for some of the tests does not want a cluster.
+(($# == 0)) || exit 0
+
+echo "== a cluster of two nodes"
+programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network image-builder e2e)
+cargo build --workspace "${programs[@]/#/--bin=}"
+bin=${CARGO_TARGET_DIR:-target}/debug
+"$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1
+"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar"
+echo "== the same on etcd and iptables, where it makes a difference"
+"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar" --etcd --proxy-mode iptables --core

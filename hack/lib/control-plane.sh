@@ -60,7 +60,9 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: kubernox:cluster-dns}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubernox:cluster-dns}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: system:cluster-dns}]
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: system:cluster-dns}
+- {kind: ServiceAccount, name: cluster-dns, namespace: kube-system}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -73,30 +75,5 @@ kind: ClusterRoleBinding
 metadata: {name: kubernox:pod-network}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubernox:pod-network}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: system:pod-network}]
-EOF
-}
-
-# Cluster DNS, as a process of the host behind the Service that pods are told of.
-start_dns() {
-    run_daemon cluster-dns "$BIN/cluster-dns" --kubeconfig "$STATE/cluster-dns.kubeconfig" --bind-address "$GATEWAY" \
-        --health-bind-address "$GATEWAY:8080" --ready-bind-address "$GATEWAY:8181" --metrics-bind-address "$GATEWAY:9153"
-    kubectl apply --server-side --force-conflicts --field-manager local-up-cluster -f - >>"$STATE/logs/setup.log" 2>&1 <<EOF
-apiVersion: v1
-kind: Service
-metadata: {name: kube-dns, namespace: kube-system, labels: {k8s-app: kube-dns, kubernetes.io/name: CoreDNS}}
-spec:
-  clusterIP: $DNS_IP
-  ports:
-  - {name: dns, port: 53, protocol: UDP}
-  - {name: dns-tcp, port: 53, protocol: TCP}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: kube-dns-host, namespace: kube-system, labels: {kubernetes.io/service-name: kube-dns}}
-addressType: IPv4
-endpoints: [{addresses: [$GATEWAY], conditions: {ready: true}}]
-ports:
-- {name: dns, port: 53, protocol: UDP}
-- {name: dns-tcp, port: 53, protocol: TCP}
 EOF
 }

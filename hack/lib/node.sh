@@ -197,6 +197,6 @@ start_node() {
     run_inside "kubelet-$i" "$i" "$BIN/kubelet" --config "$STATE/node-$i/kubelet.yaml" --kubeconfig "$STATE/node-$i.kubeconfig" \
         --hostname-override "$(node_name "$i")" --node-ip "$(node_ip "$i")" --cert-dir "$STATE/node-$i/pki"
     run_inside "pod-network-$i" "$i" "$BIN/pod-network" --kubeconfig "$STATE/pod-network.kubeconfig" \
-        --hostname-override "$(node_name "$i")"
+        --hostname-override "$(node_name "$i")" --mode "$NETWORK"
     run_inside "kube-proxy-$i" "$i" "$BIN/kube-proxy" --config "$STATE/node-$i/kube-proxy.yaml"
 }

@@ -1,7 +1,7 @@
 # Daemons of a cluster: each has a file with its pid and start time, and a log. Sourced; wants STATE.
 
-# started_at PID: the kernel's start time of a process, which with the pid names it for ever.
-started_at() { awk '{ sub(/^.*\) /, ""); print $20 }' "/proc/$1/stat" 2>/dev/null; }
+# started_at PID: the kernel's start time of a process, which with the pid names it for ever; nothing of one that has ended.
+started_at() { awk '{ sub(/^.*\) /, ""); if ($1 !~ /[ZX]/) print $20 }' "/proc/$1/stat" 2>/dev/null; }
 
 # is_running NAME
 is_running() {

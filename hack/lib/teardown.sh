@@ -64,6 +64,7 @@ take_down() {
         ip netns del "$name" 2>/dev/null || true
     done
     remove_pods_network_of_the_host
+    remove_kubelets_rules_of_the_host
     sleep 0.2
     for i in $nodes; do remove_cgroups_of "$(node_name "$i")"; done
     ip link del "$BRIDGE" 2>/dev/null || true
@@ -83,6 +84,18 @@ remove_pods_network_of_the_host() {
         if [[ -z $(ip netns pids "$(basename "$namespace")" 2>/dev/null) ]]; then
             ip netns del "$(basename "$namespace")" 2>/dev/null || true
         fi
+    done
+}
+
+# A kubelet leaves its chains, as they protect whatever runs; the first node's are the host's.
+remove_kubelets_rules_of_the_host() {
+    local program
+    for program in iptables ip6tables; do
+        "$program" -w -D INPUT -j KUBE-FIREWALL 2>/dev/null || true
+        "$program" -w -D OUTPUT -j KUBE-FIREWALL 2>/dev/null || true
+        "$program" -w -F KUBE-FIREWALL 2>/dev/null || true
+        "$program" -w -X KUBE-FIREWALL 2>/dev/null || true
+        "$program" -w -t mangle -X KUBE-KUBELET-CANARY 2>/dev/null || true
     done
 }
 

@@ -40,12 +40,12 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// Builds the program of the same name in `package`, and returns its path. Does next to nothing when it is up to date; cargo's
+/// Builds the program of that name in `package`, and returns its path. Does next to nothing when it is up to date; cargo's
 /// own lock makes concurrent builds wait for each other.
 ///
 /// # Errors
 /// [`Error::Cargo`] with cargo's words if the build fails.
-pub fn build(package: &str, options: &BuildOptions) -> Result<PathBuf> {
+pub fn build(package: &str, program: &str, options: &BuildOptions) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     command.current_dir(&options.workspace);
@@ -56,7 +56,7 @@ pub fn build(package: &str, options: &BuildOptions) -> Result<PathBuf> {
         "--package",
         package,
         "--bin",
-        package,
+        program,
     ]);
     if options.release {
         command.arg("--release");

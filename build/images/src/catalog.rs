@@ -46,8 +46,10 @@ pub struct Definition {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binary {
-    /// The cargo package and its program.
+    /// The cargo package.
     pub package: String,
+    /// Its program; of the package's name if none is given.
+    pub program: Option<String>,
     /// Where it stands in the image.
     pub path: String,
 }
@@ -110,7 +112,8 @@ impl Definition {
         }
         if let Some(binary) = &self.binary {
             let mut layer = Layer::new();
-            layer.copy(&binary.path, 0o755, &binaries::build(&binary.package, options)?)?;
+            let program = binary.program.as_ref().unwrap_or(&binary.package);
+            layer.copy(&binary.path, 0o755, &binaries::build(&binary.package, program, options)?)?;
             layers.push(layer);
         }
         let mut env = vec![PATH.to_owned()];

@@ -22,6 +22,9 @@ use admission_pod::{
     ServiceAccountAdmission, TolerationConfiguration,
 };
 use admission_podsecurity::{PodSecurity, PodSecurityConfiguration};
+use admission_webhook::{
+    MutatingAdmissionWebhook, ValidatingAdmissionWebhook, WebhookAdmissionConfiguration, WebhookParts,
+};
 use apiserver::admission::{Lookup, Plugin};
 use k8s_api::Object;
 use quota::Registry;
@@ -65,6 +68,17 @@ impl Parts {
     fn passing<T: Object>(&self) -> Arc<dyn Lookup<T>> {
         self.environment.directory.passing_lookup()
     }
+
+    /// What the two plugins of webhooks are made of.
+    fn webhooks(&self, configuration: Option<&[u8]>) -> Result<WebhookParts, String> {
+        Ok(WebhookParts {
+            configuration: configured(configuration, WebhookAdmissionConfiguration::from_slice)?,
+            directory: self.environment.directory.clone(),
+            namespaces: self.lookup(),
+            services: self.passing(),
+            metrics: self.environment.metrics.webhooks().clone(),
+        })
+    }
 }
 
 /// A plugin, or `None` for one that has its place here and is made elsewhere; the message says why it cannot be made.
@@ -107,7 +121,7 @@ fn made(plugin: impl Plugin) -> Made {
     Ok(Some(Arc::new(plugin)))
 }
 
-/// The place of a plugin that comes with policies and webhooks: its name is known, it judges nothing.
+/// The place of a plugin that comes with policies: its name is known, it judges nothing.
 #[allow(clippy::unnecessary_wraps, reason = "see `made`")]
 fn place(_: &Parts, _: Option<&[u8]>) -> Made {
     Ok(None)
@@ -255,9 +269,13 @@ pub const PLUGINS: &[Entry] = &[
         made(PodResizeValidator::new(&parts.environment.gates, parts.lookup()))
     }),
     on("MutatingAdmissionPolicy", place),
-    on("MutatingAdmissionWebhook", place),
+    on("MutatingAdmissionWebhook", |parts, bytes| {
+        made(MutatingAdmissionWebhook::new(&parts.webhooks(bytes)?))
+    }),
     on("ValidatingAdmissionPolicy", place),
-    on("ValidatingAdmissionWebhook", place),
+    on("ValidatingAdmissionWebhook", |parts, bytes| {
+        made(ValidatingAdmissionWebhook::new(&parts.webhooks(bytes)?))
+    }),
     on("ResourceQuota", |parts, bytes| {
         let configuration = configured(bytes, ResourceQuotaConfiguration::from_slice)?;
         let devices = StoredDevices::new(&parts.environment.directory);

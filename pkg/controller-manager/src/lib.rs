@@ -14,5 +14,5 @@ mod table;
 mod tests;
 
 pub use options::{ControllerManagerOptions, OptionsError};
-pub use run::{RunError, run};
+pub use run::{Completed, RunError, run};
 pub use table::{ABSENT, Absent, descriptors};

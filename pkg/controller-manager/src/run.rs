@@ -1,29 +1,27 @@
 //! The process, from its port to its end.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use client_go::config::{Config, ConfigError};
 use client_go::events::{EventApi, EventBroadcaster};
-use client_go::leader_election::{LeaderElectionMetrics, default_identity};
 use client_go::rest::metrics::RestMetrics;
 use client_go::transport::TransportError;
-use component_base::health::HealthMetrics;
-use component_base::logs::LogHandle;
-use component_base::metrics::{MetricsOptions, MetricsRegistry};
+use component_base::feature_gates::FeatureGates;
+use component_base::logs::LoggingConfiguration;
 use component_base::options::EffectiveVersion;
+use component_base::program::{Configured, Start};
 use component_base::version::VersionInfo;
-use component_server::election::{Candidate, RunError as CandidateError};
-use component_server::{HealthRegistry, Router, Serving};
+use component_server::election::RunError as CandidateError;
+use component_server::process::{Port, Process, ServeError};
 use controller::{BuildError, ClientBuilder, ControllerContext, Descriptor};
 use http::Method;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::ControllerManagerOptions;
 use crate::life::{self, RunningMetrics};
+use crate::{ControllerManagerOptions, OptionsError};
 
+const COMPONENT: &str = "kube-controller-manager";
 /// How long the API server may take to come up.
 const API_SERVER_LIMIT: Duration = Duration::from_secs(10);
 /// How often the server is asked anew what it serves.
@@ -40,10 +38,7 @@ pub enum RunError {
     Transport(#[from] TransportError),
     /// The secure port.
     #[error(transparent)]
-    Serving(#[from] component_server::ServingError),
-    /// Whom to ask about callers.
-    #[error(transparent)]
-    Delegation(#[from] component_server::DelegationError),
+    Serving(#[from] ServeError),
     /// The API server does not answer.
     #[error("failed to wait for apiserver being healthy: {0}")]
     ApiServer(String),
@@ -58,112 +53,90 @@ pub enum RunError {
     Election(#[from] CandidateError),
 }
 
-/// What a run needs besides its options.
-struct Process {
+/// The options, checked, and the versions and gates that they come to.
+pub struct Completed {
     options: ControllerManagerOptions,
     versions: EffectiveVersion,
-    config: Config,
-    registry: MetricsRegistry,
-    health: HealthRegistry,
-    tasks: TaskTracker,
 }
 
-/// Runs the manager until `stop`, or until it must not go on. `options` have been completed to `versions`.
+impl Completed {
+    /// Checks and completes.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn new(mut options: ControllerManagerOptions) -> Result<Self, OptionsError> {
+        let versions = options.complete()?;
+        Ok(Self { options, versions })
+    }
+}
+
+impl Configured for Completed {
+    fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
+        (&self.options.logging, &self.versions.gates)
+    }
+
+    fn effective_version(&self, version: VersionInfo) -> VersionInfo {
+        version.with_effective(self.versions.emulation, self.versions.min_compatibility)
+    }
+}
+
+/// Runs the manager until it is told to stop, or until it must not go on.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(
-    options: ControllerManagerOptions,
-    versions: EffectiveVersion,
-    version: VersionInfo,
-    log: LogHandle,
-    stop: CancellationToken,
-) -> Result<(), RunError> {
-    tracing::info!(version = version.git_version, "Starting");
-    let registry = MetricsRegistry::new(&options.metrics);
-    registry.register_process(&version);
-    versions.gates.register_metrics(&registry);
-    let slis = MetricsRegistry::new(&MetricsOptions::default());
+pub async fn run(completed: Completed, start: Start) -> Result<(), RunError> {
+    let Completed { options, versions } = completed;
+    tracing::info!(version = start.version.git_version, "Starting");
+    let process = Process::new(&options.metrics, &versions.gates, &start.version);
     let kubeconfig = (!options.kubeconfig.is_empty()).then(|| Path::new(&options.kubeconfig));
     let connection = &options.config.generic.client_connection;
     let config = Config {
         qps: connection.qps,
         burst: u32::try_from(connection.burst).unwrap_or(0),
-        metrics: Some(RestMetrics::new(&registry)),
+        metrics: Some(RestMetrics::new(&process.registry)),
         ..Config::from_flags(kubeconfig, &options.master)?
     };
-    let process = Process {
-        config,
-        health: HealthRegistry::new(Some(HealthMetrics::new(&slis))),
-        tasks: TaskTracker::new(),
-        registry,
-        versions,
-        options,
+    let port = Port {
+        serving: &options.serving,
+        authentication: &options.authentication,
+        authorization: &options.authorization,
+        configz: ("kubecontrollermanager.config.k8s.io", &options.config),
+        log: start.log,
     };
-    let end_of_serving = CancellationToken::new();
-    process.serve(slis, log, &end_of_serving).await?;
-    let outcome = process.lead(stop).await;
-    end_of_serving.cancel();
-    process.tasks.close();
-    process.tasks.wait().await;
+    process.serve(port).await?;
+    let work = Work {
+        options: &options,
+        versions: &versions,
+        config: &config,
+        process: &process,
+    };
+    let outcome = work.lead(start.stop).await;
+    process.end().await;
     outcome
 }
 
-impl Process {
-    async fn serve(&self, slis: MetricsRegistry, log: LogHandle, end: &CancellationToken) -> Result<(), RunError> {
-        let options = &self.options;
-        if options.serving.secure_port == 0 {
-            return Ok(());
-        }
-        let router = Router::new()
-            .health(&self.health)
-            .metrics("/metrics", self.registry.clone())
-            .metrics("/metrics/slis", slis)
-            .configz("kubecontrollermanager.config.k8s.io", &options.config)
-            .log_verbosity(Arc::new(log));
-        let authentication = options.authentication.complete().await?;
-        if let Some(serving) = Serving::bind(&options.serving, authentication, &options.authorization, router)? {
-            serving.spawn(&self.tasks, end);
-        }
-        Ok(())
-    }
+/// What the work needs.
+struct Work<'a> {
+    options: &'a ControllerManagerOptions,
+    versions: &'a EffectiveVersion,
+    config: &'a Config,
+    process: &'a Process,
+}
 
-    /// Works, at once or when it is this process's turn.
+impl Work<'_> {
     async fn lead(&self, stop: CancellationToken) -> Result<(), RunError> {
-        let election = &self.options.config.generic.leader_election;
-        if !election.leader_elect {
-            return self.work(stop).await;
-        }
-        let host = nix::unistd::gethostname().map_or_else(
-            |error| {
-                tracing::warn!(%error, "the host has no name");
-                "localhost".to_owned()
-            },
-            |name| name.to_string_lossy().into_owned(),
-        );
-        let root = client_go::Client::new(&self.config.clone().with_user_agent("kube-controller-manager"))?;
-        let broadcaster = EventBroadcaster::new(root, EventApi::Core, "kube-controller-manager", "");
+        let root = client_go::Client::new(&self.config.clone().with_user_agent(COMPONENT))?;
+        let broadcaster = EventBroadcaster::new(root, EventApi::Core, COMPONENT, "");
         let recorder = broadcaster.recorder();
         let end_of_events = CancellationToken::new();
-        self.tasks.spawn(broadcaster.run(end_of_events.clone()));
-        let candidate = Candidate {
-            config: &self.config,
-            identity: default_identity(&host),
-            election,
-            metrics: LeaderElectionMetrics::new(&self.registry),
-            recorder: Some(recorder),
-            health: &self.health,
-            release_on_cancel: true,
-        };
-        let mut worked = Ok(());
-        let outcome = candidate
-            .run(stop, |leading| async {
-                worked = self.work(leading).await;
-            })
+        self.process.tasks.spawn(broadcaster.run(end_of_events.clone()));
+        let election = &self.options.config.generic.leader_election;
+        let outcome = self
+            .process
+            .lead(self.config, election, recorder, stop, |leading| self.work(leading))
             .await;
         end_of_events.cancel();
-        worked?;
-        Ok(outcome?)
+        outcome
     }
 
     async fn work(&self, stop: CancellationToken) -> Result<(), RunError> {
@@ -181,12 +154,12 @@ impl Process {
             clients,
             self.options.config.clone(),
             self.versions.gates.clone(),
-            self.registry.clone(),
+            self.process.registry.clone(),
             end_of_caches.clone(),
         );
         let table: Vec<Descriptor> = crate::descriptors();
         let built = tokio::select! {
-            built = life::build(&context, &table, &self.health) => built?,
+            built = life::build(&context, &table, &self.process.health) => built?,
             () = stop.cancelled() => return Ok(()),
         };
         context.informers.start();
@@ -195,7 +168,7 @@ impl Process {
             built,
             generic.controller_start_interval.to_std(),
             self.options.shutdown_timeout.to_std(),
-            RunningMetrics::new(&self.registry),
+            RunningMetrics::new(&self.process.registry),
             &stop,
         )
         .await;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use component_base::GoDuration;
 use component_base::feature_gates::FeatureGates;
 use component_base::flags::{FlagSet, Flags, MapStringString};
+use component_base::logs::LoggingConfiguration;
+use component_base::program::Configured;
 
 use crate::configuration::KubeletConfiguration;
 
@@ -219,6 +221,12 @@ impl Default for KubeletOptions {
             given: Vec::new(),
             cadvisor: CadvisorFlags::default(),
         }
+    }
+}
+
+impl Configured for KubeletOptions {
+    fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
+        (&self.configuration.logging, &self.gates)
     }
 }
 

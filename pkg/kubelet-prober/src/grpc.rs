@@ -9,6 +9,9 @@ use tonic_prost::ProstCodec;
 
 use crate::prober::Outcome;
 
+/// How long a refused connection is let be.
+const RECONNECT: Duration = Duration::from_millis(200);
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct HealthCheckRequest {
     #[prost(string, tag = "1")]
@@ -38,16 +41,24 @@ pub(crate) async fn check(host: &str, port: i32, service: &str, timeout: Duratio
         format!("{host}:{port}")
     };
     let seconds = format!("{}s", timeout.as_secs());
-    let connected = tokio::time::timeout(timeout, connect(&address));
-    let channel = match connected.await {
-        Err(_) => {
-            let why = "context deadline exceeded";
-            return Outcome::Failure(format!(
-                "timeout: failed to connect service {address:?} within {seconds}: {why}"
-            ));
+    let endpoint = match endpoint(&address) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return Outcome::Failure(format!("error: failed to connect service at {address:?}: {error}")),
+    };
+    // A refused connection is tried again for as long as the probe may take.
+    let connected = async {
+        loop {
+            match endpoint.connect().await {
+                Ok(channel) => return channel,
+                Err(_) => tokio::time::sleep(RECONNECT).await,
+            }
         }
-        Ok(Err(error)) => return Outcome::Failure(format!("error: failed to connect service at {address:?}: {error}")),
-        Ok(Ok(channel)) => channel,
+    };
+    let Ok(channel) = tokio::time::timeout(timeout, connected).await else {
+        let why = "context deadline exceeded";
+        return Outcome::Failure(format!(
+            "timeout: failed to connect service {address:?} within {seconds}: {why}"
+        ));
     };
     let mut client = tonic::client::Grpc::new(channel);
     let call = async {
@@ -95,19 +106,9 @@ pub(crate) async fn check(host: &str, port: i32, service: &str, timeout: Duratio
     }
 }
 
-async fn connect(address: &str) -> Result<tonic::transport::Channel, String> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
     let version = env!("CARGO_PKG_VERSION")
         .rsplit_once('.')
         .map_or("", |(minor, _)| minor);
-    let endpoint = endpoint
-        .user_agent(format!("kube-probe/{version}"))
-        .map_err(|error| error.to_string())?;
-    endpoint.connect().await.map_err(|error| {
-        let mut last: &dyn std::error::Error = &error;
-        while let Some(source) = last.source() {
-            last = source;
-        }
-        last.to_string()
-    })
+    Endpoint::from_shared(format!("http://{address}"))?.user_agent(format!("kube-probe/{version}"))
 }

@@ -9,13 +9,15 @@
 
 mod grpc;
 mod http;
+mod metrics;
 mod prober;
 mod results;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use component_base::metrics::MetricsRegistry;
 use k8s_api::core::v1::{Container, ContainerStatus, Pod, PodStatus};
 use kubelet_types::clock::SharedClock;
 use kubelet_types::container::is_sidecar;
@@ -24,6 +26,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::http::{HttpError, HttpResponse, http_get, resolve_port};
+pub use crate::metrics::ProbeMetrics;
 pub use crate::prober::{Outcome, Prober};
 pub use crate::results::{ProbeKind, ResultChange, Results, Verdict};
 
@@ -45,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) results: Arc<Results>,
     pub(crate) statuses: Arc<dyn StatusSource>,
     pub(crate) clock: SharedClock,
+    pub(crate) metrics: OnceLock<ProbeMetrics>,
     workers: Mutex<HashMap<Key, Handle>>,
 }
 
@@ -63,11 +67,17 @@ impl Probes {
             results,
             statuses,
             clock,
+            metrics: OnceLock::new(),
             workers: Mutex::new(HashMap::new()),
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Counts probes from now on.
+    pub fn register_metrics(&self, registry: &MetricsRegistry) {
+        self.shared.metrics.get_or_init(|| ProbeMetrics::new(registry));
     }
 
     /// The verdicts.
@@ -203,7 +213,8 @@ impl Probes {
         match self.shared.workers.lock().get(&key) {
             Some(handle) => {
                 // The container may have become ready just now: there is no need to wait a whole period.
-                handle.trigger.notify_one();
+                // A probe that runs already is answer enough: nothing is kept for after it.
+                handle.trigger.notify_waiters();
                 false
             }
             None => true,

@@ -304,7 +304,7 @@ async fn refused_connections_and_unknown_ports() {
     assert_eq!(found, Some(false));
     assert!(
         messages[0].starts_with(&format!(
-            "Liveness probe failed: error: failed to connect service at \"127.0.0.1:{port}\""
+            "Liveness probe failed: timeout: failed to connect service \"127.0.0.1:{port}\" within 1s: context deadline exceeded"
         )),
         "{messages:?}"
     );

@@ -10,10 +10,20 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::Shared;
+use crate::metrics::Subject;
 use crate::results::{ProbeKind, Verdict};
 
 /// The least time between the container states a worker looks at while there is nothing to probe.
 const WAITING: Duration = Duration::from_secs(1);
+
+impl Drop for Worker {
+    /// However a worker ends, its figures go with it.
+    fn drop(&mut self) {
+        if let Some(metrics) = self.shared.metrics.get() {
+            metrics.forget(self.subject());
+        }
+    }
+}
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -127,6 +137,7 @@ impl Worker {
         if (container.started == Some(true)) == (self.kind == ProbeKind::Startup) {
             return Next::Period;
         }
+        let begun = Instant::now();
         let found = self
             .shared
             .prober
@@ -139,10 +150,29 @@ impl Worker {
                 &self.container_id,
             )
             .await;
+        if let Some(metrics) = self.shared.metrics.get() {
+            let verdict = match found {
+                Some(true) => Verdict::Success,
+                Some(false) => Verdict::Failure,
+                None => Verdict::Unknown,
+            };
+            metrics.observe(self.subject(), verdict, begun.elapsed());
+        }
         if let Some(found) = found {
             self.count(found);
         }
         Next::Period
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let meta = &self.pod.metadata;
+        Subject {
+            kind: self.kind,
+            container: &self.container.name,
+            pod: &meta.name,
+            namespace: &meta.namespace,
+            uid: &meta.uid,
+        }
     }
 
     fn not_running(&self, container: &ContainerStatus) -> Next {

@@ -37,7 +37,11 @@ impl KubeRuntime {
         };
         let environment = environment::of_container(&*self.parts.objects, pod, container, &addresses).await?;
         let user = ImageUser {
-            uid: image.uid.map(|uid| uid.value),
+            // An image that names no user runs as root.
+            uid: match &image.uid {
+                Some(uid) => Some(uid.value),
+                None => image.username.is_empty().then_some(0),
+            },
             name: image.username.clone(),
         };
         security::verify_non_root(pod, container, &user)?;

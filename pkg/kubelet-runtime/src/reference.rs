@@ -37,7 +37,15 @@ pub(crate) fn with_default_tag(image: &str) -> Result<String, String> {
         return invalid("invalid reference format");
     }
     if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return invalid("invalid reference format: repository name must be lowercase");
+        // A name without a path on Docker's registry is completed before it is judged.
+        let completed = if domain.is_none() && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        };
+        return invalid(&format!(
+            "invalid reference format: repository name ({completed}) must be lowercase"
+        ));
     }
     let part = |part: &str| {
         let inner = part

@@ -356,7 +356,7 @@ async fn image_failures_have_known_words() {
             "Bad:1",
             (
                 "InvalidImageName",
-                "Failed to apply default image tag \"Bad:1\": couldn't parse image name \"Bad:1\": invalid reference format: repository name must be lowercase",
+                "Failed to apply default image tag \"Bad:1\": couldn't parse image name \"Bad:1\": invalid reference format: repository name (library/Bad) must be lowercase",
             ),
         ),
         (
@@ -400,7 +400,7 @@ async fn what_is_missing_is_named() {
     for (more, expected) in [
         (
             r#","envFrom":[{"configMapRef":{"name":"cm"}}]"#,
-            "configmaps \"cm\" not found",
+            "configmap \"cm\" not found",
         ),
         (
             r#","volumeMounts":[{"name":"v","mountPath":"/v"}]"#,

@@ -171,11 +171,11 @@ impl MemoryApi {
 #[async_trait]
 impl ObjectSource for MemoryApi {
     async fn config_map(&self, namespace: &str, name: &str) -> Result<Arc<ConfigMap>, ApiError> {
-        lookup(&self.config_maps, "configmaps", namespace, name)
+        lookup(&self.config_maps, "configmap", namespace, name)
     }
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<Arc<Secret>, ApiError> {
-        lookup(&self.secrets, "secrets", namespace, name)
+        lookup(&self.secrets, "secret", namespace, name)
     }
 
     async fn persistent_volume_claim(

@@ -100,7 +100,7 @@ async fn missing_objects_and_keys_are_named() {
     let missing = pod(r#"[{"name":"v","configMap":{"name":"cm"}}]"#);
     assert_eq!(
         failure(&node, &missing).await,
-        r#"MountVolume.SetUp failed for volume "v" : configmaps "cm" not found"#
+        r#"MountVolume.SetUp failed for volume "v" : configmap "cm" not found"#
     );
     let optional = pod(r#"[{"name":"v","configMap":{"name":"cm","optional":true}}]"#);
     let volumes = node

@@ -394,7 +394,7 @@ async fn missing_config_maps_are_told_and_awaited() {
         ("Pending", Some("ContainerCreating"))
     );
     sleep(Duration::from_secs(5)).await;
-    let told = r#"MountVolume.SetUp failed for volume "v" : configmaps "cm" not found"#;
+    let told = r#"MountVolume.SetUp failed for volume "v" : configmap "cm" not found"#;
     assert_eq!(world.recorder.messages("FailedMount")[0], told);
     assert_eq!(world.fake.count(Method::RunPodSandbox), 0);
     world
@@ -539,6 +539,15 @@ async fn running_pods_get_other_resources() {
         .await;
     let id = |status: &PodStatus| status.container_statuses[0].container_id.clone();
     assert_eq!(id(&resized), id(&before));
+    let told = r#"{"containers":[{"name":"c","resources":{"requests":{"cpu":"200m"}}}],"generation":1}"#;
+    assert_eq!(
+        world.recorder.messages("ResizeStarted"),
+        [format!("Pod resize started: {told}")]
+    );
+    assert_eq!(
+        world.recorder.messages("ResizeCompleted"),
+        [format!("Pod resize completed: {told}")]
+    );
     let mut most = with("2");
     most.status = resized;
     world.create(&most).await;
@@ -547,6 +556,12 @@ async fn running_pods_get_other_resources() {
         conditions.any(|it| it.type_ == "PodResizePending" && it.reason == "Deferred")
     };
     let status = world.until("deferred", pending).await;
+    assert_eq!(
+        world.recorder.messages("ResizeDeferred"),
+        [
+            r#"Pod resize Deferred: {"containers":[{"name":"c","resources":{"requests":{"cpu":"2"}}}],"generation":1,"error":"others have it"}"#
+        ]
+    );
     assert_eq!(cpu(&status).as_deref(), Some("200m"));
 }
 

@@ -174,7 +174,7 @@ fn node_name(wanted: &str) -> Result<String, OptionsError> {
     Ok(name)
 }
 
-impl component_base::program::Options for ProxyOptions {
+impl component_base::program::Configured for ProxyOptions {
     fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
         (&self.logging, &self.gates)
     }

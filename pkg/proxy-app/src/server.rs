@@ -77,7 +77,9 @@ pub enum RunError {
 /// # Errors
 /// What keeps it from running.
 pub async fn run(options: ProxyOptions, start: Start) -> Result<(), RunError> {
-    let Start { given, version, stop } = start;
+    let Start {
+        given, version, stop, ..
+    } = start;
     let options = options.complete(&given)?;
     if let Some(path) = options.write_config_to {
         return write_configuration(path, &options.configuration);

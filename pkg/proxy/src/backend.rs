@@ -3,7 +3,6 @@
 //! A backend renders plans to rules and remembers what it wrote per service, so that a changed service costs what
 //! that service costs. It holds no routing logic: that is [`crate::plan`].
 
-use std::process::ExitStatus;
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -11,29 +10,7 @@ use ipnet::IpNet;
 use crate::plan::ServicePlan;
 
 pub use crate::process::SystemCommands;
-
-/// Why a packet filter program did not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// It could not be run or fed.
-    #[error("cannot run {program}")]
-    Start {
-        /// Program name.
-        program: String,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// It ran and refused.
-    #[error("{program} failed ({status}): {message}")]
-    Failed {
-        /// Program name.
-        program: String,
-        /// Exit status.
-        status: ExitStatus,
-        /// The head of what it wrote to stderr.
-        message: String,
-    },
-}
+pub use component_base::command::CommandError;
 
 /// Why a sync failed. The rules are as they were before, or (iptables) in part as wanted; the next sync must be full.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use apimachinery::status::StatusError;
-use apiserver::endpoints::{Call, Connecter};
+use apiserver::{
+    admission::ConnectOptions,
+    endpoints::{Call, Connecter},
+};
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::Response;
@@ -14,7 +17,7 @@ use crate::{
     backend::Backend,
     name_port::NamePort,
     pod::is_global_unicast,
-    proxy::{METHODS, Proxy},
+    proxy::{METHODS, Proxy, admission_options},
 };
 
 /// Proxies to nodes.
@@ -52,6 +55,10 @@ async fn check_host(host: &str) -> Result<(), StatusError> {
 impl Connecter for NodeProxy {
     fn methods(&self) -> &'static [&'static str] {
         METHODS
+    }
+
+    fn admission_options(&self, call: &Call<'_>) -> Option<ConnectOptions> {
+        Some(admission_options("NodeProxyOptions", call))
     }
 
     async fn connect(&self, call: &Call<'_>, id: &str, body: Body) -> Result<Response<Body>, StatusError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::status::{GroupResource, StatusError};
 use apiserver::{
+    admission::ConnectOptions,
     endpoints::{Call, Connecter},
     registry::Local,
 };
@@ -18,7 +19,7 @@ use k8s_api::{
 use crate::{
     backend::Backend,
     name_port::NamePort,
-    proxy::{METHODS, Proxy},
+    proxy::{METHODS, Proxy, admission_options},
 };
 
 /// Proxies to Services.
@@ -117,6 +118,10 @@ fn from_random<T>(items: &[T]) -> impl Iterator<Item = &T> {
 impl Connecter for ServiceProxy {
     fn methods(&self) -> &'static [&'static str] {
         METHODS
+    }
+
+    fn admission_options(&self, call: &Call<'_>) -> Option<ConnectOptions> {
+        Some(admission_options("ServiceProxyOptions", call))
     }
 
     async fn connect(&self, call: &Call<'_>, id: &str, body: Body) -> Result<Response<Body>, StatusError> {

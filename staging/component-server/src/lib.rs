@@ -14,6 +14,7 @@ mod guard;
 mod health;
 pub mod options;
 mod paths;
+pub mod process;
 pub mod reviews;
 mod router;
 mod serve;

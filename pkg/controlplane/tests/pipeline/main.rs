@@ -2,6 +2,7 @@
 
 mod services;
 mod subresources;
+mod webhooks;
 
 use std::time::Duration;
 

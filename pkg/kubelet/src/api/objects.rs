@@ -178,7 +178,14 @@ impl<T: Object> References<T> {
     }
 
     async fn read(&self, api: &Api<T>, name: &str) -> Result<Arc<T>, ApiError> {
-        api.get(name).await.map(Arc::new).map_err(|error| api_error(&error))
+        api.get(name).await.map(Arc::new).map_err(|error| {
+            if error.is_not_found() {
+                // The words of a cache of these objects, which is what pods' events are known by.
+                ApiError::not_found(&T::KIND.to_lowercase(), name)
+            } else {
+                api_error(&error)
+            }
+        })
     }
 
     /// Lets go what nobody asks for.

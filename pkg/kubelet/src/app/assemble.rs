@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use client_go::Client;
 use client_go::events::{EventApi, EventBroadcaster};
+use component_base::metrics::MetricsRegistry;
 use component_base::version::VersionInfo;
 use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
 use k8s_api::core::v1::Taint;
@@ -50,6 +51,7 @@ pub(super) struct Node {
     pub(super) statuses: Arc<StatusWriter>,
     pub(super) stats: Arc<StatsProvider>,
     pub(super) pressures: Arc<Pressures>,
+    pub(super) probe_metrics: MetricsRegistry,
 }
 
 /// The API server, or what stands in for it.
@@ -139,6 +141,8 @@ pub(super) async fn assemble(
         statuses.clone(),
         clock.clone(),
     );
+    let probe_metrics = MetricsRegistry::default();
+    probes.register_metrics(&probe_metrics);
     let stats = Arc::new(StatsProvider::new(StatsParts {
         node: name.clone(),
         root: PathBuf::from(&options.flags.root_directory),
@@ -187,6 +191,7 @@ pub(super) async fn assemble(
         statuses,
         stats,
         pressures,
+        probe_metrics,
     })
 }
 

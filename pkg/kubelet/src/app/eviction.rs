@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::Node;
 use super::housekeeping::{collect_containers, tick};
 use super::images::ImageKeeper;
+use crate::pods::{PodStore, Source};
 use crate::status::Failure;
 use crate::workers::PodWorkers;
 
@@ -78,6 +79,8 @@ pub(super) fn reserved(
 struct Evictor {
     node: String,
     workers: PodWorkers,
+    known: Arc<PodStore>,
+    sources: Vec<Source>,
     runtime: Arc<KubeRuntime>,
     images: Arc<ImageKeeper>,
     stats: Arc<StatsProvider>,
@@ -98,6 +101,8 @@ pub(super) fn start(
     let evictor = Evictor {
         node: node.name.clone(),
         workers: node.kubelet.workers().clone(),
+        known: node.pods.clone(),
+        sources: node.sources.clone(),
         runtime: node.runtime.clone(),
         images,
         stats: node.stats.clone(),
@@ -182,7 +187,8 @@ impl Evictor {
             max_per_container: 0,
             max_total: Some(0),
         };
-        collect_containers(&self.runtime, &self.workers, &policy).await;
+        let all_known = self.known.all_sources_seen(&self.sources);
+        collect_containers(&self.runtime, &self.workers, &policy, all_known).await;
         self.images.remove_unused().await;
         let observed = self.observe(pods).await;
         observed.get(&threshold.signal).is_none_or(|observed| {

@@ -32,10 +32,8 @@ pub(super) fn start(node: &Node, options: &KubeletOptions, tasks: &mut JoinSet<(
     let (sources, token) = (node.sources.clone(), cancel.clone());
     tasks.spawn(async move {
         while tick(CONTAINER_GC, &token).await {
-            // Before all pods are known, every container would seem to be nobody's.
-            if pods.all_sources_seen(&sources) {
-                collect_containers(&runtime, &workers, &policy).await;
-            }
+            let all_known = pods.all_sources_seen(&sources);
+            collect_containers(&runtime, &workers, &policy, all_known).await;
         }
     });
     let kc = &options.configuration;
@@ -69,9 +67,16 @@ pub(super) async fn tick(period: Duration, cancel: &CancellationToken) -> bool {
     }
 }
 
-pub(super) async fn collect_containers(runtime: &KubeRuntime, workers: &PodWorkers, policy: &GcPolicy) {
+/// Removes dead containers beyond the policy. Before all pods are known, every pod is taken for one that somebody wants.
+pub(super) async fn collect_containers(
+    runtime: &KubeRuntime,
+    workers: &PodWorkers,
+    policy: &GcPolicy,
+    all_known: bool,
+) {
     let known = workers.known();
-    match runtime.collect_garbage(policy, |uid| known.contains(uid)).await {
+    let keep = |uid: &str| !all_known || known.contains(uid);
+    match runtime.collect_garbage(policy, keep).await {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "dead containers and sandboxes removed"),
         Err(error) => tracing::error!(%error, "Container garbage collection failed"),

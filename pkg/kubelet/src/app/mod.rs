@@ -20,8 +20,7 @@ mod static_pods;
 
 pub use error::RunError;
 
-use component_base::logs::LogHandle;
-use component_base::version::VersionInfo;
+use component_base::program::Start;
 use kubelet_config::KubeletOptions;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -30,16 +29,12 @@ use tokio_util::sync::CancellationToken;
 use crate::api::follow_pods;
 use assemble::Node;
 
-/// Runs a kubelet until `stop`.
+/// Runs a kubelet until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting; once it runs, nothing does.
-pub async fn run(
-    options: KubeletOptions,
-    version: VersionInfo,
-    log: LogHandle,
-    stop: CancellationToken,
-) -> Result<(), RunError> {
+pub async fn run(options: KubeletOptions, start: Start) -> Result<(), RunError> {
+    let Start { version, log, stop, .. } = start;
     options.gates.log();
     host::check(&options)?;
     gaps::warn(&options);
@@ -50,7 +45,7 @@ pub async fn run(
     let ports = serve::listen(&options, &node.name).await?;
     let mut tasks = JoinSet::new();
     serve::start(&node, &options, &version, &log, ports, &mut tasks, &cancel)?;
-    start(&node, &options, listeners, &mut tasks, &cancel);
+    start_tasks(&node, &options, listeners, &mut tasks, &cancel);
     tracing::info!(node = node.name, "Started kubelet");
     if let Err(error) = component_base::lifecycle::notify_service_manager("READY=1") {
         tracing::warn!(%error, "the service manager cannot be told");
@@ -62,11 +57,11 @@ pub async fn run(
             tracing::error!(%error, "a task of the kubelet failed");
         }
     }
-    log.flush().map_err(|source| RunError::io("flush the log", source))
+    Ok(())
 }
 
 /// Starts everything that runs side by side.
-fn start(
+fn start_tasks(
     node: &Node,
     options: &KubeletOptions,
     listeners: healthz::Listeners,

@@ -246,7 +246,7 @@ pub(super) fn start(
         stats: node.stats.clone(),
         health: Arc::new(healthz::endpoints(node)),
         metrics: registry(options, node, version),
-        probe_metrics: MetricsRegistry::default(),
+        probe_metrics: node.probe_metrics.clone(),
         configuration: serde_json::to_value(kc).unwrap_or_default(),
         log: log.clone(),
         root: PathBuf::from(&options.flags.root_directory),

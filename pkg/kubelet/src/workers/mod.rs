@@ -26,6 +26,7 @@ use crate::status::{Failure, StatusInput, StatusTarget, StatusWriter, generate};
 mod admission;
 mod ending;
 mod resize;
+mod resize_events;
 
 pub use admission::{Admission, AdmitAll};
 

@@ -8,13 +8,14 @@ use kubelet_runtime::PodRecord;
 
 use super::Worker;
 use super::admission::{Allocation, differs};
+use super::resize_events::Stage;
 
 impl Worker {
     /// The pod with the resources that it may have: those of its specification if they can be granted now.
     pub(super) fn allocate(&mut self, pod: &Arc<Pod>, record: &PodRecord) -> Arc<Pod> {
         let shared = self.shared.clone();
         let granted = shared.allocations.apply(pod);
-        self.resizing.pending = None;
+        let before = self.resizing.pending.take();
         if Arc::ptr_eq(&granted, pod) {
             self.note_actuated(&granted, record);
             return granted;
@@ -25,11 +26,20 @@ impl Worker {
         match shared.parts.admission.resize(pod, &others) {
             Ok(()) => {
                 shared.allocations.grant(pod);
+                (self.resizing.in_progress, self.resizing.error) = (true, None);
+                shared.tell_resize(pod, Stage::Started, "");
                 pod.clone()
             }
             Err(pending) => {
-                if matches!(pending, Pending::Deferred(_)) {
+                let (stage, message) = match &pending {
+                    Pending::Deferred(message) => (Stage::Deferred, message),
+                    Pending::Infeasible(message) => (Stage::Infeasible, message),
+                };
+                if stage == Stage::Deferred {
                     shared.deferred.lock().insert(self.uid.clone());
+                }
+                if before.as_ref() != Some(&pending) {
+                    shared.tell_resize(pod, stage, message);
                 }
                 self.resizing.pending = Some(pending);
                 granted
@@ -66,8 +76,10 @@ impl Worker {
             }
         }
         if wanting.is_empty() {
-            self.resizing.in_progress = false;
-            self.resizing.error = None;
+            // What the pod has as a whole may be all that changed.
+            if self.resizing.in_progress {
+                self.finish_resize(pod);
+            }
             return Ok(record);
         }
         self.resizing.in_progress = true;
@@ -95,6 +107,9 @@ impl Worker {
                 parts.runtime.resize_container(pod, spec, &container.id).await
             };
             if let Err(error) = done {
+                if self.resizing.error.as_ref() != Some(&error) {
+                    self.shared.tell_resize(pod, Stage::Error, &error);
+                }
                 self.resizing.error = Some(error.clone());
                 self.publish(pod, &record, false);
                 return Err(error);
@@ -103,10 +118,14 @@ impl Worker {
                 .actuated
                 .insert(container.name.clone(), (container.id.clone(), wanted));
         }
-        self.resizing.in_progress = false;
-        self.resizing.error = None;
+        self.finish_resize(pod);
         self.shared.wake_deferred();
         self.record = None;
         self.observe().await.map_err(|error| error.to_string())
+    }
+
+    fn finish_resize(&mut self, pod: &Pod) {
+        (self.resizing.in_progress, self.resizing.error) = (false, None);
+        self.shared.tell_resize(pod, Stage::Completed, "");
     }
 }

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use apimachinery::{names::parse_ip_sloppy, status::StatusError};
 use apiserver::{
+    admission::ConnectOptions,
     endpoints::{Call, Connecter},
     registry::Local,
 };
@@ -16,7 +17,7 @@ use super::log::pod_of;
 use crate::{
     backend::Backend,
     name_port::NamePort,
-    proxy::{METHODS, Proxy},
+    proxy::{METHODS, Proxy, admission_options},
 };
 
 /// Proxies to pods.
@@ -57,6 +58,10 @@ fn first_port(pod: &Pod) -> Option<String> {
 impl Connecter for PodProxy {
     fn methods(&self) -> &'static [&'static str] {
         METHODS
+    }
+
+    fn admission_options(&self, call: &Call<'_>) -> Option<ConnectOptions> {
+        Some(admission_options("PodProxyOptions", call))
     }
 
     async fn connect(&self, call: &Call<'_>, id: &str, body: Body) -> Result<Response<Body>, StatusError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::status::StatusError;
 use apiserver::{
+    admission::ConnectOptions,
     endpoints::{Call, Connecter},
     options::Query,
     registry::Local,
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use component_base::{feature_gates::FeatureGates, serving::Body};
 use http::{HeaderMap, Request, Response};
 use k8s_api::core::v1::Pod;
+use serde_json::{Map, Value};
 use streaming::{
     Connections,
     relay::{Relay, RelayError},
@@ -119,10 +121,53 @@ fn kubelet_query(kind: StreamKind, query: &Query) -> String {
     pairs.finish()
 }
 
+/// The options as admission sees them.
+fn admission_options(kind: StreamKind, query: &Query) -> ConnectOptions {
+    let mut members = Map::new();
+    let mut list = |name: &str, values: Vec<Value>| {
+        if !values.is_empty() {
+            members.insert(name.to_owned(), Value::Array(values));
+        }
+    };
+    if kind == StreamKind::PortForward {
+        let ports = query.all("ports");
+        list(
+            "ports",
+            ports
+                .filter_map(|port| port.parse::<i32>().ok())
+                .map(Value::from)
+                .collect(),
+        );
+        return ConnectOptions::new("PodPortForwardOptions", members);
+    }
+    if kind == StreamKind::Exec {
+        let command = query.all("command");
+        list("command", command.map(|word| Value::from(word.to_owned())).collect());
+    }
+    for name in ["stdin", "stdout", "stderr", "tty"] {
+        if flag(query, name) {
+            members.insert(name.to_owned(), true.into());
+        }
+    }
+    let container = query.text("container");
+    if !container.is_empty() {
+        members.insert("container".to_owned(), Value::from(container));
+    }
+    let kind = match kind {
+        StreamKind::Exec => "PodExecOptions",
+        StreamKind::Attach | StreamKind::PortForward => "PodAttachOptions",
+    };
+    ConnectOptions::new(kind, members)
+}
+
 #[async_trait]
 impl Connecter for PodStream {
     fn methods(&self) -> &'static [&'static str] {
         &["GET", "POST"]
+    }
+
+    fn admission_options(&self, call: &Call<'_>) -> Option<ConnectOptions> {
+        Some(admission_options(self.kind, &call.query))
     }
 
     async fn connect(&self, call: &Call<'_>, name: &str, _body: Body) -> Result<Response<Body>, StatusError> {

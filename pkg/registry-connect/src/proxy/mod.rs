@@ -1,11 +1,14 @@
 //! A reverse proxy: one request to one back end, its answer made to fit where the client asked.
 
 mod headers;
+mod html;
+mod place;
+mod url;
 
 use std::net::IpAddr;
 
 use apimachinery::status::StatusError;
-use apiserver::endpoints::Call;
+use apiserver::{admission::ConnectOptions, endpoints::Call};
 use component_base::serving::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use streaming::{Connections, is_upgrade_request, relay::Relay};
@@ -14,7 +17,8 @@ use crate::{
     backend::{Backend, BackendError},
     pod::{into_response, told},
 };
-use headers::{Place, forwarded, remove_cors, remove_hop_by_hop, rewrite_location};
+use headers::{forwarded, remove_cors, remove_hop_by_hop, rewrite_location};
+use place::Place;
 
 /// The methods that are passed on.
 pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -33,16 +37,22 @@ impl std::fmt::Debug for Proxy {
     }
 }
 
-/// Where the path of the proxy ends and that of the back end begins.
-fn split_path<'p>(call: &Call<'_>, path: &'p str) -> (&'p str, &'p str) {
-    // The resource, its name and `proxy` are the first of the parts.
-    let behind = call.context.info.parts.len().saturating_sub(3);
-    let trimmed = path.trim_end_matches('/');
-    let mut end = trimmed.len();
-    for _ in 0..behind {
-        end = trimmed[..end].rfind('/').unwrap_or(end);
+/// The host that the client named.
+fn client_host(call: &Call<'_>) -> String {
+    match (call.header(header::HOST), call.parts.uri.authority()) {
+        ("", Some(authority)) => authority.as_str().to_owned(),
+        (host, _) => host.to_owned(),
     }
-    path.split_at(end)
+}
+
+/// What admission sees of a proxied request: the path behind the proxy's own.
+pub(crate) fn admission_options(kind: &'static str, call: &Call<'_>) -> ConnectOptions {
+    let (_, path) = split_path(call, call.parts.uri.path());
+    let mut members = serde_json::Map::new();
+    if !path.is_empty() {
+        members.insert("path".to_owned(), path.into());
+    }
+    ConnectOptions::new(kind, members)
 }
 
 impl Proxy {
@@ -54,34 +64,32 @@ impl Proxy {
         body: Body,
     ) -> Result<Response<Body>, StatusError> {
         let uri = &call.parts.uri;
-        let (prefix, rest) = split_path(call, uri.path());
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let client = call.serving.as_ref().and_then(|serving| serving.connection().peer_ip());
+        // The resource, its name and `proxy` are the first of the parts.
+        let behind = call.context.info.parts.len().saturating_sub(3);
+        let place = Place::new(uri.path(), behind, backend.authority(), client_host(call));
+        let path_and_query = format!("{}{query}", place.backend_path());
         if is_upgrade_request(&call.headers) {
-            return self
-                .upgrade(call, backend, &format!("{}{query}", or_root(rest)), client)
-                .await;
+            return self.upgrade(call, backend, &path_and_query, client).await;
         }
-        if rest.is_empty() && matches!(call.method, Method::GET | Method::HEAD) {
-            return redirect(&format!("{prefix}/{query}"));
+        if place.path.is_empty() && matches!(call.method, Method::GET | Method::HEAD) {
+            return redirect(&format!("{}/{query}", uri.path()));
         }
-        let place = Place {
-            prefix,
-            authority: backend.authority(),
-            client_host: call.header(header::HOST),
-        };
         let mut request = Request::new(body);
         *request.method_mut() = call.method.clone();
-        *request.uri_mut() = format!("{}{query}", or_root(rest))
-            .parse()
-            .map_err(StatusError::internal_error)?;
-        *request.headers_mut() = forwarded(&call.headers, &place, uri.path(), client);
+        *request.uri_mut() = path_and_query.parse().map_err(StatusError::internal_error)?;
+        *request.headers_mut() = forwarded(&call.headers, &place, client);
         let answer = backend.send(request).await.map_err(|error| unreachable(&error))?;
         let (mut parts, body) = answer.into_parts();
         remove_hop_by_hop(&mut parts.headers);
         remove_cors(&mut parts.headers);
-        rewrite_location(&mut parts.headers, &place);
-        let mut response = Response::new(Body::boxed(body));
+        let body = if rewrite_location(&mut parts.headers, &place)? {
+            Body::boxed(body)
+        } else {
+            html::rewrite(&mut parts.headers, body, place)
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
         Ok(response)
@@ -110,10 +118,6 @@ impl Proxy {
             .map(into_response)
             .map_err(|error| told(&error))
     }
-}
-
-fn or_root(path: &str) -> &str {
-    if path.is_empty() { "/" } else { path }
 }
 
 fn redirect(location: &str) -> Result<Response<Body>, StatusError> {

@@ -7,5 +7,5 @@ mod setup;
 mod tests;
 
 pub use options::{Complete, OptionsError, SchedulerOptions};
-pub use run::{RunError, run, schedule_until};
+pub use run::{Completed, RunError, run, schedule_until};
 pub use setup::{Setup, SetupError, setup};

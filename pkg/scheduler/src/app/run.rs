@@ -9,20 +9,18 @@ use client_go::Client;
 use client_go::cache::InformerFactory;
 use client_go::config::{Config, ConfigError};
 use client_go::events::{EventApi, EventBroadcaster};
-use client_go::leader_election::{LeaderElectionMetrics, default_identity};
 use client_go::rest::metrics::RestMetrics;
 use client_go::transport::TransportError;
-use component_base::health::HealthMetrics;
-use component_base::logs::LogHandle;
-use component_base::metrics::{MetricsOptions, MetricsRegistry};
+use component_base::feature_gates::FeatureGates;
+use component_base::logs::LoggingConfiguration;
+use component_base::program::{Configured, Start};
 use component_base::version::VersionInfo;
-use component_server::election::{Candidate, RunError as CandidateError};
-use component_server::{HealthRegistry, Router, Serving};
+use component_server::election::RunError as CandidateError;
+use component_server::process::{Port, Process, ServeError, host_name};
 use scheduler_framework::config::to_document;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::{Complete, SchedulerOptions, Setup, SetupError, setup};
+use super::{Complete, OptionsError, SchedulerOptions, Setup, SetupError, setup};
 use crate::framework::in_tree;
 use crate::scheduler::{Scheduler, SchedulingThread};
 
@@ -39,10 +37,7 @@ pub enum RunError {
     Transport(#[from] TransportError),
     /// The secure port.
     #[error(transparent)]
-    Serving(#[from] component_server::ServingError),
-    /// Whom to ask about callers.
-    #[error(transparent)]
-    Delegation(#[from] component_server::DelegationError),
+    Serving(#[from] ServeError),
     /// The profiles.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -62,96 +57,87 @@ pub enum RunError {
     Election(#[from] CandidateError),
 }
 
-struct Process {
+/// The options, and what they come to with the file.
+pub struct Completed {
     options: SchedulerOptions,
     complete: Complete,
-    config: Config,
-    registry: MetricsRegistry,
-    health: HealthRegistry,
-    tasks: TaskTracker,
-    host: String,
 }
 
-fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "localhost".to_owned(),
-        name => name.to_owned(),
+impl Completed {
+    /// Checks and completes; `given` names the flags that stand over the file.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn new(mut options: SchedulerOptions, given: &[&str]) -> Result<Self, OptionsError> {
+        let complete = options.complete(given)?;
+        Ok(Self { options, complete })
     }
 }
 
-/// Runs the scheduler until `stop`, or until it must not go on.
+impl Configured for Completed {
+    fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
+        (&self.options.logging, &self.complete.versions.gates)
+    }
+
+    fn effective_version(&self, version: VersionInfo) -> VersionInfo {
+        let versions = &self.complete.versions;
+        version.with_effective(versions.emulation, versions.min_compatibility)
+    }
+}
+
+/// Runs the scheduler until it is told to stop, or until it must not go on.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(
-    options: SchedulerOptions,
-    complete: Complete,
-    version: VersionInfo,
-    log: LogHandle,
-    stop: CancellationToken,
-) -> Result<(), RunError> {
+pub async fn run(completed: Completed, start: Start) -> Result<(), RunError> {
+    let Completed { options, complete } = completed;
     if !options.write_config_to.is_empty() {
         let path = options.write_config_to.clone();
         let document = serde_json::to_vec_pretty(&to_document(&complete.config)).map_err(io::Error::other);
         let written = document.and_then(|text| fs::write(&path, text));
         return written.map_err(|source| RunError::Write { path, source });
     }
-    tracing::info!(version = version.git_version, "Starting Kubernetes Scheduler");
-    let registry = MetricsRegistry::new(&options.metrics);
-    registry.register_process(&version);
-    complete.versions.gates.register_metrics(&registry);
-    let slis = MetricsRegistry::new(&MetricsOptions::default());
+    tracing::info!(version = start.version.git_version, "Starting Kubernetes Scheduler");
+    let process = Process::new(&options.metrics, &complete.versions.gates, &start.version);
     let connection = &complete.config.client_connection;
     let kubeconfig = (!connection.kubeconfig.is_empty()).then(|| Path::new(&connection.kubeconfig));
     let config = Config {
         qps: connection.qps,
         burst: u32::try_from(connection.burst).unwrap_or(0),
-        metrics: Some(RestMetrics::new(&registry)),
+        metrics: Some(RestMetrics::new(&process.registry)),
         ..Config::from_flags(kubeconfig, &options.master)?.with_user_agent(COMPONENT)
     };
-    let process = Process {
-        config,
-        health: HealthRegistry::new(Some(HealthMetrics::new(&slis))),
-        tasks: TaskTracker::new(),
-        registry,
-        complete,
-        options,
-        host: host_name(),
+    let port = Port {
+        serving: &options.serving,
+        authentication: &options.authentication,
+        authorization: &options.authorization,
+        configz: ("kubescheduler.config.k8s.io", &to_document(&complete.config)),
+        log: start.log,
     };
-    let end_of_serving = CancellationToken::new();
-    process.serve(slis, log, &end_of_serving).await?;
-    let outcome = process.lead(stop).await;
-    end_of_serving.cancel();
-    process.tasks.close();
-    process.tasks.wait().await;
+    process.serve(port).await?;
+    let work = Work {
+        complete: &complete,
+        config: &config,
+        process: &process,
+    };
+    let outcome = work.lead(start.stop).await;
+    process.end().await;
     outcome
 }
 
-impl Process {
-    async fn serve(&self, slis: MetricsRegistry, log: LogHandle, end: &CancellationToken) -> Result<(), RunError> {
-        let options = &self.options;
-        if options.serving.secure_port == 0 {
-            return Ok(());
-        }
-        let router = Router::new()
-            .health(&self.health)
-            .metrics("/metrics", self.registry.clone())
-            .metrics("/metrics/slis", slis)
-            .configz("kubescheduler.config.k8s.io", &to_document(&self.complete.config))
-            .log_verbosity(Arc::new(log));
-        let authentication = options.authentication.complete().await?;
-        if let Some(serving) = Serving::bind(&options.serving, authentication, &options.authorization, router)? {
-            serving.spawn(&self.tasks, end);
-        }
-        Ok(())
-    }
+/// What the work needs.
+struct Work<'a> {
+    complete: &'a Complete,
+    config: &'a Config,
+    process: &'a Process,
+}
 
+impl Work<'_> {
     /// Works, at once or when it is this process's turn.
     async fn lead(&self, stop: CancellationToken) -> Result<(), RunError> {
         let election = &self.complete.config.leader_election;
-        let informers = InformerFactory::new(Client::new(&self.config)?, CancellationToken::new());
-        let event_client = Client::new(&self.config)?;
+        let informers = InformerFactory::new(Client::new(self.config)?, CancellationToken::new());
+        let event_client = Client::new(self.config)?;
         let profile = self.complete.config.profiles.first();
         let name = profile.map_or(COMPONENT, |profile| &profile.scheduler_name);
         // What is told of the lease has no action, which the newer API would want.
@@ -161,56 +147,34 @@ impl Process {
             config: &self.complete.config,
             gates: Arc::new(self.complete.versions.gates.clone()),
             plugins: &in_tree(),
-            client: Client::new(&self.config)?,
+            client: Client::new(self.config)?,
             event_client,
             informers: informers.clone(),
-            metrics: &self.registry,
+            metrics: &self.process.registry,
             max_unschedulable: self.complete.max_unschedulable.to_std(),
-            instance: &self.host,
+            instance: &host_name(),
         })?;
         broadcasters.push(of_election);
         let end_of_events = CancellationToken::new();
         for broadcaster in broadcasters {
-            self.tasks.spawn(broadcaster.run(end_of_events.clone()));
+            self.process.tasks.spawn(broadcaster.run(end_of_events.clone()));
         }
         let registrations = scheduler.follow_informers(&informers);
         let delay = election.leader_elect && self.complete.config.delay_cache_until_active;
         if !delay {
             informers.start();
         }
-        let work = |leading: CancellationToken| {
-            let (informers, registrations, scheduler) = (&informers, registrations.clone(), scheduler.clone());
-            async move {
-                informers.start();
-                for mut registration in registrations {
-                    tokio::select! {
-                        _ = registration.wait_synced() => {}
-                        () = leading.cancelled() => return Ok(()),
-                    }
+        let work = async |leading: CancellationToken| {
+            informers.start();
+            for mut registration in registrations {
+                tokio::select! {
+                    _ = registration.wait_synced() => {}
+                    () = leading.cancelled() => return Ok(()),
                 }
-                self.work(scheduler, informers, leading).await
             }
+            self.work(scheduler, &informers, leading).await
         };
-        let outcome = if election.leader_elect {
-            let candidate = Candidate {
-                config: &self.config,
-                identity: default_identity(&self.host),
-                election,
-                metrics: LeaderElectionMetrics::new(&self.registry),
-                recorder: Some(recorder),
-                health: &self.health,
-                release_on_cancel: true,
-            };
-            let mut worked = Ok(());
-            let outcome = candidate
-                .run(stop, |leading| async {
-                    worked = work(leading).await;
-                })
-                .await;
-            worked.and_then(|()| outcome.map_err(RunError::from))
-        } else {
-            work(stop).await
-        };
+        let outcome = self.process.lead(self.config, election, recorder, stop, work).await;
         end_of_events.cancel();
         informers.shutdown().await;
         outcome

@@ -58,7 +58,7 @@ impl Default for Options {
     }
 }
 
-impl program::Options for Options {
+impl program::Configured for Options {
     fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
         (&self.logging, &self.gates)
     }

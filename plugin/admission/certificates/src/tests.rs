@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiserver::{
-    admission::{Attributes, GroupVersionName, Operation, Permissions, Plugin, WriteOptions},
+    admission::{Attributes, GroupVersionName, Operation, Permissions, Plugin, Reinvocation, WriteOptions},
     registry::AnyObject,
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -61,6 +61,8 @@ async fn judge(
         },
         options: &WriteOptions::default(),
         old: old.map(|old| old as &dyn AnyObject),
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     assert!(plugin.handles(attributes.operation));
     let judged = plugin.validate(&attributes, Some(new)).await;

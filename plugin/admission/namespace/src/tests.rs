@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Lookup, Operation, Plugin, WriteOptions},
+    admission::{Attributes, FixedLookup, GroupVersionName, Lookup, Operation, Plugin, Reinvocation, WriteOptions},
     request::{RequestContext, RequestInfo, UserInfo},
 };
 use async_trait::async_trait;
@@ -59,6 +59,8 @@ async fn judge(
         operation,
         options: &options,
         old: None,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     let admitted = plugin.admit(&attributes, None).await;
     let judged = match admitted {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, WriteOptions},
+    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, Reinvocation, WriteOptions},
     registry::{AnyObject, ObjectBox},
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -62,6 +62,8 @@ async fn run(
         operation: case.operation,
         options: &WriteOptions::default(),
         old,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     assert!(plugin.handles(case.operation) && plugin.concerns(case.resource.0, case.resource.1));
     let text = |status: StatusError| status.status().message.clone();

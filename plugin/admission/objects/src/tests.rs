@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, WriteOptions},
+    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, Reinvocation, WriteOptions},
     registry::{AnyObject, ObjectBox},
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -54,6 +54,8 @@ async fn run<T: k8s_api::HasMetadata>(
         },
         options: &WriteOptions::default(),
         old: old.map(|old| old as &dyn AnyObject),
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     if !plugin.handles(attributes.operation) || !plugin.concerns(resource.0, resource.1) {
         return Ok(new);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Plugin, WriteOptions},
+    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Plugin, Reinvocation, WriteOptions},
     registry::{AnyObject, ObjectBox},
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -65,6 +65,8 @@ async fn run<T: k8s_api::HasMetadata>(plugin: &dyn Plugin, case: Case<'_>, objec
         },
         options: &WriteOptions::default(),
         old: case.old,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     assert!(plugin.handles(attributes.operation) && plugin.concerns(case.resource.0, case.resource.1));
     let mut object: ObjectBox = Box::new(object);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Plugin, WriteOptions},
+    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Plugin, Reinvocation, WriteOptions},
     registry::AnyObject,
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -184,6 +184,8 @@ async fn judge(
         },
         options: &WriteOptions::default(),
         old,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     let refused = plugin.validate(&attributes, Some(object)).await.err();
     Answer {

@@ -5,8 +5,9 @@ use std::fmt::Display;
 use apimachinery::status::{GroupResource, StatusError};
 use k8s_api::meta::v1::{DeleteOptions, Status};
 
+use super::Reinvocation;
 use crate::{
-    registry::AnyObject,
+    registry::{AnyObject, VersionCodec},
     request::{RequestContext, UserInfo},
 };
 
@@ -83,6 +84,10 @@ pub struct Attributes<'a> {
     pub options: &'a WriteOptions,
     /// The object before; `None` on creation.
     pub old: Option<&'a dyn AnyObject>,
+    /// The codec of [`Attributes::kind`]; `None` where the objects are of that very kind and nobody may rewrite them.
+    pub codec: Option<&'a dyn VersionCodec>,
+    /// Which round of mutating admission this is.
+    pub reinvocation: Reinvocation,
 }
 
 impl<'a> Attributes<'a> {

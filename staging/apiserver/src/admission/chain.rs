@@ -182,11 +182,23 @@ impl Chain {
         self.plugins.iter().map(|plugin| plugin.name()).collect()
     }
 
-    /// Lets every plugin change the object.
+    /// Lets every plugin change the object, and once more where a plugin asks for it.
     ///
     /// # Errors
     /// The first refusal.
     pub async fn admit(
+        &self,
+        attributes: &Attributes<'_>,
+        mut object: Option<&mut ObjectBox>,
+    ) -> Result<(), StatusError> {
+        self.admit_once(attributes, object.as_deref_mut()).await?;
+        if attributes.reinvocation.begin_second() {
+            self.admit_once(attributes, object).await?;
+        }
+        Ok(())
+    }
+
+    async fn admit_once(
         &self,
         attributes: &Attributes<'_>,
         mut object: Option<&mut ObjectBox>,

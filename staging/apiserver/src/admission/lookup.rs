@@ -8,7 +8,7 @@
 //! store when it is there. An object of a kind that the server does not store does not exist.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt::{self, Debug},
     marker::PhantomData,
     ops::ControlFlow,
@@ -20,10 +20,11 @@ use async_trait::async_trait;
 use k8s_api::Object;
 use parking_lot::Mutex;
 
+use super::GroupVersionName;
 use crate::{
     cacher::CachedObject,
-    endpoints::{Backing, Subresource},
-    registry::{ResourceStrategy, Store, Stored},
+    endpoints::{Backing, Endpoint, Subresource, kind_of, scale_codec},
+    registry::{ResourceStrategy, Store, Stored, VersionCodec},
     server::Routes,
 };
 
@@ -83,9 +84,53 @@ struct Known {
     status: Option<Arc<dyn ResourceStrategy>>,
 }
 
+/// A resource under the name of another version or group: the same objects in another form.
+#[derive(Clone, Debug)]
+pub struct Equivalent {
+    /// The other name.
+    pub resource: GroupVersionName,
+    /// The kind that stands there.
+    pub kind: GroupVersionName,
+    /// Makes that kind of the stored objects, and the other way round.
+    pub codec: Arc<dyn VersionCodec>,
+}
+
+/// One version of a resource, with what stands below its objects; the subresource of the objects themselves is empty.
+#[derive(Debug)]
+struct ServedVersion {
+    resource: GroupVersionName,
+    kinds: Vec<(String, GroupVersionName, Arc<dyn VersionCodec>)>,
+}
+
+impl ServedVersion {
+    fn of(endpoint: &Endpoint) -> Self {
+        let own = |name: &str| (name.to_owned(), endpoint.kind.clone(), endpoint.codec.clone());
+        let below = endpoint.subresources.iter().filter_map(|(name, subresource)| {
+            let codec = match subresource {
+                Subresource::Update(_) => return Some(own(name)),
+                Subresource::Scale(_) => scale_codec(),
+                Subresource::Create(creater) => creater.codec(),
+                Subresource::Connect(_) => return None,
+            };
+            Some((name.clone(), kind_of(codec.as_ref()), codec))
+        });
+        Self {
+            resource: endpoint.resource.clone(),
+            kinds: std::iter::once(own("")).chain(below).collect(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bound {
+    known: HashMap<(String, String), Known>,
+    /// The resources that show one store's objects, wherever there are several.
+    shared: Vec<Vec<ServedVersion>>,
+}
+
 /// The stores of the server, to be looked into by admission.
 #[derive(Default)]
-pub struct StoreDirectory(OnceLock<HashMap<(String, String), Known>>);
+pub struct StoreDirectory(OnceLock<Bound>);
 
 impl Debug for StoreDirectory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,12 +159,49 @@ impl StoreDirectory {
             };
             Some(((config.group.clone(), config.resource.clone()), known))
         });
-        let first = self.0.set(stored.collect()).is_ok();
+        let mut versions: BTreeMap<usize, Vec<ServedVersion>> = BTreeMap::new();
+        for endpoint in routes.values() {
+            if let Backing::Store(store) = &endpoint.backing {
+                let store = Arc::as_ptr(store) as usize;
+                versions.entry(store).or_default().push(ServedVersion::of(endpoint));
+            }
+        }
+        let mut shared: Vec<_> = versions.into_values().filter(|versions| versions.len() > 1).collect();
+        for versions in &mut shared {
+            versions.sort_by(|a, b| {
+                let order = |served: &ServedVersion| (served.resource.group.clone(), served.resource.version.clone());
+                order(a).cmp(&order(b))
+            });
+        }
+        let bound = Bound {
+            known: stored.collect(),
+            shared,
+        };
+        let first = self.0.set(bound).is_ok();
         assert!(first, "the stores are bound once");
     }
 
     fn known(&self, group: &str, resource: &str) -> Option<&Known> {
-        self.0.get()?.get(&(group.to_owned(), resource.to_owned()))
+        self.0.get()?.known.get(&(group.to_owned(), resource.to_owned()))
+    }
+
+    /// The other names under which the objects of a resource, or what stands below them, are served.
+    #[must_use]
+    pub fn equivalents(&self, resource: &GroupVersionName, subresource: &str) -> Vec<Equivalent> {
+        let shared = self.0.get().into_iter().flat_map(|bound| &bound.shared);
+        let mut others = shared.filter(|versions| versions.iter().any(|version| version.resource == *resource));
+        let others = others.next().into_iter().flatten();
+        let others = others.filter(|version| version.resource != *resource);
+        others
+            .filter_map(|version| {
+                let (_, kind, codec) = version.kinds.iter().find(|(name, ..)| name == subresource)?;
+                Some(Equivalent {
+                    resource: version.resource.clone(),
+                    kind: kind.clone(),
+                    codec: codec.clone(),
+                })
+            })
+            .collect()
     }
 
     /// The store of a resource.

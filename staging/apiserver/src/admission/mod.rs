@@ -6,14 +6,18 @@
 
 mod attributes;
 mod chain;
+mod connect;
 mod lookup;
 mod metrics;
 mod permissions;
+mod reinvocation;
 #[cfg(test)]
 mod tests;
 
 pub use attributes::{Attributes, GroupVersionName, Operation, WriteOptions, plain_error};
 pub use chain::{Chain, Plugin};
-pub use lookup::{Derived, FixedLookup, Lookup, StoreDirectory};
-pub use metrics::AdmissionMetrics;
+pub use connect::ConnectOptions;
+pub use lookup::{Derived, Equivalent, FixedLookup, Lookup, StoreDirectory};
+pub use metrics::{AdmissionMetrics, Phase, WebhookMetrics};
 pub use permissions::Permissions;
+pub use reinvocation::Reinvocation;

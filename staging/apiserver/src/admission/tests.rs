@@ -13,7 +13,7 @@ use component_base::metrics::MetricsRegistry;
 
 use super::{
     AdmissionMetrics, Attributes, Chain, Derived, FixedLookup, GroupVersionName, Lookup, Operation, Plugin,
-    WriteOptions,
+    Reinvocation, WriteOptions,
 };
 use crate::{
     registry::AnyObject,
@@ -93,6 +93,8 @@ async fn durations_are_measured() {
         operation: Operation::Create,
         options: &WriteOptions::default(),
         old: None,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     let map = ConfigMap {
         metadata: ObjectMeta {

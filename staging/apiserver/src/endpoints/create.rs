@@ -9,12 +9,13 @@ use super::{
     Backing, Call, Created, Creater, Endpoint, Output,
     body::{decode_object, decode_object_of, read_body},
     field_management::{Given, Tracker},
+    kind_of,
     respond::{object_response, status_response, stored_response},
 };
 use crate::{
-    admission::{Attributes, Chain, GroupVersionName, Operation, WriteOptions},
+    admission::{Attributes, Chain, GroupVersionName, Operation, Reinvocation, WriteOptions},
     options::{FieldValidation, write_options},
-    registry::{AnyObject, ObjectBox, ValidateObject, ensure_namespace, wipe_system_fields},
+    registry::{AnyObject, ObjectBox, ValidateObject, VersionCodec, ensure_namespace, wipe_system_fields},
 };
 
 /// Validating admission of a new object.
@@ -26,6 +27,7 @@ pub(super) struct CreateValidation<'a> {
     pub(super) subresource: &'a str,
     pub(super) namespace: &'a str,
     pub(super) options: &'a WriteOptions,
+    pub(super) codec: &'a dyn VersionCodec,
 }
 
 impl CreateValidation<'_> {
@@ -40,6 +42,8 @@ impl CreateValidation<'_> {
             operation: Operation::Create,
             options: self.options,
             old: None,
+            codec: Some(self.codec),
+            reinvocation: Reinvocation::default(),
         }
     }
 }
@@ -94,6 +98,7 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
         subresource: "",
         namespace: &namespace,
         options: &options,
+        codec: endpoint.codec.as_ref(),
     };
     let name = object.metadata().name.clone();
     endpoint
@@ -177,12 +182,7 @@ pub(super) async fn create_with(
     }
     ensure_namespace(&info.namespace, object.metadata_mut())?;
     Tracker::unstored(codec.as_ref(), &info.subresource).update(call, options, None, &mut object, given);
-    let (group, version) = k8s_api::scheme::split_api_version(codec.api_version());
-    let kind = GroupVersionName {
-        group: group.into(),
-        version: version.into(),
-        name: codec.kind().into(),
-    };
+    let kind = kind_of(codec.as_ref());
     let validation = CreateValidation {
         chain: &endpoint.admission,
         call,
@@ -191,6 +191,7 @@ pub(super) async fn create_with(
         subresource: &info.subresource,
         namespace: &info.namespace,
         options,
+        codec: codec.as_ref(),
     };
     endpoint
         .admission

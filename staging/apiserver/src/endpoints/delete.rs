@@ -18,7 +18,7 @@ use super::{
     respond::{status_response, stored_response},
 };
 use crate::{
-    admission::{Attributes, Operation, WriteOptions},
+    admission::{Attributes, Operation, Reinvocation, WriteOptions},
     options::{ListOptions, decode_delete_options, validate_delete_options},
     registry::{AnyObject, ValidateObject},
 };
@@ -47,6 +47,8 @@ impl ValidateObject for DeleteValidation<'_> {
             operation: Operation::Delete,
             options: self.options,
             old: Some(object),
+            codec: Some(self.endpoint.codec.as_ref()),
+            reinvocation: Reinvocation::default(),
         };
         self.endpoint.admission.admit(&attributes, None).await?;
         self.endpoint.admission.validate(&attributes, None).await

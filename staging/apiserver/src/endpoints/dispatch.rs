@@ -16,7 +16,12 @@ use super::{
     update::{self, Target},
     watch,
 };
-use crate::{options::write_options, request::RequestContext};
+use crate::{
+    admission::{Attributes, ConnectOptions, GroupVersionName, Operation, Reinvocation, WriteOptions},
+    options::write_options,
+    registry::ObjectBox,
+    request::RequestContext,
+};
 
 /// The media types of patches.
 const PATCH_TYPES: [&str; 4] = [
@@ -189,8 +194,37 @@ async fn subresource(call: &Call<'_>, endpoint: &Arc<Endpoint>, body: Body) -> R
             create::create_with(call, endpoint, creater.as_ref(), &output, &bytes, &options).await
         }
         (Subresource::Connect(connecter), method) if connecter.methods().contains(&method.as_str()) => {
+            if let Some(options) = connecter.admission_options(call) {
+                admit_connect(call, endpoint, options).await?;
+            }
             connecter.connect(call, &info.name, body).await
         }
         _ => Err(not_allowed(endpoint, call)),
     }
+}
+
+/// Asks admission about a stream or proxied request.
+async fn admit_connect(call: &Call<'_>, endpoint: &Endpoint, options: ConnectOptions) -> Result<(), StatusError> {
+    let info = &call.context.info;
+    let kind = GroupVersionName {
+        group: String::new(),
+        version: "v1".to_owned(),
+        name: options.kind().to_owned(),
+    };
+    let attributes = Attributes {
+        request: call.context,
+        kind: &kind,
+        resource: &endpoint.resource,
+        subresource: &info.subresource,
+        namespace: &info.namespace,
+        name: &info.name,
+        operation: Operation::Connect,
+        options: &WriteOptions::default(),
+        old: None,
+        codec: None,
+        reinvocation: Reinvocation::default(),
+    };
+    let mut object: ObjectBox = Box::new(options);
+    endpoint.admission.admit(&attributes, Some(&mut object)).await?;
+    endpoint.admission.validate(&attributes, Some(object.as_ref())).await
 }

@@ -31,7 +31,7 @@ use component_base::serving::Body;
 use http::Response;
 
 use crate::{
-    admission::{Chain, GroupVersionName},
+    admission::{Chain, ConnectOptions, GroupVersionName},
     cacher::CacheError,
     options::Query,
     registry::{ObjectBox, ResourceStrategy, Store, TableConvertor, ValidateObject, VersionCodec},
@@ -45,6 +45,7 @@ pub(crate) use dispatch::add_warnings;
 pub use dispatch::handle;
 pub use respond::{error_response, status_response};
 pub use scale::ScaleMapping;
+pub(crate) use scale::codec as scale_codec;
 
 /// How long watches last at least; the longest lasts twice that (`--min-request-timeout`).
 const MIN_WATCH: std::time::Duration = std::time::Duration::from_secs(1800);
@@ -144,6 +145,11 @@ pub trait Connecter: Send + Sync + Debug + 'static {
     /// The methods it takes.
     fn methods(&self) -> &'static [&'static str];
 
+    /// What admission is shown of the request; `None` for one that only reads.
+    fn admission_options(&self, _call: &Call<'_>) -> Option<ConnectOptions> {
+        None
+    }
+
     /// Answers the request.
     ///
     /// # Errors
@@ -228,6 +234,16 @@ impl Endpoint {
                 Err(StatusError::method_not_supported(self.group_resource(), action))
             }
         }
+    }
+}
+
+/// The kind that a codec is of.
+pub(crate) fn kind_of(codec: &dyn VersionCodec) -> GroupVersionName {
+    let (group, version) = k8s_api::scheme::split_api_version(codec.api_version());
+    GroupVersionName {
+        group: group.into(),
+        version: version.into(),
+        name: codec.kind().into(),
     }
 }
 

@@ -64,9 +64,14 @@ pub(super) async fn get(
     object_response(call, endpoint, &output, StatusCode::OK, &scale)
 }
 
+/// The codec of scales.
+pub(crate) fn codec() -> Arc<dyn VersionCodec> {
+    static CODEC: LazyLock<Arc<dyn VersionCodec>> = LazyLock::new(|| Arc::new(HubCodec::<Scale>::new(|_| {})));
+    CODEC.clone()
+}
+
 /// The endpoint as it is for scales: of another kind, over the same objects.
 pub(super) fn endpoint(parent: &Endpoint) -> Endpoint {
-    static CODEC: LazyLock<Arc<dyn VersionCodec>> = LazyLock::new(|| Arc::new(HubCodec::<Scale>::new(|_| {})));
     Endpoint {
         resource: parent.resource.clone(),
         kind: GroupVersionName {
@@ -76,7 +81,7 @@ pub(super) fn endpoint(parent: &Endpoint) -> Endpoint {
         },
         namespaced: parent.namespaced,
         verbs: parent.verbs,
-        codec: CODEC.clone(),
+        codec: codec(),
         is_hub: true,
         version_number: 0,
         backing: parent.backing.clone(),

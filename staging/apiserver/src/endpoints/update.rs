@@ -13,7 +13,7 @@ use super::{
     respond::stored_response,
 };
 use crate::{
-    admission::{Attributes, Operation, WriteOptions},
+    admission::{Attributes, Operation, Reinvocation, WriteOptions},
     options::{FieldValidation, write_options},
     registry::{
         AnyObject, Existing, ObjectBox, Preconditions, ResourceStrategy, UpdateFlags, UpdateSource, ValidateUpdate,
@@ -66,6 +66,8 @@ impl Update<'_> {
             operation,
             options: self.options,
             old,
+            codec: Some(self.endpoint.codec.as_ref()),
+            reinvocation: Reinvocation::default(),
         }
     }
 
@@ -91,6 +93,7 @@ impl Update<'_> {
             subresource: self.subresource,
             namespace: &self.call.context.info.namespace,
             options: self.options,
+            codec: self.endpoint.codec.as_ref(),
         }
     }
 

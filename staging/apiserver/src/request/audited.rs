@@ -49,6 +49,12 @@ impl Notes {
         }
     }
 
+    /// The level at which the request is recorded.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// Notes the object that came with a request.
     pub fn request(&self, metadata: &ObjectMeta, encode: impl FnOnce() -> Vec<u8>) {
         if self.level < Level::Metadata {

@@ -182,6 +182,15 @@ pub trait TokenSource: Send + Sync {
     fn refused(&self, token: &str) -> BoxFuture<'_, ()>;
 }
 
+/// Says where a server is that is not to be found by its name.
+pub trait Resolve: Send + Sync {
+    /// `host:port` to dial, asked before each connection.
+    ///
+    /// # Errors
+    /// There is none.
+    fn address(&self) -> Result<String, String>;
+}
+
 /// Everything a client needs to know.
 #[derive(Clone)]
 pub struct Config {
@@ -205,6 +214,10 @@ pub struct Config {
     pub impersonate: Impersonation,
     /// A proxy; empty for the one of the environment (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy_url: String,
+    /// Says where to dial, where that is not what `host` says.
+    pub resolver: Option<Arc<dyn Resolve>>,
+    /// Whether to speak HTTP/1.1 though the server knows HTTP/2: requests then spread over the backends of a service.
+    pub http1_only: bool,
     /// Whether responses may come compressed. Off unless asked for: between the processes of a cluster it takes more
     /// time than it saves.
     pub compression: bool,
@@ -241,6 +254,8 @@ impl Default for Config {
             exec: None,
             impersonate: Impersonation::default(),
             proxy_url: String::new(),
+            resolver: None,
+            http1_only: false,
             compression: false,
             timeout: None,
             qps: 0.0,

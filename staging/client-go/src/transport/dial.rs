@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::error::TransportError;
 use super::proxy::{self, Proxy};
 use super::target::Target;
+use crate::config::Resolve;
 
 /// How long a TCP connection may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +46,8 @@ pub(crate) struct Dialer {
     pub(crate) target: Target,
     pub(crate) tls: Option<DialTls>,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) resolver: Option<Arc<dyn Resolve>>,
+    pub(crate) http1_only: bool,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -140,7 +143,11 @@ impl Dialer {
     pub(crate) async fn dial(&self, protocols: Protocols) -> Result<Connection, TransportError> {
         match &self.proxy {
             None => {
-                let stream = tcp(&self.target.address()).await?;
+                let address = match &self.resolver {
+                    Some(resolver) => resolver.address().map_err(TransportError::Config)?,
+                    None => self.target.address(),
+                };
+                let stream = tcp(&address).await?;
                 self.secure(stream, protocols).await
             }
             Some(proxy) => {
@@ -161,8 +168,8 @@ impl Dialer {
             });
         };
         let config = match protocols {
-            Protocols::Any => settings.any.clone(),
-            Protocols::Http1 => settings.http1.clone(),
+            Protocols::Any if !self.http1_only => settings.any.clone(),
+            Protocols::Any | Protocols::Http1 => settings.http1.clone(),
         };
         let stream = tls(config, settings.server_name.clone(), stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

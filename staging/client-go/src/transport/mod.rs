@@ -25,7 +25,7 @@ pub use dial::Connection;
 pub use error::TransportError;
 pub use pool::ResponseBody;
 
-use crate::config::Config;
+use crate::config::{Config, Resolve};
 use auth::Auth;
 use dial::Dialer;
 use pool::Pool;
@@ -41,6 +41,8 @@ pub(crate) struct Transport {
     auth: Auth,
     tls: Option<TlsSource>,
     proxy: Option<proxy::Proxy>,
+    resolver: Option<Arc<dyn Resolve>>,
+    http1_only: bool,
     current: Mutex<Current>,
 }
 
@@ -63,6 +65,8 @@ impl Transport {
             target: target.clone(),
             tls: tls.as_ref().map(TlsSource::current),
             proxy: proxy.clone(),
+            resolver: config.resolver.clone(),
+            http1_only: config.http1_only,
         };
         let current = Mutex::new(Current {
             pool: Arc::new(Pool::new(dialer)),
@@ -73,6 +77,8 @@ impl Transport {
             auth,
             tls,
             proxy,
+            resolver: config.resolver.clone(),
+            http1_only: config.http1_only,
             current,
         })
     }
@@ -125,6 +131,8 @@ impl Transport {
             target: self.target.clone(),
             tls: self.tls.as_ref().map(TlsSource::current),
             proxy: self.proxy.clone(),
+            resolver: self.resolver.clone(),
+            http1_only: self.http1_only,
         };
         let old = std::mem::replace(&mut current.pool, Arc::new(Pool::new(dialer)));
         old.close();

@@ -116,6 +116,8 @@ pub trait LabelValues {
     type Metric;
     /// The child for these values, in the order of the labels.
     fn child(&self, values: &[&str]) -> Self::Metric;
+    /// Drops the child for these values, if there is one.
+    fn forget(&self, values: &[&str]);
 }
 
 macro_rules! label_values {
@@ -124,6 +126,10 @@ macro_rules! label_values {
             type Metric = $metric;
             fn child(&self, values: &[&str]) -> $metric {
                 self.with_label_values(values)
+            }
+            fn forget(&self, values: &[&str]) {
+                // There may be none, which is as well.
+                let _ = self.remove_label_values(values);
             }
         }
     )*};
@@ -147,6 +153,11 @@ pub struct Family<V> {
 }
 
 impl<V: LabelValues> Family<V> {
+    /// Drops the child for these label values: what it was about is gone.
+    pub fn forget(&self, values: &[&str]) {
+        self.vec.forget(values);
+    }
+
     /// The child for these label values. Hot paths keep it instead of asking again.
     ///
     /// # Panics

@@ -14,7 +14,7 @@ use std::{
 };
 
 use apiserver::{
-    admission::{Attributes, GroupVersionName, Operation, WriteOptions},
+    admission::{Attributes, GroupVersionName, Operation, Reinvocation, WriteOptions},
     endpoints::{Backing, Endpoint},
     registry::{Local, ObjectBox},
     request::{RequestContext, RequestInfo, UserInfo},
@@ -82,6 +82,8 @@ async fn measure(endpoint: &Endpoint, rounds: u32) -> Result<Duration, Failure> 
         operation: Operation::Create,
         options: &options,
         old: None,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     let begun = Instant::now();
     for _ in 0..rounds {

@@ -10,7 +10,7 @@ use std::{
 
 use apimachinery::status::{GroupResource, StatusError};
 use apiserver::{
-    admission::{Attributes, GroupVersionName, Lookup, Operation, Plugin, WriteOptions},
+    admission::{Attributes, GroupVersionName, Lookup, Operation, Plugin, Reinvocation, WriteOptions},
     registry::AnyObject,
     request::{RequestContext, RequestInfo, UserInfo},
 };
@@ -188,6 +188,8 @@ async fn write(
             ..WriteOptions::default()
         },
         old,
+        codec: None,
+        reinvocation: Reinvocation::default(),
     };
     let judged = plugin.validate(&attributes, Some(object)).await;
     judged.map_err(|status| status.status().message.clone())

@@ -1,0 +1,4 @@
+//! The program as it is installed: SIGKILL under load.
+
+mod kill;
+mod server;

@@ -1,0 +1,106 @@
+//! `ValidatingAdmissionWebhook`: all webhooks judge the object at the same time.
+
+use std::sync::Arc;
+
+use apimachinery::status::StatusError;
+use apiserver::{
+    admission::{Attributes, Derived, Operation, Phase, Plugin},
+    registry::AnyObject,
+};
+use async_trait::async_trait;
+use futures::future::join_all;
+use k8s_api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use tokio::time::Instant;
+
+use crate::{
+    WebhookParts,
+    call::{Caller, Outcome},
+    client::Clients,
+    configures_admission,
+    hook::Hook,
+    matching::Matcher,
+};
+
+/// Prefix of the audit annotations of failures that were passed over.
+const FAILED_OPEN: &str = "failed-open.validating.webhook.admission.k8s.io/";
+
+/// The plugin `ValidatingAdmissionWebhook`.
+#[derive(Debug)]
+pub struct ValidatingAdmissionWebhook {
+    hooks: Derived<ValidatingWebhookConfiguration, Arc<[Hook]>>,
+    matcher: Matcher,
+    caller: Caller,
+}
+
+impl ValidatingAdmissionWebhook {
+    /// The plugin over the configurations that the directory has.
+    #[must_use]
+    pub fn new(parts: &WebhookParts) -> Self {
+        let kubeconfig = parts.configuration.kubeconfig.clone();
+        Self {
+            hooks: Derived::new(parts.directory.lookup()),
+            matcher: Matcher {
+                directory: parts.directory.clone(),
+                namespaces: parts.namespaces.clone(),
+            },
+            caller: Caller {
+                clients: Arc::new(Clients::new(kubeconfig, parts.services.clone())),
+                metrics: parts.metrics.clone(),
+                phase: Phase::Validate,
+            },
+        }
+    }
+
+    fn hooks(&self) -> Arc<[Hook]> {
+        self.hooks.get(|configurations| {
+            let hooks = configurations.iter();
+            hooks
+                .flat_map(|configuration| Hook::validating(&configuration.metadata.name, &configuration.webhooks))
+                .collect()
+        })
+    }
+}
+
+#[async_trait]
+impl Plugin for ValidatingAdmissionWebhook {
+    fn name(&self) -> &'static str {
+        "ValidatingAdmissionWebhook"
+    }
+
+    fn handles(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    fn mutates(&self) -> bool {
+        false
+    }
+
+    async fn validate(&self, attributes: &Attributes<'_>, object: Option<&dyn AnyObject>) -> Result<(), StatusError> {
+        if configures_admission(&attributes.kind.group, &attributes.kind.name) {
+            return Ok(());
+        }
+        self.hooks.catch_up().await;
+        let hooks = self.hooks();
+        let mut calls = Vec::new();
+        for hook in hooks.iter() {
+            if let Some(invocation) = self.matcher.invocation(hook, attributes, object).await? {
+                calls.push((hook, invocation));
+            }
+        }
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let answers = calls.iter().enumerate().map(|(index, (hook, invocation))| async move {
+            let begun = Instant::now();
+            let result = self.caller.ask(hook, invocation, attributes, object).await;
+            if let Outcome::FailedOpen = self.caller.judge(hook, attributes, begun, result)? {
+                let key = format!("{FAILED_OPEN}round_0_index_{index}");
+                attributes.request.annotate(key, hook.name.as_str());
+            }
+            Ok(())
+        });
+        // All are asked to the end, as upstream does: each one's audit annotations count. The first refusal is answered.
+        let results: Vec<Result<(), StatusError>> = join_all(answers).await;
+        results.into_iter().collect()
+    }
+}

@@ -1,0 +1,143 @@
+//! The cluster that the specs run on: brought up by the same script as everybody's, taken down, and looked after.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail, ensure};
+use client_go::config::Config;
+use client_go::rest::Client;
+use tokio::process::Command;
+
+/// What of the machine a cluster could leave behind, one command each; only lines that name it count.
+const TRACES: [(&str, &str); 7] = [
+    (
+        "processes",
+        "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -F \"$STATE/\"; done; true",
+    ),
+    (
+        "mounts",
+        "awk '{ print $2 }' /proc/mounts | grep -E \"^$STATE/|/kubernox\"; true",
+    ),
+    (
+        "network namespaces",
+        "ls /run/netns 2>/dev/null | grep -E '^(kubernox|cni)-'; true",
+    ),
+    (
+        "links",
+        "ip -o link | awk -F': ' '{ print $2 }' | grep -E '^(knx|cni0|veth)'; true",
+    ),
+    ("nftables", "nft list tables | grep -E 'kube|kubernox|cni'; true"),
+    ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),
+    (
+        "cgroups",
+        "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true",
+    ),
+];
+
+/// A running cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    /// Where its files are.
+    pub(crate) state: PathBuf,
+    /// The administrator's client.
+    pub(crate) client: Client,
+}
+
+impl Cluster {
+    /// The cluster whose files lie in that directory.
+    ///
+    /// # Errors
+    /// Its kubeconfig cannot be read.
+    pub(crate) fn open(state: &Path) -> Result<Self> {
+        let mut config = Config::from_flags(Some(&state.join("admin.kubeconfig")), "")
+            .with_context(|| format!("no cluster in {}", state.display()))?;
+        // Polling specs are no tenants to be fair to.
+        config.qps = -1.0;
+        Ok(Self {
+            state: state.to_owned(),
+            client: Client::new(&config)?,
+        })
+    }
+
+    /// Starts one with the script of the repository.
+    ///
+    /// # Errors
+    /// There is one in that directory already, or the script fails.
+    pub(crate) async fn up(repository: &Path, state: &Path, options: &[String]) -> Result<Self> {
+        ensure!(
+            !state.exists(),
+            "{} exists: take that cluster down first",
+            state.display()
+        );
+        script(repository, state, options).await?;
+        Self::open(state)
+    }
+}
+
+async fn script(repository: &Path, state: &Path, options: &[String]) -> Result<()> {
+    let status = Command::new(repository.join("hack/local-up-cluster.sh"))
+        .args(options)
+        .arg("--state")
+        .arg(state)
+        .status()
+        .await
+        .context("run hack/local-up-cluster.sh")?;
+    ensure!(
+        status.success(),
+        "hack/local-up-cluster.sh {}: {status}",
+        options.join(" ")
+    );
+    Ok(())
+}
+
+/// What is on the machine of the kinds that a cluster makes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Traces(BTreeSet<String>);
+
+impl Traces {
+    /// Looks.
+    ///
+    /// # Errors
+    /// A command cannot be run.
+    pub(crate) async fn of_machine(state: &Path) -> Result<Self> {
+        let mut found = BTreeSet::new();
+        for (kind, command) in TRACES {
+            let output = Command::new("bash")
+                .args(["-c", command])
+                .env("STATE", state)
+                .stderr(Stdio::null())
+                .output()
+                .await
+                .with_context(|| format!("look for {kind}"))?;
+            // The look itself names the directory.
+            let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+            found.extend(
+                lines
+                    .lines()
+                    .filter(|line| !line.contains("--down"))
+                    .map(|line| format!("{kind}: {line}")),
+            );
+        }
+        Ok(Self(found))
+    }
+}
+
+/// Takes the cluster down and sees that it has left nothing that was not there before.
+///
+/// # Errors
+/// The script fails, or something is left.
+pub(crate) async fn down(repository: &Path, state: &Path, before: &Traces) -> Result<()> {
+    script(repository, state, &["--down".to_owned()]).await?;
+    let after = Traces::of_machine(state).await?;
+    let left: Vec<_> = after
+        .0
+        .difference(&before.0)
+        .filter(|line| !line.contains("/e2e "))
+        .cloned()
+        .collect();
+    if !left.is_empty() || state.exists() {
+        bail!("--down has left behind:\n  {}", left.join("\n  "));
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Brings up a cluster of two nodes with the programs of a directory, runs the specs of `specs/` against it, several at a
+//! time, takes it down, and sees that nothing is left.
+
+mod cluster;
+mod expect;
+mod run;
+mod spec;
+
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use futures::{StreamExt, stream};
+use http::Method;
+
+use cluster::{Cluster, Traces};
+use spec::{Spec, values_at};
+
+/// Specs of a whole cluster.
+#[derive(Parser)]
+struct Arguments {
+    /// Only specs whose part or name contains one of these.
+    filters: Vec<String>,
+    /// The directory of the programs.
+    #[arg(long)]
+    bin: Option<PathBuf>,
+    /// An archive of images, instead of building one.
+    #[arg(long)]
+    images: Option<PathBuf>,
+    /// Use the cluster of --state, and leave it up.
+    #[arg(long)]
+    running: bool,
+    /// Where the cluster keeps everything.
+    #[arg(long, default_value = "/var/lib/kubernox-e2e")]
+    state: PathBuf,
+    /// Store in etcd.
+    #[arg(long)]
+    etcd: bool,
+    /// Only the specs that run on every kind of store.
+    #[arg(long)]
+    core: bool,
+    /// nftables or iptables.
+    #[arg(long, default_value = "nftables")]
+    proxy_mode: String,
+    /// How many specs run at a time.
+    #[arg(long, default_value_t = 6)]
+    jobs: usize,
+    /// Leave the cluster up when a spec has failed.
+    #[arg(long)]
+    keep: bool,
+    /// Only print the names.
+    #[arg(long)]
+    list: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match start(Arguments::parse()).await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what is asked for, and says how many specs have failed.
+async fn start(arguments: Arguments) -> Result<usize> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let mut specs = spec::load(&repository.join("test/e2e/specs"))?;
+    specs.retain(|spec| {
+        let named = |filter: &String| spec.part.contains(filter) || spec.name.contains(filter);
+        (arguments.filters.is_empty() || arguments.filters.iter().any(named)) && (spec.core || !arguments.core)
+    });
+    ensure!(!specs.is_empty(), "no spec is called so");
+    if arguments.list {
+        for spec in &specs {
+            writeln!(stdout(), "{}: {}", spec.part, spec.name)?;
+        }
+        return Ok(0);
+    }
+    if arguments.running {
+        return all(&Cluster::open(&arguments.state)?, &repository, specs, arguments.jobs).await;
+    }
+    let mut options = vec!["--nodes=2".to_owned(), format!("--proxy-mode={}", arguments.proxy_mode)];
+    options.extend(arguments.etcd.then(|| "--etcd".to_owned()));
+    for (flag, path) in [("--bin", &arguments.bin), ("--images", &arguments.images)] {
+        if let Some(path) = path {
+            options.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
+        }
+    }
+    let before = Traces::of_machine(&arguments.state).await?;
+    let cluster = Cluster::up(&repository, &arguments.state, &options).await?;
+    let failed = all(&cluster, &repository, specs, arguments.jobs).await?;
+    if failed > 0 && arguments.keep {
+        return Ok(failed);
+    }
+    cluster::down(&repository, &arguments.state, &before).await?;
+    Ok(failed)
+}
+
+async fn all(cluster: &Cluster, repository: &Path, specs: Vec<Spec>, jobs: usize) -> Result<usize> {
+    let begin = Instant::now();
+    let (serial, parallel): (Vec<_>, Vec<_>) = specs.into_iter().enumerate().partition(|(_, spec)| spec.serial);
+    let total = serial.len() + parallel.len();
+    let mut failed = Vec::new();
+    for (specs, jobs) in [(parallel, jobs), (serial, 1)] {
+        let mut outcomes = stream::iter(specs)
+            .map(|(number, spec)| async move {
+                let begin = Instant::now();
+                let outcome = run::run(cluster, repository, number, &spec).await;
+                (spec, outcome, begin.elapsed())
+            })
+            .buffer_unordered(jobs);
+        while let Some((spec, outcome, took)) = outcomes.next().await {
+            let title = format!("{:6.1} s  {}: {}", took.as_secs_f64(), spec.part, spec.name);
+            match outcome {
+                Ok(()) => writeln!(stdout(), "ok    {title}")?,
+                Err(error) => {
+                    writeln!(stdout(), "FAIL  {title}")?;
+                    for cause in error.chain() {
+                        writeln!(stdout(), "    {}", cause.to_string().replace('\n', "\n    "))?;
+                    }
+                    failed.push(title);
+                }
+            }
+        }
+    }
+    namespaces_gone(cluster)
+        .await
+        .context("the specs' namespaces are not removed")?;
+    let passed = total - failed.len();
+    writeln!(
+        stdout(),
+        "{passed} of {total} passed in {:.0} s",
+        begin.elapsed().as_secs_f64()
+    )?;
+    for title in &failed {
+        writeln!(stdout(), "failed: {title}")?;
+    }
+    Ok(failed.len())
+}
+
+/// Waits until the namespaces of the specs, and with them all that was in them, are gone.
+async fn namespaces_gone(cluster: &Cluster) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let response = cluster.client.request(Method::GET, "/api/v1/namespaces").send().await?;
+        let namespaces: serde_json::Value = serde_json::from_slice(&response.body)?;
+        let left: Vec<_> = values_at(&namespaces, "/items/*/metadata/name")
+            .into_iter()
+            .filter(|name| name.as_str().is_some_and(|name| name.starts_with("e2e-")))
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{left:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
