@@ -22,6 +22,7 @@ pub static ROOT: Command = Command {
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,
         // Troubleshooting and Debugging Commands
+        &cmd::describe::COMMAND,
         &cmd::logs::COMMAND,
         &cmd::attach::COMMAND,
         &cmd::exec::COMMAND,

@@ -97,6 +97,21 @@ pub async fn list(
     labels: &str,
     fields: &str,
 ) -> Result<Vec<Value>> {
+    list_chunked(client, mapping, namespace, labels, fields, 500).await
+}
+
+/// [`list`] with pages of at most `limit` objects; 0 asks for all at once.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn list_chunked(
+    client: &Client,
+    mapping: &ApiResource,
+    namespace: &str,
+    labels: &str,
+    fields: &str,
+    limit: i64,
+) -> Result<Vec<Value>> {
     let asking = Asking {
         accept: JSON,
         include_object: None,
@@ -104,7 +119,7 @@ pub async fn list(
     let selection = Selection {
         labels,
         fields,
-        limit: 500,
+        limit,
     };
     list_as(client, mapping, namespace, &selection, &asking).await
 }

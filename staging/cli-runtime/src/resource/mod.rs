@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use builder::{Builder, Found};
 pub use client_go::discovery::RestMapping;
 pub use documents::documents;
-pub use fetch::{TABLE, get, list};
+pub use fetch::{TABLE, get, list, list_chunked};
 
 use crate::Result;
 use crate::message;

@@ -10,6 +10,7 @@ pub mod completion;
 pub mod config;
 pub mod create;
 pub mod delete;
+pub mod describe;
 pub mod edit;
 pub mod exec;
 pub mod explain;

@@ -1,0 +1,62 @@
+//! Names, labels and annotations, one a line.
+
+use serde_json::Value;
+
+use crate::text::{Text, put};
+use crate::values::{sorted, text};
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What of an annotation fits on its line, in bytes.
+const MAX_ANNOTATION: usize = 140;
+
+/// The name, the namespace, the labels and the annotations.
+pub(crate) fn head(object: &Value, out: &mut Text) {
+    put!(out, 0, "Name:\t{}\n", text(object, "/metadata/name"));
+    put!(out, 0, "Namespace:\t{}\n", text(object, "/metadata/namespace"));
+    labels("Labels", object.pointer("/metadata/labels"), out);
+    annotations("Annotations", object.pointer("/metadata/annotations"), out);
+}
+
+/// `title:  a=b`, each further pair on a line of its own.
+pub(crate) fn labels(title: &str, labels: Option<&Value>, out: &mut Text) {
+    put!(out, 0, "{title}:\t");
+    let labels = sorted(labels);
+    if labels.is_empty() {
+        put!(out, 0, "<none>\n");
+    }
+    for (at, (key, value)) in labels.into_iter().enumerate() {
+        let indent = if at == 0 { "" } else { "\t" };
+        put!(out, 0, "{indent}{key}={}\n", value.as_str().unwrap_or_default());
+    }
+}
+
+/// `title:  a: b`; long values and those of several lines stand below their keys.
+pub(crate) fn annotations(title: &str, annotations: Option<&Value>, out: &mut Text) {
+    put!(out, 0, "{title}:\t");
+    let mut shown = sorted(annotations);
+    shown.retain(|(key, _)| *key != LAST_APPLIED);
+    if shown.is_empty() {
+        put!(out, 0, "<none>\n");
+    }
+    for (at, (key, value)) in shown.into_iter().enumerate() {
+        let indent = if at == 0 { "" } else { "\t" };
+        let value = value.as_str().unwrap_or_default();
+        let value = value.strip_suffix('\n').unwrap_or(value);
+        if value.len() + key.len() + 2 > MAX_ANNOTATION || value.contains('\n') {
+            put!(out, 0, "{indent}{key}:\n");
+            for line in value.split('\n') {
+                put!(out, 0, "\t  {}\n", shorten(line, MAX_ANNOTATION - 2));
+            }
+        } else {
+            put!(out, 0, "{indent}{key}: {value}\n");
+        }
+    }
+}
+
+fn shorten(line: &str, most: usize) -> String {
+    if line.len() <= most {
+        return line.to_owned();
+    }
+    format!("{}...", String::from_utf8_lossy(&line.as_bytes()[..most]))
+}

@@ -1,0 +1,39 @@
+//! [`Text`]: lines of aligned cells, indented by levels of two blanks.
+
+use cli_runtime::gotext::TabWriter;
+use std::fmt::{self, Write as _};
+
+/// A description being written; cells are separated by tabs.
+#[derive(Default)]
+pub(crate) struct Text(String);
+
+impl Text {
+    /// Adds text behind the indentation of a level.
+    pub(crate) fn write(&mut self, level: usize, text: fmt::Arguments<'_>) {
+        let mut added = "  ".repeat(level);
+        // Writing to a string fails only where a Display implementation does.
+        if added.write_fmt(text).is_err() {
+            added.push_str("<error>");
+        }
+        // An object's text must not drive the reader's terminal.
+        self.0.push_str(&added.replace('\u{1b}', "^[").replace('\r', "\\r"));
+    }
+
+    /// The whole, its columns aligned.
+    pub(crate) fn aligned(self) -> String {
+        use std::io::Write as _;
+        let mut table = TabWriter::new(0, 2);
+        match table.write_all(self.0.as_bytes()) {
+            Ok(()) => table.take(),
+            Err(_) => self.0,
+        }
+    }
+}
+
+/// Writes a formatted text at a level.
+macro_rules! put {
+    ($text:expr, $level:expr, $($format:tt)+) => {
+        $text.write($level, format_args!($($format)+))
+    };
+}
+pub(crate) use put;
