@@ -21,6 +21,7 @@ pub static ROOT: Command = Command {
         &cmd::scale::COMMAND,
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,
+        &cmd::top::COMMAND,
         // Troubleshooting and Debugging Commands
         &cmd::describe::COMMAND,
         &cmd::logs::COMMAND,
@@ -29,6 +30,7 @@ pub static ROOT: Command = Command {
         &cmd::portforward::COMMAND,
         &cmd::auth::COMMAND,
         &cmd::proxy::COMMAND,
+        &cmd::events::COMMAND,
         // Advanced Commands
         &cmd::apply::COMMAND,
         &cmd::patch::COMMAND,
