@@ -18,7 +18,7 @@ use crate::{
     pod::{into_response, told},
 };
 use headers::{forwarded, remove_cors, remove_hop_by_hop, rewrite_location};
-use place::Place;
+use place::{Place, tail};
 
 /// The methods that are passed on.
 pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -45,9 +45,14 @@ fn client_host(call: &Call<'_>) -> String {
     }
 }
 
+/// How many segments of the path are the back end's: the resource, its name and `proxy` are the first of the parts.
+fn segments_behind(call: &Call<'_>) -> usize {
+    call.context.info.parts.len().saturating_sub(3)
+}
+
 /// What admission sees of a proxied request: the path behind the proxy's own.
 pub(crate) fn admission_options(kind: &'static str, call: &Call<'_>) -> ConnectOptions {
-    let (_, path) = split_path(call, call.parts.uri.path());
+    let path = tail(call.parts.uri.path(), segments_behind(call));
     let mut members = serde_json::Map::new();
     if !path.is_empty() {
         members.insert("path".to_owned(), path.into());
@@ -66,9 +71,12 @@ impl Proxy {
         let uri = &call.parts.uri;
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let client = call.serving.as_ref().and_then(|serving| serving.connection().peer_ip());
-        // The resource, its name and `proxy` are the first of the parts.
-        let behind = call.context.info.parts.len().saturating_sub(3);
-        let place = Place::new(uri.path(), behind, backend.authority(), client_host(call));
+        let place = Place::new(
+            uri.path(),
+            segments_behind(call),
+            backend.authority(),
+            client_host(call),
+        );
         let path_and_query = format!("{}{query}", place.backend_path());
         if is_upgrade_request(&call.headers) {
             return self.upgrade(call, backend, &path_and_query, client).await;

@@ -15,15 +15,21 @@ pub(super) struct Place {
     pub(super) client_host: String,
 }
 
+/// The last `behind` segments of a path and what ends it, as they stand there.
+pub(super) fn tail(raw_path: &str, behind: usize) -> &str {
+    let trimmed = raw_path.trim_end_matches('/');
+    let mut end = trimmed.len();
+    for _ in 0..behind {
+        end = trimmed[..end].rfind('/').unwrap_or(end);
+    }
+    &raw_path[end..]
+}
+
 impl Place {
     /// The place of a request whose raw path ends with `behind` segments that are the back end's.
     pub(super) fn new(raw_path: &str, behind: usize, authority: String, client_host: String) -> Self {
-        let trimmed = raw_path.trim_end_matches('/');
-        let mut end = trimmed.len();
-        for _ in 0..behind {
-            end = trimmed[..end].rfind('/').unwrap_or(end);
-        }
-        let rest: Vec<u8> = percent_encoding::percent_decode_str(&trimmed[end..]).collect();
+        let tail = tail(raw_path, behind).trim_end_matches('/');
+        let rest: Vec<u8> = percent_encoding::percent_decode_str(tail).collect();
         let whole: Vec<u8> = percent_encoding::percent_decode_str(raw_path).collect();
         let mut path = clean_path(rest.strip_prefix(b"/").unwrap_or(&rest));
         if whole.ends_with(b"/") && !path.ends_with(b"/") {
