@@ -3,13 +3,19 @@
 //! Related objects and events come through [`Cluster`], which the command implements.
 
 mod configmap;
+mod daemonset;
+mod deployment;
 mod events;
 mod generic;
 mod metadata;
+mod pod;
+mod replicaset;
 mod secret;
+mod service;
 mod serviceaccount;
 mod text;
 mod values;
+mod workload;
 
 #[cfg(test)]
 mod testing;
@@ -68,6 +74,11 @@ pub async fn describe(subject: &Subject<'_>) -> Result<String> {
     let mut text = Text::default();
     match (subject.group, subject.kind) {
         ("", "ConfigMap") => configmap::describe(subject, &mut text).await?,
+        ("", "Pod") => pod::describe(subject, &mut text).await,
+        ("", "Service") => service::describe(subject, &mut text).await,
+        ("apps", "Deployment") => deployment::describe(subject, &mut text).await?,
+        ("apps", "ReplicaSet") => replicaset::describe(subject, &mut text).await?,
+        ("apps", "DaemonSet") => daemonset::describe(subject, &mut text).await?,
         ("", "Secret") => secret::describe(subject.object, &mut text),
         ("", "ServiceAccount") => serviceaccount::describe(subject, &mut text).await,
         _ => generic::describe(subject, &mut text).await,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::text::{Text, put};
-use crate::values::{sorted, text};
+use crate::values::{flag, items, sorted, text};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -59,4 +59,24 @@ fn shorten(line: &str, most: usize) -> String {
         return line.to_owned();
     }
     format!("{}...", String::from_utf8_lossy(&line.as_bytes()[..most]))
+}
+
+/// `Controlled By:`, for what has a controller.
+pub(crate) fn controlled_by(object: &Value, out: &mut Text) {
+    if let Some(owner) = controller(object) {
+        put!(
+            out,
+            0,
+            "Controlled By:\t{}/{}\n",
+            text(owner, "/kind"),
+            text(owner, "/name")
+        );
+    }
+}
+
+/// The reference to the object's controller.
+pub(crate) fn controller(object: &Value) -> Option<&Value> {
+    items(object, "/metadata/ownerReferences")
+        .iter()
+        .find(|owner| flag(owner, "/controller"))
 }
