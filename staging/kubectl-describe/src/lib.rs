@@ -3,16 +3,19 @@
 //! Related objects and events come through [`Cluster`], which the command implements.
 
 mod configmap;
+mod cronjob;
 mod daemonset;
 mod deployment;
 mod events;
 mod generic;
+mod job;
 mod metadata;
 mod pod;
 mod replicaset;
 mod secret;
 mod service;
 mod serviceaccount;
+mod statefulset;
 mod text;
 mod values;
 mod workload;
@@ -78,6 +81,9 @@ pub async fn describe(subject: &Subject<'_>) -> Result<String> {
         ("", "Service") => service::describe(subject, &mut text).await,
         ("apps", "Deployment") => deployment::describe(subject, &mut text).await?,
         ("apps", "ReplicaSet") => replicaset::describe(subject, &mut text).await?,
+        ("apps", "StatefulSet") => statefulset::describe(subject, &mut text).await?,
+        ("batch", "Job") => job::describe(subject, &mut text).await,
+        ("batch", "CronJob") => cronjob::describe(subject, &mut text).await,
         ("apps", "DaemonSet") => daemonset::describe(subject, &mut text).await?,
         ("", "Secret") => secret::describe(subject.object, &mut text),
         ("", "ServiceAccount") => serviceaccount::describe(subject, &mut text).await,
