@@ -30,6 +30,7 @@ pub static ROOT: Command = Command {
         &cmd::portforward::COMMAND,
         &cmd::auth::COMMAND,
         &cmd::proxy::COMMAND,
+        &cmd::cp::COMMAND,
         &cmd::events::COMMAND,
         // Advanced Commands
         &cmd::apply::COMMAND,

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod clusterinfo;
 pub mod completion;
 pub mod config;
+pub mod cp;
 pub mod create;
 pub mod delete;
 pub mod describe;

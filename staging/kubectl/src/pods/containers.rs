@@ -89,6 +89,27 @@ pub(crate) fn find_or_default<'p>(pod: &'p Value, name: &str, quiet: bool, strea
     }
 }
 
+/// The container of a name, or the default, of a pod in which something is to be run.
+///
+/// # Errors
+/// The pod has ended, or has none of that name.
+pub(crate) fn runnable<'p>(pod: &'p Value, name: &str, quiet: bool, streams: &IoStreams) -> Result<&'p Value> {
+    let phase = text_at(pod, &["status", "phase"]);
+    if matches!(phase, "Succeeded" | "Failed") {
+        return Err(message!(
+            "cannot exec into a container in a completed pod; current phase is {phase}"
+        ));
+    }
+    if !name.is_empty() && find(pod, name).is_none() {
+        return Err(message!(
+            "container {name} is not valid for pod {} out of: {}",
+            text_at(pod, &["metadata", "name"]),
+            names(pod)
+        ));
+    }
+    find_or_default(pod, name, quiet, streams)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -84,6 +84,14 @@ fn remote_error(error: RemoteCommandError) -> CommandError {
     }
 }
 
+/// Streams until a remote process ends.
+///
+/// # Errors
+/// The process failed, or could not be reached.
+pub(crate) async fn run(endpoint: &Endpoint, options: StreamOptions) -> Result<()> {
+    stream(endpoint, options).await.map_err(remote_error)
+}
+
 /// One of the command's outputs as a place to copy a stream to.
 struct Sink(Output);
 
@@ -151,8 +159,8 @@ impl Terminal {
             resize: self.raw.then(|| terminal::sizes(sizes)),
         };
         let restored = self.raw.then(RawTerminal::enter).transpose()?;
-        let result = stream(endpoint, options).await;
+        let result = run(endpoint, options).await;
         drop(restored);
-        result.map_err(remote_error)
+        result
     }
 }

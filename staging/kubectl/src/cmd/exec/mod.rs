@@ -118,21 +118,7 @@ impl Run for ExecOptions {
         }
         let object = infos.swap_remove(0).object.unwrap_or_default();
         let pod = select::attachable(context, object, self.timeout).await?;
-        let phase = text_at(&pod, &["status", "phase"]);
-        if matches!(phase, "Succeeded" | "Failed") {
-            return Err(message!(
-                "cannot exec into a container in a completed pod; current phase is {phase}"
-            ));
-        }
-        if !self.container.is_empty() && containers::find(&pod, &self.container).is_none() {
-            return Err(message!(
-                "container {} is not valid for pod {} out of: {}",
-                self.container,
-                text_at(&pod, &["metadata", "name"]),
-                containers::names(&pod)
-            ));
-        }
-        let container = containers::find_or_default(&pod, &self.container, self.quiet, &context.streams)?;
+        let container = containers::runnable(&pod, &self.container, self.quiet, &context.streams)?;
         let terminal = Terminal::set_up(self.stdin, self.tty, self.quiet, &context.streams)?;
         let mut query: Vec<(&str, &str)> = command.iter().map(|word| ("command", word.as_str())).collect();
         query.push(("container", text_at(container, &["name"])));
