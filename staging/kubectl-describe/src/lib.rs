@@ -10,6 +10,7 @@ mod events;
 mod generic;
 mod job;
 mod metadata;
+mod namespace;
 mod pod;
 mod replicaset;
 mod secret;
@@ -85,6 +86,7 @@ pub async fn describe(subject: &Subject<'_>) -> Result<String> {
         ("batch", "Job") => job::describe(subject, &mut text).await,
         ("batch", "CronJob") => cronjob::describe(subject, &mut text).await,
         ("apps", "DaemonSet") => daemonset::describe(subject, &mut text).await?,
+        ("", "Namespace") => namespace::describe(subject, &mut text).await?,
         ("", "Secret") => secret::describe(subject.object, &mut text),
         ("", "ServiceAccount") => serviceaccount::describe(subject, &mut text).await,
         _ => generic::describe(subject, &mut text).await,
