@@ -80,3 +80,30 @@ pub(crate) fn conditions(object: &Value, out: &mut Text) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::described;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn only_controlled_pods_count() {
+        let pod = |uid: &str, phase: &str| {
+            json!({
+                "metadata": {"ownerReferences": [{"uid": uid, "controller": true}]},
+                "status": {"phase": phase},
+            })
+        };
+        let related = vec![pod("u", "Running"), pod("u", "Pending"), pod("other", "Running")];
+        for kind in ["ReplicaSet", "DaemonSet", "StatefulSet"] {
+            let object = json!({"kind": kind, "metadata": {"name": "o", "uid": "u"}, "spec": {"selector": {"matchLabels": {"a": "b"}}}});
+            let description = described("apps", &object, related.clone()).await;
+            let line = description.lines().find_map(|line| line.strip_prefix("Pods Status:"));
+            assert_eq!(
+                line.map(str::trim),
+                Some("1 Running / 1 Waiting / 0 Succeeded / 0 Failed"),
+                "{kind}"
+            );
+        }
+    }
+}
