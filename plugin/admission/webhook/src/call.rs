@@ -140,7 +140,7 @@ impl Caller {
                 Error::Status(status) => status.code(),
                 _ => 503,
             };
-            calling(format!("failed to call webhook: {error}"), code.into())
+            calling(format!("failed to call webhook: {error}"), code)
         })?;
         Ok(response.body.to_vec())
     }
@@ -181,7 +181,7 @@ impl Caller {
                 Err(StatusError::internal_error(message))
             }
             Err(CallError::Rejection(status)) => {
-                count(i32::from(status.code()), Some("no_error"));
+                count(status.code(), Some("no_error"));
                 Err(status)
             }
             Err(CallError::Request(status)) => {

@@ -15,6 +15,7 @@ mod call;
 mod client;
 mod config;
 mod hook;
+mod hooks;
 mod matching;
 mod mutating;
 mod review;
@@ -45,18 +46,4 @@ pub struct WebhookParts {
     pub services: Arc<dyn Lookup<Service>>,
     /// Where calls are counted.
     pub metrics: WebhookMetrics,
-}
-
-/// The kinds that configure admission, past which no webhook stands.
-fn configures_admission(group: &str, kind: &str) -> bool {
-    group == "admissionregistration.k8s.io"
-        && matches!(
-            kind,
-            "ValidatingWebhookConfiguration"
-                | "MutatingWebhookConfiguration"
-                | "ValidatingAdmissionPolicy"
-                | "ValidatingAdmissionPolicyBinding"
-                | "MutatingAdmissionPolicy"
-                | "MutatingAdmissionPolicyBinding"
-        )
 }

@@ -1,10 +1,10 @@
 //! `MutatingAdmissionWebhook`: one webhook after the other changes the object.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, Derived, Operation, Phase, Plugin},
+    admission::{Attributes, Operation, Plugin},
     registry::ObjectBox,
 };
 use apiserver_audit::Level;
@@ -15,11 +15,10 @@ use tokio::time::Instant;
 
 use crate::{
     WebhookParts,
-    call::{CallError, Caller, Outcome},
-    client::Clients,
-    configures_admission,
+    call::{CallError, Outcome},
     hook::Hook,
-    matching::{Invocation, Matcher},
+    hooks::Hooks,
+    matching::Invocation,
     review::{Answer, JSON_PATCH, decode_patch},
 };
 
@@ -51,9 +50,7 @@ impl Rounds {
 /// The plugin `MutatingAdmissionWebhook`.
 #[derive(Debug)]
 pub struct MutatingAdmissionWebhook {
-    hooks: Derived<MutatingWebhookConfiguration, Arc<[Hook]>>,
-    matcher: Matcher,
-    caller: Caller,
+    hooks: Hooks<MutatingWebhookConfiguration>,
 }
 
 /// The place of a call: which round, which webhook of all.
@@ -73,29 +70,9 @@ impl MutatingAdmissionWebhook {
     /// The plugin over the configurations that the directory has.
     #[must_use]
     pub fn new(parts: &WebhookParts) -> Self {
-        let kubeconfig = parts.configuration.kubeconfig.clone();
         Self {
-            hooks: Derived::new(parts.directory.lookup()),
-            matcher: Matcher {
-                directory: parts.directory.clone(),
-                namespaces: parts.namespaces.clone(),
-            },
-            caller: Caller {
-                clients: Arc::new(Clients::new(kubeconfig, parts.services.clone())),
-                metrics: parts.metrics.clone(),
-                phase: Phase::Admit,
-            },
+            hooks: Hooks::new(parts),
         }
-    }
-
-    fn hooks(&self) -> Arc<[Hook]> {
-        self.hooks.get(|configurations| {
-            // The store lists them in the order of their names.
-            let hooks = configurations.iter();
-            hooks
-                .flat_map(|configuration| Hook::mutating(&configuration.metadata.name, &configuration.webhooks))
-                .collect()
-        })
     }
 
     /// Asks one webhook and applies its patch. Returns whether the object has changed.
@@ -108,7 +85,7 @@ impl MutatingAdmissionWebhook {
         place: Place,
     ) -> Result<bool, CallError> {
         let shown = object.as_deref().map(AsRef::as_ref);
-        let answer = self.caller.ask(hook, invocation, attributes, shown).await?;
+        let answer = self.hooks.caller.ask(hook, invocation, attributes, shown).await?;
         apply(hook, invocation, attributes, object, &answer, place)
     }
 }
@@ -180,11 +157,7 @@ impl Plugin for MutatingAdmissionWebhook {
     }
 
     async fn admit(&self, attributes: &Attributes<'_>, mut object: Option<&mut ObjectBox>) -> Result<(), StatusError> {
-        if configures_admission(&attributes.kind.group, &attributes.kind.name) {
-            return Ok(());
-        }
-        self.hooks.catch_up().await;
-        let hooks = self.hooks();
+        let hooks = self.hooks.of(attributes).await;
         if hooks.is_empty() {
             return Ok(());
         }
@@ -204,7 +177,7 @@ impl Plugin for MutatingAdmissionWebhook {
         }
         for (index, hook) in hooks.iter().enumerate() {
             let shown = object.as_deref().map(AsRef::as_ref);
-            let Some(invocation) = self.matcher.invocation(hook, attributes, shown).await? else {
+            let Some(invocation) = self.hooks.matcher.invocation(hook, attributes, shown).await? else {
                 continue;
             };
             if second && !rounds.kept(NAME, |rounds: &mut Rounds| rounds.again.contains(&hook.uid)) {
@@ -232,7 +205,7 @@ impl Plugin for MutatingAdmissionWebhook {
             if changed {
                 rounds.ask();
             }
-            if let Outcome::FailedOpen = self.caller.judge(hook, attributes, begun, result)? {
+            if let Outcome::FailedOpen = self.hooks.caller.judge(hook, attributes, begun, result)? {
                 let key = place.key(&format!("failed-open.{MUTATION}"));
                 attributes.request.annotate(key, hook.name.as_str());
             }

@@ -1,10 +1,8 @@
 //! `ValidatingAdmissionWebhook`: all webhooks judge the object at the same time.
 
-use std::sync::Arc;
-
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, Derived, Operation, Phase, Plugin},
+    admission::{Attributes, Operation, Plugin},
     registry::AnyObject,
 };
 use async_trait::async_trait;
@@ -12,14 +10,7 @@ use futures::future::join_all;
 use k8s_api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use tokio::time::Instant;
 
-use crate::{
-    WebhookParts,
-    call::{Caller, Outcome},
-    client::Clients,
-    configures_admission,
-    hook::Hook,
-    matching::Matcher,
-};
+use crate::{WebhookParts, call::Outcome, hooks::Hooks};
 
 /// Prefix of the audit annotations of failures that were passed over.
 const FAILED_OPEN: &str = "failed-open.validating.webhook.admission.k8s.io/";
@@ -27,37 +18,16 @@ const FAILED_OPEN: &str = "failed-open.validating.webhook.admission.k8s.io/";
 /// The plugin `ValidatingAdmissionWebhook`.
 #[derive(Debug)]
 pub struct ValidatingAdmissionWebhook {
-    hooks: Derived<ValidatingWebhookConfiguration, Arc<[Hook]>>,
-    matcher: Matcher,
-    caller: Caller,
+    hooks: Hooks<ValidatingWebhookConfiguration>,
 }
 
 impl ValidatingAdmissionWebhook {
     /// The plugin over the configurations that the directory has.
     #[must_use]
     pub fn new(parts: &WebhookParts) -> Self {
-        let kubeconfig = parts.configuration.kubeconfig.clone();
         Self {
-            hooks: Derived::new(parts.directory.lookup()),
-            matcher: Matcher {
-                directory: parts.directory.clone(),
-                namespaces: parts.namespaces.clone(),
-            },
-            caller: Caller {
-                clients: Arc::new(Clients::new(kubeconfig, parts.services.clone())),
-                metrics: parts.metrics.clone(),
-                phase: Phase::Validate,
-            },
+            hooks: Hooks::new(parts),
         }
-    }
-
-    fn hooks(&self) -> Arc<[Hook]> {
-        self.hooks.get(|configurations| {
-            let hooks = configurations.iter();
-            hooks
-                .flat_map(|configuration| Hook::validating(&configuration.metadata.name, &configuration.webhooks))
-                .collect()
-        })
     }
 }
 
@@ -76,14 +46,10 @@ impl Plugin for ValidatingAdmissionWebhook {
     }
 
     async fn validate(&self, attributes: &Attributes<'_>, object: Option<&dyn AnyObject>) -> Result<(), StatusError> {
-        if configures_admission(&attributes.kind.group, &attributes.kind.name) {
-            return Ok(());
-        }
-        self.hooks.catch_up().await;
-        let hooks = self.hooks();
+        let hooks = self.hooks.of(attributes).await;
         let mut calls = Vec::new();
         for hook in hooks.iter() {
-            if let Some(invocation) = self.matcher.invocation(hook, attributes, object).await? {
+            if let Some(invocation) = self.hooks.matcher.invocation(hook, attributes, object).await? {
                 calls.push((hook, invocation));
             }
         }
@@ -92,8 +58,8 @@ impl Plugin for ValidatingAdmissionWebhook {
         }
         let answers = calls.iter().enumerate().map(|(index, (hook, invocation))| async move {
             let begun = Instant::now();
-            let result = self.caller.ask(hook, invocation, attributes, object).await;
-            if let Outcome::FailedOpen = self.caller.judge(hook, attributes, begun, result)? {
+            let result = self.hooks.caller.ask(hook, invocation, attributes, object).await;
+            if let Outcome::FailedOpen = self.hooks.caller.judge(hook, attributes, begun, result)? {
                 let key = format!("{FAILED_OPEN}round_0_index_{index}");
                 attributes.request.annotate(key, hook.name.as_str());
             }
