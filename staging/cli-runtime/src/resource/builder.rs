@@ -193,37 +193,35 @@ impl<'f> Builder<'f> {
     /// Label selector of the command line; empty for none.
     #[must_use]
     pub fn label_selector(mut self, selector: &str) -> Self {
-        let trimmed = selector.trim();
-        if trimmed.is_empty() {
-            return self;
+        if let Some(selector) = self.checked_selector("label", selector) {
+            self.label_selector = Some(selector);
         }
-        if self.options.select_all {
-            self.errors.push(message!(
-                "found non-empty label selector {} with previously set 'all' parameter. ",
-                quote(selector)
-            ));
-            return self;
-        }
-        self.label_selector = Some(trimmed.to_owned());
         self
     }
 
     /// Field selector of the command line; empty for none.
     #[must_use]
     pub fn field_selector(mut self, selector: &str) -> Self {
+        if let Some(selector) = self.checked_selector("field", selector) {
+            self.field_selector = Some(selector);
+        }
+        self
+    }
+
+    /// A selector that selects something, unless everything is asked for.
+    fn checked_selector(&mut self, what: &str, selector: &str) -> Option<String> {
         let trimmed = selector.trim();
         if trimmed.is_empty() {
-            return self;
+            return None;
         }
         if self.options.select_all {
             self.errors.push(message!(
-                "found non-empty field selector {} with previously set 'all' parameter. ",
+                "found non-empty {what} selector {} with previously set 'all' parameter. ",
                 quote(selector)
             ));
-            return self;
+            return None;
         }
-        self.field_selector = Some(trimmed.to_owned());
-        self
+        Some(trimmed.to_owned())
     }
 
     /// Every object of the types that are named (`--all`).

@@ -116,11 +116,7 @@ pub async fn list_chunked(
         accept: JSON,
         include_object: None,
     };
-    let selection = Selection {
-        labels,
-        fields,
-        limit,
-    };
+    let selection = Selection { labels, fields, limit };
     list_as(client, mapping, namespace, &selection, &asking).await
 }
 

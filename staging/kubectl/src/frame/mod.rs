@@ -16,7 +16,7 @@ use std::ops::Deref;
 use async_trait::async_trait;
 use component_base::flags::Flags;
 
-use cli_runtime::{Builder, CommandError, Factory, IoStreams, Result};
+use cli_runtime::{Builder, CommandError, Factory, FilenameOptions, IoStreams, Result};
 
 pub use execute::execute;
 pub use find::find;
@@ -178,6 +178,17 @@ impl Context {
     #[must_use]
     pub fn builder(&self) -> Builder<'_> {
         Builder::new(&self.factory, &self.streams)
+    }
+
+    /// Finds objects in the namespace of the command line, those of files included, which may lie in no other if it was
+    /// given there.
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub fn objects(&self, files: &FilenameOptions) -> Result<Builder<'_>> {
+        let (namespace, enforce) = self.factory.namespace()?;
+        let builder = self.builder().namespace(&namespace).default_namespace();
+        Ok(builder.filenames(enforce, files))
     }
 
     /// The table the command was found in.

@@ -132,6 +132,20 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
+    /// Adds to the query of a request which streams are wanted.
+    pub(crate) fn add_streams(&self, query: &mut Vec<(&str, &str)>) {
+        for (name, wanted) in [
+            ("stdin", self.stdin),
+            ("stdout", true),
+            ("stderr", !self.raw),
+            ("tty", self.raw),
+        ] {
+            if wanted {
+                query.push((name, "true"));
+            }
+        }
+    }
+
     /// What becomes of `-i` and `-t`; whoever has no terminal is told.
     ///
     /// # Errors

@@ -246,7 +246,7 @@ mod tests {
             json!({"metadata": {"name": name, "creationTimestamp": "2024-01-01T00:00:00Z"}, "spec": {"nodeName": node},
                 "status": {"phase": phase, "conditions": conditions, "containerStatuses": [{"restartCount": restarts}]}})
         };
-        let mut pods = vec![
+        let mut pods = [
             pod("unassigned", "", "Pending", "", 0),
             pod("pending", "n", "Pending", "", 0),
             pod("running", "n", "Running", "", 0),

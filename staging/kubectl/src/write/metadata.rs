@@ -160,17 +160,12 @@ impl MetadataOptions {
     }
 
     async fn find(&self, context: &Context, resources: &[String]) -> Result<Found> {
-        let (namespace, enforce) = context.factory.namespace()?;
-        let builder = context.builder().local_if(self.local).continue_on_error();
+        let builder = context.objects(&self.files)?.local_if(self.local).continue_on_error();
         if self.local {
-            let builder = builder.namespace(&namespace).default_namespace();
-            return builder.filenames(enforce, &self.files).flatten().find().await;
+            return builder.flatten().find().await;
         }
         builder
-            .namespace(&namespace)
-            .default_namespace()
             .all_namespaces(self.all_namespaces)
-            .filenames(enforce, &self.files)
             .label_selector(&self.selector)
             .field_selector(&self.field_selector)
             .resource_type_or_name_args(self.all, resources)

@@ -5,6 +5,8 @@ pub(crate) mod metadata;
 mod raw;
 mod visit;
 
+use std::time::Duration;
+
 use client_go::api::{DynamicObject, Patch, WriteOptions};
 use component_base::flags::FlagSet;
 use component_base::flags::Flags as _;
@@ -12,8 +14,9 @@ use kubectl_objects::Refusal;
 use kubectl_objects::json::object_at;
 use kubectl_objects::patching::{PatchType, TypedPatch};
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
-use cli_runtime::{CommandError, Info, PrintFlags, Result};
+use cli_runtime::{CommandError, Info, PrintFlags, Result, message};
 
 use crate::flags::{self, DryRun};
 use crate::frame::Context;
@@ -129,6 +132,27 @@ pub(crate) async fn create(context: &Context, info: &Info, object: &Value, optio
     }
     let api = context.factory.dynamic(info.mapping()?, &info.namespace)?;
     Ok(api.create_with(&DynamicObject(object), options).await?.0)
+}
+
+/// How long an object that is replaced has to go, if the command line does not say.
+pub(crate) const GONE: Duration = Duration::from_secs(300);
+/// How often it is looked for.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Waits until an object that was deleted is gone.
+///
+/// # Errors
+/// It is still there after `limit`, or cannot be looked for.
+pub(crate) async fn until_gone(context: &Context, info: &Info, limit: Duration) -> Result<()> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match get(context, info).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(_) if Instant::now() >= deadline => return Err(message!("context deadline exceeded")),
+            Ok(_) => sleep(INTERVAL).await,
+        }
+    }
 }
 
 /// The object as the server has it.

@@ -7,7 +7,7 @@ use kubectl_objects::json::{drop_nulls, go_json, object_at};
 use kubectl_objects::patching::{self, TypedPatch};
 use kubectl_objects::{last_applied, patching::PatchType};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use cli_runtime::{CommandError, Info, Result, message};
 
@@ -19,8 +19,6 @@ use crate::write::{self, described, refused};
 const RETRIES: u32 = 5;
 /// The pause before it is, the first time apart.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long an object that is in the way is waited for.
-const RECREATE: Duration = Duration::from_secs(300);
 
 impl ApplyOptions {
     /// Creates the object, or patches it; says what was done.
@@ -103,7 +101,7 @@ impl ApplyOptions {
                 continue;
             }
             let invalid = error.status().is_some_and(|status| status.status().code == 422);
-            if self.force && (conflict || invalid) {
+            if self.deletion.force && (conflict || invalid) {
                 let created = self.recreate(context, info, &current, modified).await?;
                 let replaced = TypedPatch {
                     kind: PatchType::Merge,
@@ -140,20 +138,7 @@ impl ApplyOptions {
     async fn recreate(&self, context: &Context, info: &Info, current: &Value, modified: &Value) -> Result<Value> {
         let api = context.factory.dynamic(info.mapping()?, &info.namespace)?;
         api.delete(&info.name, &self.deletion().options()).await?;
-        let limit = if self.timeout.is_zero() {
-            RECREATE
-        } else {
-            self.timeout.to_std()
-        };
-        let deadline = Instant::now() + limit;
-        loop {
-            match write::get(context, info).await {
-                Err(error) if error.is_not_found() => break,
-                Err(error) => return Err(error),
-                Ok(_) if Instant::now() >= deadline => return Err(message!("context deadline exceeded")),
-                Ok(_) => sleep(PAUSE).await,
-            }
-        }
+        write::until_gone(context, info, self.deletion.timeout_or(write::GONE)).await?;
         let error = match write::create(context, info, modified, &self.options()).await {
             Ok(created) => return Ok(created),
             Err(error) => error,

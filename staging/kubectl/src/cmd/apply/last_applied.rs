@@ -177,15 +177,7 @@ impl Run for SetOptions {
             return Err(context.usage_error(&format!("Unexpected args: [{}]", arguments.join(" "))));
         }
         self.writing.check()?;
-        let (namespace, enforce) = context.factory.namespace()?;
-        let found = context
-            .builder()
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
-            .flatten()
-            .find()
-            .await?;
+        let found = context.objects(&self.files)?.flatten().find().await?;
         visit(found, async |info| self.one(context, info).await).await
     }
 }

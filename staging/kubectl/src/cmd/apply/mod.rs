@@ -9,14 +9,13 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use client_go::api::WriteOptions;
-use component_base::GoDuration;
 use component_base::flags::{FlagSet, Flags, StringArray};
 use serde_json::{Value, json};
 
 use cli_runtime::resource::text_at;
 use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
 
-use crate::cmd::delete::{Cascade, Deletion, add_deletion_flags};
+use crate::cmd::delete::{Deletion, DeletionFlags};
 use crate::flags::{self as shared, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
 use crate::write::Writing;
@@ -57,11 +56,7 @@ struct ApplyOptions {
     writing: Writing,
     files: FilenameOptions,
     validate: Validate,
-    force: bool,
-    cascade: Cascade,
-    grace_period: i32,
-    timeout: GoDuration,
-    wait: bool,
+    deletion: DeletionFlags,
     server_side: bool,
     force_conflicts: bool,
     selector: String,
@@ -80,11 +75,7 @@ impl Default for ApplyOptions {
             writing: Writing::new("created", CLIENT_SIDE),
             files: FilenameOptions::new("The files that contain the configurations to apply."),
             validate: Validate::default(),
-            force: false,
-            cascade: Cascade::default(),
-            grace_period: -1,
-            timeout: GoDuration::from_secs(0),
-            wait: false,
+            deletion: DeletionFlags::new(false),
             server_side: false,
             force_conflicts: false,
             selector: String::new(),
@@ -102,14 +93,7 @@ impl Default for ApplyOptions {
 impl Flags for ApplyOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.files.add_flags(flags);
-        add_deletion_flags(
-            flags,
-            &mut self.force,
-            &mut self.cascade,
-            &mut self.grace_period,
-            &mut self.timeout,
-            &mut self.wait,
-        );
+        self.deletion.add_flags(flags);
         self.writing.add_flags(flags);
         self.validate.add_flag(flags);
         flags.add(
@@ -158,7 +142,7 @@ impl Run for ApplyOptions {
         if self.server_side && !arguments.given("field-manager") {
             SERVER_SIDE.clone_into(&mut self.writing.field_manager);
         }
-        self.cascade.warn(context)?;
+        self.deletion.cascade.warn(context)?;
         self.files.require()?;
         let resources = if self.prune {
             prune::parse(context, &self.prune_allowlist.0).await?
@@ -211,10 +195,13 @@ impl ApplyOptions {
                 "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
             ),
             (
-                self.server_side && self.force,
+                self.server_side && self.deletion.force,
                 "--force cannot be used with --server-side",
             ),
-            (server && self.force, "--dry-run=server cannot be used with --force"),
+            (
+                server && self.deletion.force,
+                "--dry-run=server cannot be used with --force",
+            ),
             (
                 self.all && !self.selector.is_empty(),
                 "cannot set --all and --selector at the same time",
@@ -224,7 +211,7 @@ impl ApplyOptions {
                 !self.applyset.is_empty(),
                 "--applyset is not supported: prune with --selector or --all",
             ),
-            (self.prune && self.force, "--force cannot be used with --prune"),
+            (self.prune && self.deletion.force, "--force cannot be used with --prune"),
             (
                 self.prune && !self.all && self.selector.is_empty(),
                 "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector",
@@ -253,16 +240,7 @@ impl ApplyOptions {
 
     /// How objects are deleted that are in the way, or pruned.
     fn deletion(&self) -> Deletion {
-        Deletion {
-            grace_period: self.grace_period,
-            cascade: self.cascade,
-            dry_run: self.writing.dry_run,
-            output_name: false,
-            ignore_not_found: false,
-            warn_cluster_scope: false,
-            wait: self.wait,
-            timeout: self.timeout.to_std(),
-        }
+        self.deletion.deletion(self.writing.dry_run)
     }
 
     async fn one(&self, context: &Context, info: &mut Info, visited: &mut Visited) -> Result<()> {

@@ -1,7 +1,6 @@
 //! `kubectl attach`.
 
 use async_trait::async_trait;
-use component_base::GoDuration;
 use component_base::flags::{FlagSet, Flags};
 use streaming::remotecommand::TerminalSize;
 
@@ -10,7 +9,7 @@ use cli_runtime::{Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
 use crate::pods::remote::{Terminal, endpoint};
-use crate::pods::{add_running_timeout_flag, check_running_timeout, containers, select, terminal};
+use crate::pods::{SessionFlags, check_running_timeout, containers, select, terminal};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -35,37 +34,14 @@ kubectl attach rs/nginx",
     ..Command::EMPTY
 };
 
+#[derive(Default)]
 struct AttachOptions {
-    container: String,
-    stdin: bool,
-    tty: bool,
-    quiet: bool,
-    timeout: GoDuration,
-}
-
-impl Default for AttachOptions {
-    fn default() -> Self {
-        Self {
-            container: String::new(),
-            stdin: false,
-            tty: false,
-            quiet: false,
-            timeout: GoDuration::from_secs(60),
-        }
-    }
+    session: SessionFlags,
 }
 
 impl Flags for AttachOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
-        add_running_timeout_flag(flags, &mut self.timeout);
-        flags.add("container", &mut self.container, "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen").shorthand('c');
-        flags
-            .add("stdin", &mut self.stdin, "Pass stdin to the container")
-            .shorthand('i');
-        flags.add("tty", &mut self.tty, "Stdin is a TTY").shorthand('t');
-        flags
-            .add("quiet", &mut self.quiet, "Only print output from the remote session")
-            .shorthand('q');
+        self.session.add_flags(flags);
     }
 }
 
@@ -84,10 +60,10 @@ impl Run for AttachOptions {
                 )));
             }
         };
-        check_running_timeout(self.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
+        check_running_timeout(self.session.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
         let (namespace, _) = context.factory.namespace()?;
         let object = select::object(context, &namespace, &target).await?;
-        let pod = select::attachable(context, object, self.timeout).await?;
+        let pod = select::attachable(context, object, self.session.timeout).await?;
         let phase = text_at(&pod, &["status", "phase"]);
         if matches!(phase, "Succeeded" | "Failed") {
             return Err(message!(
@@ -95,30 +71,21 @@ impl Run for AttachOptions {
             ));
         }
         let streams = &context.streams;
-        let container = containers::find_or_default(&pod, &self.container, self.quiet, streams)
+        let container = containers::find_or_default(&pod, &self.session.container, self.session.quiet, streams)
             .map_err(|error| message!("cannot attach to the container: {error}"))?;
         let name = text_at(container, &["name"]);
         let has_tty = container["tty"] == true;
-        if self.tty && !has_tty && !self.quiet {
+        if self.session.tty && !has_tty && !self.session.quiet {
             streams.err.print(format!(
                 "error: Unable to use a TTY - container {name} did not allocate one\n"
             ))?;
         }
-        let terminal = Terminal::set_up(self.stdin, has_tty, self.quiet, streams)?;
-        if !self.quiet {
+        let terminal = Terminal::set_up(self.session.stdin, has_tty, self.session.quiet, streams)?;
+        if !self.session.quiet {
             streams.err.print("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n")?;
         }
         let mut query = vec![("container", name)];
-        for (name, wanted) in [
-            ("stdin", terminal.stdin),
-            ("stdout", true),
-            ("stderr", !terminal.raw),
-            ("tty", terminal.raw),
-        ] {
-            if wanted {
-                query.push((name, "true"));
-            }
-        }
+        terminal.add_streams(&mut query);
         let endpoint = endpoint(context, &pod, "attach", &query).await?;
         let sizes = terminal.raw.then(terminal::size).flatten().map(|size| {
             // A change of the size makes the program draw its screen again.
@@ -129,7 +96,7 @@ impl Run for AttachOptions {
             vec![larger, size]
         });
         terminal.run(&endpoint, streams, sizes.unwrap_or_default()).await?;
-        if !self.quiet && terminal.raw {
+        if !self.session.quiet && terminal.raw {
             let ephemeral = containers::find(&pod, name).is_some_and(|(member, _)| member == "ephemeralContainers");
             let command = format!(
                 "'{} {} -c {name} -n {} -i -t'",

@@ -381,13 +381,9 @@ impl Run for Reconcile {
         if self.dry_run.check()?.is_server() {
             return Err(message!("--dry-run=server for command reconcile is not supported yet"));
         }
-        let (namespace, enforce) = context.factory.namespace()?;
         let found = context
-            .builder()
+            .objects(&self.files)?
             .continue_on_error()
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
             .flatten()
             .local()
             .find()

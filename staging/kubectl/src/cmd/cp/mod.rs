@@ -90,9 +90,9 @@ impl Run for CpOptions {
             return Err(message!("filepath can not be empty"));
         }
         if !source.pod.is_empty() {
-            self.from_pod(context, &namespace, &source, &dest.path).await
+            self.copy_from_pod(context, &namespace, &source, &dest.path).await
         } else if !dest.pod.is_empty() {
-            self.to_pod(context, &namespace, &source.path, &dest).await
+            self.copy_to_pod(context, &namespace, &source.path, &dest).await
         } else {
             Err(message!("one of src or dest must be a remote file specification"))
         }
@@ -153,7 +153,7 @@ impl CpOptions {
         }
     }
 
-    async fn to_pod(&self, context: &Context, namespace: &str, source: &str, dest: &FileSpec) -> Result<()> {
+    async fn copy_to_pod(&self, context: &Context, namespace: &str, source: &str, dest: &FileSpec) -> Result<()> {
         require_source(source)?;
         let pod = Self::pod(context, namespace, dest).await?;
         let mut path = dest.path.clone();
@@ -189,7 +189,7 @@ impl CpOptions {
         }
     }
 
-    async fn from_pod(&self, context: &Context, namespace: &str, source: &FileSpec, dest: &str) -> Result<()> {
+    async fn copy_from_pod(&self, context: &Context, namespace: &str, source: &FileSpec, dest: &str) -> Result<()> {
         let pod = Self::pod(context, namespace, source).await?;
         // What tar says is no error of ours: it goes where the copy's progress goes.
         let streams = IoStreams {

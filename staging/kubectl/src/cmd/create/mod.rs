@@ -101,13 +101,9 @@ impl Run for CreateOptions {
             edit.validate = self.validate;
             return edit.run(context, arguments).await;
         }
-        let (namespace, enforce) = context.factory.namespace()?;
         let found = context
-            .builder()
+            .objects(&self.files)?
             .continue_on_error()
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
             .label_selector(&self.selector)
             .flatten()
             .find()

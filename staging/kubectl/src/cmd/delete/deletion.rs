@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client_go::api::{DeleteOptions, Deleted};
 use component_base::GoDuration;
-use component_base::flags::FlagSet;
+use component_base::flags::{FlagSet, Flags};
 use tokio::time::Instant;
 
 use cli_runtime::resource::{Found, text_at};
@@ -37,24 +37,69 @@ pub(crate) struct Deletion {
     pub(crate) timeout: Duration,
 }
 
-/// Adds the flags that `delete`, `apply` and `replace` share.
-pub(crate) fn add_flags<'a>(
-    flags: &mut FlagSet<'a>,
-    force: &'a mut bool,
-    cascade: &'a mut Cascade,
-    grace_period: &'a mut i32,
-    timeout: &'a mut GoDuration,
-    wait: &'a mut bool,
-) {
-    flags.add("force", force, "If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.");
-    flags.add("cascade", cascade, "Must be \"background\", \"orphan\", or \"foreground\". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.");
-    flags.add("grace-period", grace_period, "Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).");
-    flags.add("timeout", timeout, "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object");
-    flags.add(
-        "wait",
-        wait,
-        "If true, wait for resources to be gone before returning. This waits for finalizers.",
-    );
+/// The flags that `delete`, `apply` and `replace` share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeletionFlags {
+    /// Whether the object goes from the API at once.
+    pub(crate) force: bool,
+    /// What becomes of what the object owns.
+    pub(crate) cascade: Cascade,
+    /// Seconds; negative for the kind's default.
+    pub(crate) grace_period: i32,
+    /// How long to wait until the objects are gone; zero to leave it to the command.
+    pub(crate) timeout: GoDuration,
+    /// Whether to wait.
+    pub(crate) wait: bool,
+}
+
+impl DeletionFlags {
+    /// The flags with their defaults, but for `wait`, of which each command has its own.
+    pub(crate) fn new(wait: bool) -> Self {
+        Self {
+            force: false,
+            cascade: Cascade::default(),
+            grace_period: -1,
+            timeout: GoDuration::from_secs(0),
+            wait,
+        }
+    }
+
+    /// `--timeout`, or what stands for zero.
+    pub(crate) fn timeout_or(&self, default: Duration) -> Duration {
+        if self.timeout.is_zero() {
+            default
+        } else {
+            self.timeout.to_std()
+        }
+    }
+
+    /// The deletion that they ask for, which warns of nothing and takes an absent object for an error.
+    pub(crate) fn deletion(&self, dry_run: DryRun) -> Deletion {
+        Deletion {
+            grace_period: self.grace_period,
+            cascade: self.cascade,
+            dry_run,
+            output_name: false,
+            ignore_not_found: false,
+            warn_cluster_scope: false,
+            wait: self.wait,
+            timeout: self.timeout.to_std(),
+        }
+    }
+}
+
+impl Flags for DeletionFlags {
+    fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
+        flags.add("force", &mut self.force, "If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.");
+        flags.add("cascade", &mut self.cascade, "Must be \"background\", \"orphan\", or \"foreground\". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.");
+        flags.add("grace-period", &mut self.grace_period, "Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).");
+        flags.add("timeout", &mut self.timeout, "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object");
+        flags.add(
+            "wait",
+            &mut self.wait,
+            "If true, wait for resources to be gone before returning. This waits for finalizers.",
+        );
+    }
 }
 
 impl Deletion {

@@ -4,7 +4,6 @@ mod cascade;
 mod deletion;
 
 use async_trait::async_trait;
-use component_base::GoDuration;
 use component_base::flags::{FlagSet, Flags};
 use http::Method;
 
@@ -16,7 +15,7 @@ use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
 use crate::write::{RawRules, send_raw};
 
 pub(crate) use cascade::Cascade;
-pub(crate) use deletion::{Deletion, add_flags as add_deletion_flags};
+pub(crate) use deletion::{Deletion, DeletionFlags};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -58,13 +57,9 @@ struct DeleteOptions {
     field_selector: String,
     all: bool,
     all_namespaces: bool,
-    force: bool,
-    cascade: Cascade,
+    deletion: DeletionFlags,
     now: bool,
-    grace_period: i32,
-    timeout: GoDuration,
     ignore_not_found: bool,
-    wait: bool,
     output: String,
     raw: String,
     interactive: bool,
@@ -79,13 +74,9 @@ impl Default for DeleteOptions {
             field_selector: String::new(),
             all: false,
             all_namespaces: false,
-            force: false,
-            cascade: Cascade::default(),
+            deletion: DeletionFlags::new(true),
             now: false,
-            grace_period: -1,
-            timeout: GoDuration::from_secs(0),
             ignore_not_found: false,
-            wait: true,
             output: String::new(),
             raw: String::new(),
             interactive: false,
@@ -105,14 +96,7 @@ impl Flags for DeleteOptions {
             "Delete all resources, in the namespace of the specified resource types.",
         );
         flags.add("all-namespaces", &mut self.all_namespaces, "If present, list the requested object(s) across all namespaces. Namespace in current context is ignored even if specified with --namespace.").shorthand('A');
-        deletion::add_flags(
-            flags,
-            &mut self.force,
-            &mut self.cascade,
-            &mut self.grace_period,
-            &mut self.timeout,
-            &mut self.wait,
-        );
+        self.deletion.add_flags(flags);
         flags.add(
             "now",
             &mut self.now,
@@ -149,7 +133,7 @@ impl Flags for DeleteOptions {
 #[async_trait(?Send)]
 impl Run for DeleteOptions {
     async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
-        self.cascade.warn(context)?;
+        self.deletion.cascade.warn(context)?;
         let (namespace, enforce) = context.factory.namespace()?;
         self.complete(arguments)?;
         if self.raw.is_empty() {
@@ -168,14 +152,10 @@ impl Run for DeleteOptions {
             return Ok(());
         }
         let deletion = Deletion {
-            grace_period: self.grace_period,
-            cascade: self.cascade,
-            dry_run: self.dry_run,
             output_name: self.output == "name",
             ignore_not_found: self.ignore_not_found,
             warn_cluster_scope: enforce && !self.all_namespaces,
-            wait: self.wait,
-            timeout: self.timeout.to_std(),
+            ..self.deletion.deletion(self.dry_run)
         };
         deletion.run(context, found).await.map(drop)
     }
@@ -189,17 +169,17 @@ impl DeleteOptions {
             self.ignore_not_found = true;
         }
         if self.now {
-            if self.grace_period != -1 {
+            if self.deletion.grace_period != -1 {
                 return Err(message!("--now and --grace-period cannot be specified together"));
             }
-            self.grace_period = 1;
+            self.deletion.grace_period = 1;
         }
-        if self.grace_period == 0 && !self.force {
+        if self.deletion.grace_period == 0 && !self.deletion.force {
             // Zero without force is as gentle as can be: one second, and the wait for it.
-            self.grace_period = 1;
+            self.deletion.grace_period = 1;
         }
-        if self.force && self.grace_period < 0 {
-            self.grace_period = 0;
+        if self.deletion.force && self.deletion.grace_period < 0 {
+            self.deletion.grace_period = 0;
         }
         Ok(())
     }
@@ -217,12 +197,12 @@ impl DeleteOptions {
         if self.all && !self.field_selector.is_empty() {
             return Err(message!("cannot set --all and --field-selector at the same time"));
         }
-        if self.force && self.grace_period > 0 {
+        if self.deletion.force && self.deletion.grace_period > 0 {
             return Err(message!(
                 "--force and --grace-period greater than 0 cannot be specified together"
             ));
         }
-        if self.force && self.grace_period == 0 {
+        if self.deletion.force && self.deletion.grace_period == 0 {
             context.streams.err.print("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n")?;
         }
         Ok(())

@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn the_series_goes_before_the_timestamps() {
-        let mut events = vec![
+        let mut events = [
             json!({"n": 3, "lastTimestamp": "2024-01-01T00:00:03Z", "eventTime": "2024-01-01T00:00:00.5Z"}),
             json!({"n": 4, "series": {"lastObservedTime": "2024-01-01T00:00:04.000000Z"}, "lastTimestamp": "2024-01-01T00:00:01Z"}),
             json!({"n": 1, "lastTimestamp": null, "eventTime": "2024-01-01T00:00:01.000000Z"}),

@@ -1,7 +1,6 @@
 //! `kubectl exec`.
 
 use async_trait::async_trait;
-use component_base::GoDuration;
 use component_base::flags::{FlagSet, Flags};
 
 use cli_runtime::resource::{is_list, text_at};
@@ -9,7 +8,7 @@ use cli_runtime::{FilenameOptions, Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
 use crate::pods::remote::{Terminal, endpoint};
-use crate::pods::{add_running_timeout_flag, check_running_timeout, containers, select, terminal};
+use crate::pods::{SessionFlags, check_running_timeout, containers, select, terminal};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -39,29 +38,21 @@ kubectl exec svc/myservice -- date",
 
 struct ExecOptions {
     files: FilenameOptions,
-    container: String,
-    stdin: bool,
-    tty: bool,
-    quiet: bool,
-    timeout: GoDuration,
+    session: SessionFlags,
 }
 
 impl Default for ExecOptions {
     fn default() -> Self {
         Self {
             files: FilenameOptions::new("to use to exec into the resource"),
-            container: String::new(),
-            stdin: false,
-            tty: false,
-            quiet: false,
-            timeout: GoDuration::from_secs(60),
+            session: SessionFlags::default(),
         }
     }
 }
 
 impl Flags for ExecOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
-        add_running_timeout_flag(flags, &mut self.timeout);
+        self.session.add_flags(flags);
         flags
             .add(
                 "filename",
@@ -69,14 +60,6 @@ impl Flags for ExecOptions {
                 "to use to exec into the resource",
             )
             .shorthand('f');
-        flags.add("container", &mut self.container, "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen").shorthand('c');
-        flags
-            .add("stdin", &mut self.stdin, "Pass stdin to the container")
-            .shorthand('i');
-        flags.add("tty", &mut self.tty, "Stdin is a TTY").shorthand('t');
-        flags
-            .add("quiet", &mut self.quiet, "Only print output from the remote session")
-            .shorthand('q');
     }
 }
 
@@ -96,19 +79,14 @@ impl Run for ExecOptions {
             }
             None => &[],
         };
-        check_running_timeout(self.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
+        check_running_timeout(self.session.timeout).map_err(|error| context.usage_error(&error.to_string()))?;
         if target.is_empty() && self.files.filenames.is_empty() {
             return Err(message!("pod, type/name or --filename must be specified"));
         }
         if command.is_empty() {
             return Err(message!("you must specify at least one command for the container"));
         }
-        let (namespace, enforce) = context.factory.namespace()?;
-        let mut builder = context
-            .builder()
-            .filenames(enforce, &self.files)
-            .namespace(&namespace)
-            .default_namespace();
+        let mut builder = context.objects(&self.files)?;
         if !target.is_empty() {
             builder = builder.resource_names("pods", &[target.to_owned()]);
         }
@@ -117,21 +95,17 @@ impl Run for ExecOptions {
             return Err(message!("cannot exec into multiple objects at a time"));
         }
         let object = infos.swap_remove(0).object.unwrap_or_default();
-        let pod = select::attachable(context, object, self.timeout).await?;
-        let container = containers::runnable(&pod, &self.container, self.quiet, &context.streams)?;
-        let terminal = Terminal::set_up(self.stdin, self.tty, self.quiet, &context.streams)?;
+        let pod = select::attachable(context, object, self.session.timeout).await?;
+        let container = containers::runnable(&pod, &self.session.container, self.session.quiet, &context.streams)?;
+        let terminal = Terminal::set_up(
+            self.session.stdin,
+            self.session.tty,
+            self.session.quiet,
+            &context.streams,
+        )?;
         let mut query: Vec<(&str, &str)> = command.iter().map(|word| ("command", word.as_str())).collect();
         query.push(("container", text_at(container, &["name"])));
-        for (name, wanted) in [
-            ("stdin", terminal.stdin),
-            ("stdout", true),
-            ("stderr", !terminal.raw),
-            ("tty", terminal.raw),
-        ] {
-            if wanted {
-                query.push((name, "true"));
-            }
-        }
+        terminal.add_streams(&mut query);
         let endpoint = endpoint(context, &pod, "exec", &query).await?;
         let size = terminal.raw.then(terminal::size).flatten();
         terminal

@@ -111,14 +111,10 @@ impl Run for PatchOptions {
         };
         let patch = yaml_to_json(&text).map_err(|error| message!("unable to parse {:?}: {error}", self.patch))?;
         let patch = TypedPatch { kind, patch };
-        let (namespace, enforce) = context.factory.namespace()?;
         let found = context
-            .builder()
+            .objects(&self.files)?
             .continue_on_error()
             .local_if(self.local)
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
             .subresource(&self.subresource)
             .resource_type_or_name_args(false, arguments)
             .flatten()

@@ -1,18 +1,14 @@
 //! `kubectl replace`.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use client_go::api::WriteOptions;
-use component_base::GoDuration;
 use component_base::flags::{FlagSet, Flags};
 use http::Method;
 use kubectl_objects::last_applied;
-use tokio::time::{Instant, sleep};
 
 use cli_runtime::{Builder, FilenameOptions, Info, Result, message};
 
-use crate::cmd::delete::{Cascade, Deletion, add_deletion_flags};
+use crate::cmd::delete::{Deletion, DeletionFlags};
 use crate::flags::{DryRun, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
 use crate::write::{self, RawRules, Writing, send_raw, visit};
@@ -39,20 +35,11 @@ kubectl replace --force -f ./pod.json",
     ..Command::EMPTY
 };
 
-/// How long --force waits for the old object to go.
-const GONE: Duration = Duration::from_secs(300);
-/// How often it looks.
-const INTERVAL: Duration = Duration::from_secs(1);
-
 struct ReplaceOptions {
     writing: Writing,
     files: FilenameOptions,
     validate: Validate,
-    force: bool,
-    cascade: Cascade,
-    grace_period: i32,
-    timeout: GoDuration,
-    wait: bool,
+    deletion: DeletionFlags,
     save_config: bool,
     raw: String,
     subresource: String,
@@ -64,11 +51,7 @@ impl Default for ReplaceOptions {
             writing: Writing::new("replaced", "kubectl-replace"),
             files: FilenameOptions::new("The files that contain the configurations to replace."),
             validate: Validate::default(),
-            force: false,
-            cascade: Cascade::default(),
-            grace_period: -1,
-            timeout: GoDuration::from_secs(0),
-            wait: false,
+            deletion: DeletionFlags::new(false),
             save_config: false,
             raw: String::new(),
             subresource: String::new(),
@@ -80,14 +63,7 @@ impl Flags for ReplaceOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.writing.add_flags(flags);
         self.files.add_flags(flags);
-        add_deletion_flags(
-            flags,
-            &mut self.force,
-            &mut self.cascade,
-            &mut self.grace_period,
-            &mut self.timeout,
-            &mut self.wait,
-        );
+        self.deletion.add_flags(flags);
         self.validate.add_flag(flags);
         write::add_save_config_flag(flags, &mut self.save_config);
         flags.add(
@@ -107,9 +83,9 @@ impl Flags for ReplaceOptions {
 impl Run for ReplaceOptions {
     async fn run(&mut self, context: &Context, _arguments: &Arguments) -> Result<()> {
         self.writing.check()?;
-        self.cascade.warn(context)?;
-        if self.grace_period == 0 {
-            (self.grace_period, self.wait) = (1, true);
+        self.deletion.cascade.warn(context)?;
+        if self.deletion.grace_period == 0 {
+            (self.deletion.grace_period, self.deletion.wait) = (1, true);
         }
         self.files.require()?;
         self.check()?;
@@ -124,7 +100,7 @@ impl Run for ReplaceOptions {
             let file = self.files.filenames.first().map(String::as_str);
             return send_raw(context, Method::PUT, &self.raw, file).await;
         }
-        if self.force {
+        if self.deletion.force {
             return self.recreate(context).await;
         }
         let found = self.builder(context)?.find().await?;
@@ -134,13 +110,13 @@ impl Run for ReplaceOptions {
 
 impl ReplaceOptions {
     fn check(&self) -> Result<()> {
-        if self.grace_period >= 0 && !self.force {
+        if self.deletion.grace_period >= 0 && !self.deletion.force {
             return Err(message!("--grace-period must have --force specified"));
         }
-        if !self.timeout.is_zero() && !self.force {
+        if !self.deletion.timeout.is_zero() && !self.deletion.force {
             return Err(message!("--timeout must have --force specified"));
         }
-        if self.force && self.writing.dry_run != DryRun::None {
+        if self.deletion.force && self.writing.dry_run != DryRun::None {
             return Err(message!("--dry-run can not be used when --force is set"));
         }
         Ok(())
@@ -154,13 +130,9 @@ impl ReplaceOptions {
     }
 
     fn builder<'c>(&self, context: &'c Context) -> Result<Builder<'c>> {
-        let (namespace, enforce) = context.factory.namespace()?;
         Ok(context
-            .builder()
+            .objects(&self.files)?
             .continue_on_error()
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
             .subresource(&self.subresource)
             .flatten())
     }
@@ -181,34 +153,17 @@ impl ReplaceOptions {
         // Read once: standard input does not come twice.
         let found = self.builder(context)?.lazy().find().await?;
         let deletion = Deletion {
-            grace_period: self.grace_period,
-            cascade: self.cascade,
-            dry_run: self.writing.dry_run,
             output_name: self.writing.print.output == "name",
             ignore_not_found: true,
-            warn_cluster_scope: false,
-            wait: self.wait,
-            timeout: self.timeout.to_std(),
+            ..self.deletion.deletion(self.writing.dry_run)
         };
         let infos = deletion.run(context, found).await?;
         if infos.is_empty() {
             return Err(message!("no objects passed to replace"));
         }
-        let limit = if self.timeout.is_zero() {
-            GONE
-        } else {
-            self.timeout.to_std()
-        };
+        let limit = self.deletion.timeout_or(write::GONE);
         for info in &infos {
-            let deadline = Instant::now() + limit;
-            loop {
-                match write::get(context, info).await {
-                    Err(error) if error.is_not_found() => break,
-                    Err(error) => return Err(error),
-                    Ok(_) if Instant::now() >= deadline => return Err(message!("context deadline exceeded")),
-                    Ok(_) => sleep(INTERVAL).await,
-                }
-            }
+            write::until_gone(context, info, limit).await?;
         }
         for info in infos {
             let mut object = info.object().clone();

@@ -113,13 +113,9 @@ impl Run for ScaleOptions {
                 "The --current-replicas must specify an integer of -1 or greater"
             ));
         }
-        let (namespace, enforce) = context.factory.namespace()?;
         let found = context
-            .builder()
+            .objects(&self.files)?
             .continue_on_error()
-            .namespace(&namespace)
-            .default_namespace()
-            .filenames(enforce, &self.files)
             .label_selector(&self.selector)
             .resource_type_or_name_args(self.all, arguments)
             .flatten()

@@ -120,7 +120,8 @@ impl Run for TopPodOptions {
             show_swap: self.show_swap,
             sort_by: sort_by(&self.sort_by)?,
         };
-        if !name.is_empty() && !(self.selector.is_empty() && self.field_selector.is_empty()) {
+        let selects = !self.selector.is_empty() || !self.field_selector.is_empty();
+        if selects && !name.is_empty() {
             return Err(message!("only one of NAME or selector can be provided"));
         }
         let labels: Selector = self.selector.parse().map_err(|error| message!("{error}"))?;

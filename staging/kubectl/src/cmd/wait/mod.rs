@@ -140,14 +140,10 @@ impl Run for WaitOptions {
 
 impl WaitOptions {
     fn builder<'c>(&self, context: &'c Context, arguments: &Arguments) -> Result<Builder<'c>> {
-        let (namespace, enforce) = context.factory.namespace()?;
         Ok(context
-            .builder()
+            .objects(&self.files)?
             .local_if(self.local)
-            .namespace(&namespace)
-            .default_namespace()
             .all_namespaces(self.all_namespaces)
-            .filenames(enforce, &self.files)
             .label_selector(&self.selector)
             .field_selector(&self.field_selector)
             .resource_type_or_name_args(self.all, arguments)
