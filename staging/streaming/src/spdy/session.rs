@@ -163,9 +163,17 @@ where
         }
     };
     let mut send = std::pin::pin!(send(&shared, &mut writer));
-    let sent = tokio::select! {
-        sent = &mut send => Some(sent),
-        () = local_end => None,
+    let sent = {
+        let mut local_end = std::pin::pin!(local_end);
+        let sent = tokio::select! {
+            sent = &mut send => Some(sent),
+            () = &mut local_end => None,
+        };
+        if let Some(Err(_)) = &sent {
+            // The peer takes nothing any more. What it had sent before is received all the same; the time may run out.
+            let _ = tokio::time::timeout(LINGER, &mut local_end).await;
+        }
+        sent
     };
     let sent = match (sent, shared.end_reason()) {
         (Some(sent), _) => sent,
