@@ -292,7 +292,11 @@ impl Kubeconfig {
     pub fn to_value(&self) -> Value {
         // Go writes an empty list that nobody made as null.
         fn list_or_null<T: Serialize>(member: &str, entries: &BTreeMap<String, T>) -> Value {
-            if entries.is_empty() { Value::Null } else { list(member, entries) }
+            if entries.is_empty() {
+                Value::Null
+            } else {
+                list(member, entries)
+            }
         }
         let mut value = json!({
             "apiVersion": "v1",

@@ -1,6 +1,6 @@
 //! The objects of a [`FakeServer`](super::FakeServer), and the history that watches read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -27,6 +27,8 @@ pub struct Store {
     compacted: u64,
     /// By collection, namespace and name.
     objects: BTreeMap<(String, String, String), Value>,
+    /// The objects whose generation is counted here: those that came without one.
+    counted: BTreeSet<(String, String, String)>,
     history: Vec<Change>,
 }
 
@@ -39,6 +41,18 @@ pub enum Refusal {
     Exists,
     /// It has changed.
     Conflict,
+}
+
+/// Whether two states of an object differ in what a generation counts: everything but metadata and status.
+fn differs(one: &Value, other: &Value) -> bool {
+    let counted = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(members) = object.as_object_mut() {
+            members.retain(|name, _| !matches!(name.as_str(), "metadata" | "status"));
+        }
+        object
+    };
+    counted(one) != counted(other)
 }
 
 impl Store {
@@ -122,6 +136,9 @@ impl Store {
             object["metadata"]["namespace"] = namespace.into();
         }
         object["metadata"]["uid"] = format!("uid-{}", self.revision + 1).into();
+        if object["metadata"]["generation"].is_null() {
+            self.counted.insert(key.clone());
+        }
         let object = self.record("ADDED", collection, None, object);
         self.objects.insert(key, object.clone());
         Ok(object)
@@ -147,6 +164,10 @@ impl Store {
             return Err(Refusal::Conflict);
         }
         object["metadata"]["uid"] = present["metadata"]["uid"].clone();
+        if self.counted.contains(&key) && differs(&object, &present) {
+            let generation = present["metadata"]["generation"].as_i64().unwrap_or(0);
+            object["metadata"]["generation"] = (generation + 1).into();
+        }
         let object = self.record("MODIFIED", collection, Some(present), object);
         self.objects.insert(key, object.clone());
         Ok(object)
@@ -169,6 +190,7 @@ impl Store {
     pub fn delete(&mut self, collection: &str, namespace: &str, name: &str) -> Result<Value, Refusal> {
         let key = (collection.to_owned(), namespace.to_owned(), name.to_owned());
         let present = self.objects.remove(&key).ok_or(Refusal::NotFound)?;
+        self.counted.remove(&key);
         Ok(self.record("DELETED", collection, Some(present.clone()), present))
     }
 
