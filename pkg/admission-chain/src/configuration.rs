@@ -23,10 +23,6 @@ const LEGACY: [(&str, &str); 2] = [
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
     #[serde(default)]
     plugins: Vec<PluginConfiguration>,
 }

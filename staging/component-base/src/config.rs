@@ -110,10 +110,18 @@ fn field_path(path: &serde_ignored::Path<'_>) -> String {
 /// # Errors
 /// Unknown fields and duplicate keys, malformed YAML, values of the wrong type.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode(bytes, &[])
+}
+
+/// [`from_slice`] of a document whose members named in `judged` have been looked at; the type need not have them.
+fn decode<T: DeserializeOwned>(bytes: &[u8], judged: &[&str]) -> Result<T, DecodeError> {
     let mut unknown = Vec::new();
     let decoded = serde_saphyr::with_deserializer_from_slice_with_options(bytes, options(), |deserializer| {
         serde_ignored::deserialize(deserializer, |path| {
-            unknown.push(format!("unknown field {:?}", field_path(&path)))
+            let path = field_path(&path);
+            if !judged.contains(&path.as_str()) {
+                unknown.push(format!("unknown field {path:?}"));
+            }
         })
     })
     .map_err(|error| decode_error(&error))?;
@@ -132,7 +140,8 @@ pub fn type_meta(bytes: &[u8]) -> Result<TypeMeta, DecodeError> {
     serde_saphyr::from_slice_with_options(bytes, options()).map_err(|error| decode_error(&error))
 }
 
-/// Checks that the document is of one of the kinds (`(apiVersion, kind)`) and decodes it strictly.
+/// Checks that the document is of one of the kinds (`(apiVersion, kind)`) and decodes it strictly. The type has these two
+/// fields where it wants to know which of the kinds it was.
 ///
 /// # Errors
 /// As [`from_slice`], and another kind or version.
@@ -153,7 +162,7 @@ pub fn from_slice_of_kind<T: DeserializeOwned>(bytes: &[u8], kinds: &[(&str, &st
             expected,
         });
     }
-    from_slice(bytes)
+    decode(bytes, &["apiVersion", "kind"])
 }
 
 /// Loads a file of one of the kinds.
@@ -199,6 +208,19 @@ mod tests {
 
     fn decode(text: &str) -> Result<Sample, String> {
         from_slice_of_kind(text.as_bytes(), KINDS).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn kind_and_version_are_no_members_of_the_type_unless_it_wants_them() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Bare {
+            mode: u32,
+        }
+        let text = |more: &str| format!("apiVersion: sample.k8s.io/v1\nkind: Sample\nmode: 7\n{more}");
+        let bare = |text: String| from_slice_of_kind::<Bare>(text.as_bytes(), KINDS);
+        assert_eq!(bare(text("")), Ok(Bare { mode: 7 }));
+        let typo = DecodeError::Strict(vec!["unknown field \"Kind\"".to_owned()]);
+        assert_eq!(bare(text("Kind: Sample\n")), Err(typo));
     }
 
     #[test]

@@ -61,12 +61,8 @@ fn shown(errors: &[String]) -> String {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(default)]
 struct File {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
     providers: Vec<Provider>,
 }
 

@@ -52,10 +52,6 @@ pub enum TolerationConfigurationError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
     #[serde(default)]
     default: serde_json::Value,
     #[serde(default)]

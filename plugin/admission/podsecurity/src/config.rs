@@ -38,12 +38,6 @@ pub enum ConfigError {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSecurityConfiguration {
-    /// Group and version.
-    #[serde(default)]
-    pub api_version: String,
-    /// `PodSecurityConfiguration`.
-    #[serde(default)]
-    pub kind: String,
     /// What holds in a namespace without labels.
     #[serde(default)]
     pub defaults: Defaults,

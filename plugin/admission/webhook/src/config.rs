@@ -33,10 +33,6 @@ pub enum WebhookConfigurationError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
     #[serde(default, rename = "kubeConfigFile")]
     kubeconfig_file: String,
     #[serde(default)]

@@ -163,10 +163,6 @@ pub struct ExtenderTlsConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct File {
-    #[allow(dead_code, reason = "checked before the rest is decoded")]
-    api_version: String,
-    #[allow(dead_code, reason = "checked before the rest is decoded")]
-    kind: String,
     parallelism: Option<i32>,
     leader_election: Option<LeaderElectionFile>,
     client_connection: Option<ClientConnectionFile>,

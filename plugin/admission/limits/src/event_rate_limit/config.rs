@@ -23,12 +23,6 @@ pub enum RateLimitError {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventRateLimitConfiguration {
-    /// Group and version.
-    #[serde(default)]
-    pub api_version: String,
-    /// `Configuration`.
-    #[serde(default)]
-    pub kind: String,
     /// The limits; an event must keep to all of them.
     #[serde(default)]
     pub limits: Vec<RateLimit>,

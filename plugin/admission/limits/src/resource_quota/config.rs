@@ -45,10 +45,6 @@ pub struct LimitedResource {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
     #[serde(default)]
     limited_resources: Vec<Limited>,
 }
