@@ -126,6 +126,12 @@ impl ServerOptions {
     }
 }
 
+impl component_base::program::Configured for ServerOptions {
+    fn logging(&self) -> (&LoggingConfiguration, &FeatureGates) {
+        (&self.logging, &self.gates)
+    }
+}
+
 impl Flags for ServerOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.secure_serving.add_flags(flags);

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio_util::sync::CancellationToken;
 
 /// How often files are looked at without any notification.
 pub const RECHECK_PERIOD: Duration = Duration::from_secs(60);
@@ -119,11 +120,61 @@ impl FileWatcher {
     }
 }
 
+/// Calls `reload` whenever the file holds something else than it held before (`seen`: at first), until `stop`. A file that
+/// is gone for a while is no change.
+///
+/// # Errors
+/// As [`FileWatcher::new`] and [`FileWatcher::changed`]: the file is followed no longer.
+pub async fn follow(
+    path: &Path,
+    mut seen: Option<Vec<u8>>,
+    stop: &CancellationToken,
+    mut reload: impl FnMut(),
+) -> io::Result<()> {
+    let mut watcher = FileWatcher::new([path])?;
+    loop {
+        let now = std::fs::read(path).ok();
+        if now.is_some() && seen != now {
+            seen = now;
+            reload();
+        }
+        tokio::select! {
+            changed = watcher.changed() => changed?,
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+
+    #[tokio::test]
+    async fn following_means_each_new_content_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.yaml");
+        fs::write(&file, "one").unwrap();
+        let stop = CancellationToken::new();
+        let mut read = Vec::new();
+        let followed = follow(&file, Some(b"one".to_vec()), &stop, || {
+            let content = fs::read_to_string(&file).unwrap();
+            match content.as_str() {
+                // The same again, and then nothing at all, are no changes.
+                "two" => {
+                    fs::write(&file, "two").unwrap();
+                    fs::remove_file(&file).unwrap();
+                    fs::write(&file, "three").unwrap();
+                }
+                _ => stop.cancel(),
+            }
+            read.push(content);
+        });
+        let (outcome, ()) = tokio::join!(followed, async { fs::write(&file, "two").unwrap() });
+        outcome.unwrap();
+        assert_eq!(read, ["two", "three"]);
+    }
 
     #[tokio::test]
     async fn sees_writes_renames_and_links_but_not_strangers() {

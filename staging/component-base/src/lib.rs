@@ -8,6 +8,7 @@
 //! binary makes once and hands down. Counterpart upstream: `k8s.io/component-base`, and of `k8s.io/apiserver/pkg/server`
 //! the serving, health and certificate parts.
 
+pub mod any_certificate;
 pub mod command;
 pub mod config;
 pub mod duration;

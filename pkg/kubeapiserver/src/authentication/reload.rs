@@ -9,7 +9,7 @@ use apiserver_auth::{
     },
     jose::Algorithm,
 };
-use component_base::files::FileWatcher;
+use component_base::files;
 use tokio_util::sync::CancellationToken;
 
 use super::oidc;
@@ -28,31 +28,12 @@ pub(super) struct Follow {
 impl Follow {
     /// Reads the file anew whenever it changes. A file that is refused leaves the issuers as they are.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut watcher = match FileWatcher::new([&self.path]) {
-            Ok(watcher) => watcher,
-            Err(error) => {
-                tracing::error!(err = %error, "watching authentication config file");
-                return;
-            }
+        let reload = || match self.load() {
+            Ok(()) => tracing::info!("reloaded authentication config"),
+            Err(error) => tracing::error!(err = %error, "failed to update authentication config"),
         };
-        let mut seen = self.first.clone();
-        loop {
-            let now = std::fs::read(&self.path).ok();
-            if now.is_some() && seen != now {
-                seen = now;
-                match self.load() {
-                    Ok(()) => tracing::info!("reloaded authentication config"),
-                    Err(error) => tracing::error!(err = %error, "failed to update authentication config"),
-                }
-            }
-            let changed = tokio::select! {
-                changed = watcher.changed() => changed,
-                () = stop.cancelled() => return,
-            };
-            if let Err(error) = changed {
-                tracing::error!(err = %error, "watching authentication config file");
-                return;
-            }
+        if let Err(error) = files::follow(&self.path, self.first.clone(), &stop, reload).await {
+            tracing::error!(err = %error, "watching authentication config file");
         }
     }
 

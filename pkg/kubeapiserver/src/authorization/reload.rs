@@ -12,7 +12,7 @@ use apiserver_auth::{
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use component_base::files::FileWatcher;
+use component_base::files;
 use tokio_util::sync::CancellationToken;
 
 use super::{Assembled, Parts, options::load};
@@ -52,31 +52,12 @@ impl Reloadable {
 
     /// Reads the file anew whenever it changes. A file that is refused leaves the authorizers as they are.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut watcher = match FileWatcher::new([&self.path]) {
-            Ok(watcher) => watcher,
-            Err(error) => {
-                tracing::error!(err = %error, "watching authorization config file");
-                return;
-            }
+        let reload = || match self.load() {
+            Ok(()) => tracing::info!("reloaded authz config"),
+            Err(error) => tracing::error!(err = %error, "reloading authorization config"),
         };
-        let mut seen = self.first.clone();
-        loop {
-            let now = std::fs::read(&self.path).ok();
-            if now.is_some() && seen != now {
-                seen = now;
-                match self.load() {
-                    Ok(()) => tracing::info!("reloaded authz config"),
-                    Err(error) => tracing::error!(err = %error, "reloading authorization config"),
-                }
-            }
-            let changed = tokio::select! {
-                changed = watcher.changed() => changed,
-                () = stop.cancelled() => return,
-            };
-            if let Err(error) = changed {
-                tracing::error!(err = %error, "watching authorization config file");
-                return;
-            }
+        if let Err(error) = files::follow(&self.path, self.first.clone(), &stop, reload).await {
+            tracing::error!(err = %error, "watching authorization config file");
         }
     }
 

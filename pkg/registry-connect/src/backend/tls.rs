@@ -7,13 +7,10 @@ use std::{
     time::SystemTime,
 };
 
+use component_base::any_certificate::AnyCertificate;
 use parking_lot::Mutex;
-use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, RootCertStore, client::danger::ServerCertVerifier, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Why the files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +93,7 @@ impl TlsFiles {
     }
 
     fn load(&self, changed: [Option<SystemTime>; 3]) -> Result<Loaded, TlsFilesError> {
-        let unverified = self.build(Arc::new(AnyCertificate(aws_lc_rs::default_provider())))?;
+        let unverified = self.build(Arc::new(AnyCertificate::new(Arc::new(aws_lc_rs::default_provider()))))?;
         let verified = match &self.authority {
             None => unverified.clone(),
             Some(path) => {
@@ -155,45 +152,4 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFilesError> {
     let text = read(path)?;
     let key = rustls_pemfile::private_key(&mut text.as_slice()).ok().flatten();
     key.ok_or_else(|| TlsFilesError::Empty(path.to_owned(), "private key"))
-}
-
-/// Takes every certificate, but not a handshake that its key did not sign.
-#[derive(Debug)]
-struct AnyCertificate(CryptoProvider);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
