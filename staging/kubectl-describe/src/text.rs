@@ -19,6 +19,11 @@ impl Text {
         self.0.push_str(&added.replace('\u{1b}', "^[").replace('\r', "\\r"));
     }
 
+    /// The whole with tabs between its cells.
+    pub(crate) fn raw(self) -> String {
+        self.0
+    }
+
     /// The whole, its columns aligned.
     pub(crate) fn aligned(self) -> String {
         use std::io::Write as _;

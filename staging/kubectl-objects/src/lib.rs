@@ -7,6 +7,7 @@ pub mod json;
 pub mod last_applied;
 pub mod pairs;
 pub mod patching;
+pub mod rollout;
 
 /// Why something cannot be done: the message that the user gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,6 +18,7 @@ pub static ROOT: Command = Command {
         &cmd::edit::COMMAND,
         &cmd::delete::COMMAND,
         // Deploy Commands
+        &cmd::rollout::COMMAND,
         &cmd::scale::COMMAND,
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,

@@ -25,6 +25,7 @@ pub mod plugin;
 pub mod portforward;
 pub mod proxy;
 pub mod replace;
+pub mod rollout;
 pub mod scale;
 pub mod top;
 pub mod version;
