@@ -21,8 +21,13 @@ pub static ROOT: Command = Command {
         &cmd::rollout::COMMAND,
         &cmd::scale::COMMAND,
         // Cluster Management Commands
+        &cmd::certificate::COMMAND,
         &cmd::clusterinfo::COMMAND,
         &cmd::top::COMMAND,
+        &cmd::cordon::CORDON,
+        &cmd::cordon::UNCORDON,
+        &cmd::drain::COMMAND,
+        &cmd::taint::COMMAND,
         // Troubleshooting and Debugging Commands
         &cmd::describe::COMMAND,
         &cmd::logs::COMMAND,

@@ -67,9 +67,19 @@ mod tests {
         let restarted = json!({"template": {"metadata": {"annotations": {RESTARTED_AT: "now"}}}});
         for (kind, spec, what, expected) in [
             ("Deployment", json!({}), Change::Pause, Ok(json!({"paused": true}))),
-            ("Deployment", json!({"paused": true}), Change::Pause, Err("is already paused")),
+            (
+                "Deployment",
+                json!({"paused": true}),
+                Change::Pause,
+                Err("is already paused"),
+            ),
             ("Deployment", json!({"paused": true}), Change::Resume, Ok(json!({}))),
-            ("Deployment", json!({"paused": false}), Change::Resume, Err("is not paused")),
+            (
+                "Deployment",
+                json!({"paused": false}),
+                Change::Resume,
+                Err("is not paused"),
+            ),
             ("Deployment", json!({}), Change::Restart, Ok(restarted.clone())),
             (
                 "Deployment",
@@ -79,8 +89,18 @@ mod tests {
             ),
             ("StatefulSet", json!({}), Change::Restart, Ok(restarted)),
             ("DaemonSet", json!({}), Change::Pause, Err("pausing is not supported")),
-            ("StatefulSet", json!({}), Change::Resume, Err("resuming is not supported")),
-            ("ReplicaSet", json!({}), Change::Restart, Err("restarting is not supported")),
+            (
+                "StatefulSet",
+                json!({}),
+                Change::Resume,
+                Err("resuming is not supported"),
+            ),
+            (
+                "ReplicaSet",
+                json!({}),
+                Change::Restart,
+                Err("restarting is not supported"),
+            ),
         ] {
             let changed = change(&object(kind, spec), what, "now").map_err(|error| error.0);
             assert_eq!(

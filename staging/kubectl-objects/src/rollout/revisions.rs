@@ -93,7 +93,10 @@ pub fn of_replica_sets(deployment: &Value, replica_sets: &[Value]) -> (Vec<Revis
     sets.sort_by_key(|set| (created(set), name(set)));
     // The set of today's template comes last, so that it wins over others of its number.
     let current = unhashed(&deployment["spec"]["template"]);
-    if let Some(new) = sets.iter().position(|set| unhashed(&set["spec"]["template"]) == current) {
+    if let Some(new) = sets
+        .iter()
+        .position(|set| unhashed(&set["spec"]["template"]) == current)
+    {
         let new = sets.remove(new);
         sets.push(new);
     }
@@ -148,7 +151,11 @@ fn drop_empty(value: &mut Value) {
             members.values_mut().for_each(drop_empty);
             // In a list an empty object is an element; below these names it is a choice, such as `emptyDir: {}`.
             for name in ["metadata", "labels", "annotations", "resources", "nodeSelector"] {
-                if members.get(name).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                if members
+                    .get(name)
+                    .and_then(Value::as_object)
+                    .is_some_and(serde_json::Map::is_empty)
+                {
                     members.remove(name);
                 }
             }
@@ -234,7 +241,10 @@ fn deployment_rollback(deployment: &Value, revision: &Revision) -> Result<Rollba
     let mut template = revision.template().clone();
     object_at(&mut template, &["metadata", "labels"]).remove(HASH);
     let annotations = |object: &Value, kept: bool| {
-        let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object).cloned();
+        let annotations = object
+            .pointer("/metadata/annotations")
+            .and_then(Value::as_object)
+            .cloned();
         let of = annotations.unwrap_or_default().into_iter();
         of.filter(move |(key, _)| KEPT.contains(&key.as_str()) == kept)
     };
@@ -288,24 +298,40 @@ mod tests {
         let numbers: Vec<i64> = revisions.iter().map(|revision| revision.number).collect();
         assert_eq!(numbers, [1, 2]);
         assert_eq!(change_cause(&revisions[0]), "because a");
-        assert_eq!(warnings, ["unable to get revision from replicaset bad for deployment d in namespace : strconv.ParseInt: parsing \"x\": invalid syntax"]);
+        assert_eq!(
+            warnings,
+            [
+                "unable to get revision from replicaset bad for deployment d in namespace : strconv.ParseInt: parsing \"x\": invalid syntax"
+            ]
+        );
         let back = |to, only| rollback(Rollable::Deployment, &now, &revisions, to, only).map_err(|error| error.0);
         let patch = json!([
             {"op": "replace", "path": "/spec/template", "value": template("one", None)},
             {"op": "replace", "path": "/metadata/annotations", "value": {REVISION: "2", CHANGE_CAUSE: "because a"}},
         ]);
-        let expected = Rollback::Patch(TypedPatch { kind: PatchType::Json, patch });
+        let expected = Rollback::Patch(TypedPatch {
+            kind: PatchType::Json,
+            patch,
+        });
         assert_eq!(back(0, false), Ok(expected.clone()));
         assert_eq!(back(1, false), Ok(expected));
         assert_eq!(back(1, true), Ok(Rollback::Template(template("one", Some("a")))));
         assert_eq!(back(2, false), Ok(Rollback::Skipped));
-        assert_eq!(back(5, false), Err("unable to find specified revision 5 in history".to_owned()));
+        assert_eq!(
+            back(5, false),
+            Err("unable to find specified revision 5 in history".to_owned())
+        );
         let alone = rollback(Rollable::Deployment, &now, &revisions[..1], 0, false);
         assert_eq!(alone, Err(refuse!("no rollout history found for deployment \"d\"")));
         let mut paused = now.clone();
         paused["spec"]["paused"] = true.into();
         let refused = rollback(Rollable::Deployment, &paused, &revisions, 1, false);
-        assert_eq!(refused, Err(refuse!("you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again")));
+        assert_eq!(
+            refused,
+            Err(refuse!(
+                "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again"
+            ))
+        );
     }
 
     #[test]
@@ -322,10 +348,16 @@ mod tests {
         let revisions = of_controller_revisions(&now, &holders).expect("revisions");
         assert_eq!(revisions[0].template(), &template("one", None));
         let back = |to| rollback(Rollable::DaemonSet, &now, &revisions, to, false).map_err(|error| error.0);
-        let patch = TypedPatch { kind: PatchType::Strategic, patch: holders[1]["data"].clone() };
+        let patch = TypedPatch {
+            kind: PatchType::Strategic,
+            patch: holders[1]["data"].clone(),
+        };
         assert_eq!(back(0), Ok(Rollback::Patch(patch)));
         assert_eq!(back(2), Ok(Rollback::Skipped));
-        assert_eq!(back(3), Err("unable to find specified revision 3 in history".to_owned()));
+        assert_eq!(
+            back(3),
+            Err("unable to find specified revision 3 in history".to_owned())
+        );
         let alone = rollback(Rollable::DaemonSet, &now, &revisions[..1], 0, false);
         assert_eq!(alone, Err(refuse!("no last revision to roll back to")));
     }

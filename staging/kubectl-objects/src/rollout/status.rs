@@ -47,8 +47,8 @@ fn generation(object: &Value) -> i64 {
 fn deployment(object: &Value, revision: i64) -> Result<Status> {
     let name = text_at(object, &["metadata", "name"]);
     if revision > 0 {
-        let running = revision_of(object)
-            .map_err(|error| refuse!("cannot get the revision of deployment {name:?}: {error}"))?;
+        let running =
+            revision_of(object).map_err(|error| refuse!("cannot get the revision of deployment {name:?}: {error}"))?;
         if running != revision {
             return Err(refuse!(
                 "desired revision ({revision}) is different from the running revision ({running})"
@@ -56,7 +56,9 @@ fn deployment(object: &Value, revision: i64) -> Result<Status> {
         }
     }
     if generation(object) > observed(object) {
-        return Ok(waiting("Waiting for deployment spec update to be observed...\n".to_owned()));
+        return Ok(waiting(
+            "Waiting for deployment spec update to be observed...\n".to_owned(),
+        ));
     }
     let progressing = list_at(object, &["status", "conditions"])
         .iter()
@@ -66,7 +68,11 @@ fn deployment(object: &Value, revision: i64) -> Result<Status> {
     }
     let count = |member: &str| number_at(object, &["status", member]);
     let (replicas, updated, available) = (count("replicas"), count("updatedReplicas"), count("availableReplicas"));
-    let waiting_for = |what: String| waiting(format!("Waiting for deployment {name:?} rollout to finish: {what}...\n"));
+    let waiting_for = |what: String| {
+        waiting(format!(
+            "Waiting for deployment {name:?} rollout to finish: {what}...\n"
+        ))
+    };
     let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64);
     Ok(match wanted {
         Some(wanted) if updated < wanted => {
@@ -83,7 +89,9 @@ fn require_rolling(object: &Value) -> Result<()> {
     if text_at(object, &["spec", "updateStrategy", "type"]) == "RollingUpdate" {
         Ok(())
     } else {
-        Err(refuse!("rollout status is only available for RollingUpdate strategy type"))
+        Err(refuse!(
+            "rollout status is only available for RollingUpdate strategy type"
+        ))
     }
 }
 
@@ -91,12 +99,18 @@ fn daemon_set(object: &Value) -> Result<Status> {
     require_rolling(object)?;
     let name = text_at(object, &["metadata", "name"]);
     if generation(object) > observed(object) {
-        return Ok(waiting("Waiting for daemon set spec update to be observed...\n".to_owned()));
+        return Ok(waiting(
+            "Waiting for daemon set spec update to be observed...\n".to_owned(),
+        ));
     }
     let count = |member: &str| number_at(object, &["status", member]);
     let (wanted, updated) = (count("desiredNumberScheduled"), count("updatedNumberScheduled"));
     let available = count("numberAvailable");
-    let waiting_for = |what: String| waiting(format!("Waiting for daemon set {name:?} rollout to finish: {what}...\n"));
+    let waiting_for = |what: String| {
+        waiting(format!(
+            "Waiting for daemon set {name:?} rollout to finish: {what}...\n"
+        ))
+    };
     Ok(if updated < wanted {
         waiting_for(format!("{updated} out of {wanted} new pods have been updated"))
     } else if available < wanted {
@@ -109,7 +123,9 @@ fn daemon_set(object: &Value) -> Result<Status> {
 fn stateful_set(object: &Value) -> Result<Status> {
     require_rolling(object)?;
     if observed(object) == 0 || generation(object) > observed(object) {
-        return Ok(waiting("Waiting for statefulset spec update to be observed...\n".to_owned()));
+        return Ok(waiting(
+            "Waiting for statefulset spec update to be observed...\n".to_owned(),
+        ));
     }
     let count = |member: &str| number_at(object, &["status", member]);
     let (ready, updated) = (count("readyReplicas"), count("updatedReplicas"));
@@ -156,35 +172,161 @@ mod tests {
     #[test]
     fn every_stage_has_its_line() {
         let rolling = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}});
-        let partitioned = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
+        let partitioned =
+            json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
         let on_delete = json!({"updateStrategy": {"type": "OnDelete"}});
         let only_rolling = "rollout status is only available for RollingUpdate strategy type";
         let cases: Vec<Case> = vec![
-            (Rollable::Deployment, json!({"replicas": 3}), json!({}), 0, Ok(("Waiting for deployment spec update to be observed...\n", false))),
-            (Rollable::Deployment, json!({"replicas": 3}), json!({"observedGeneration": 1, "updatedReplicas": 1}), 0, Ok(("Waiting for deployment \"o\" rollout to finish: 1 out of 3 new replicas have been updated...\n", false))),
-            (Rollable::Deployment, json!({"replicas": 3}), json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 5}), 0, Ok(("Waiting for deployment \"o\" rollout to finish: 2 old replicas are pending termination...\n", false))),
-            (Rollable::Deployment, json!({"replicas": 3}), json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 1}), 0, Ok(("Waiting for deployment \"o\" rollout to finish: 1 of 3 updated replicas are available...\n", false))),
-            (Rollable::Deployment, json!({"replicas": 3}), json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}), 2, Ok(("deployment \"o\" successfully rolled out\n", true))),
-            (Rollable::Deployment, json!({}), json!({}), 3, Err("desired revision (3) is different from the running revision (2)")),
-            (Rollable::Deployment, json!({}), json!({"observedGeneration": 1, "conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}), 0, Err("deployment \"o\" exceeded its progress deadline")),
+            (
+                Rollable::Deployment,
+                json!({"replicas": 3}),
+                json!({}),
+                0,
+                Ok(("Waiting for deployment spec update to be observed...\n", false)),
+            ),
+            (
+                Rollable::Deployment,
+                json!({"replicas": 3}),
+                json!({"observedGeneration": 1, "updatedReplicas": 1}),
+                0,
+                Ok((
+                    "Waiting for deployment \"o\" rollout to finish: 1 out of 3 new replicas have been updated...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::Deployment,
+                json!({"replicas": 3}),
+                json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 5}),
+                0,
+                Ok((
+                    "Waiting for deployment \"o\" rollout to finish: 2 old replicas are pending termination...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::Deployment,
+                json!({"replicas": 3}),
+                json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 1}),
+                0,
+                Ok((
+                    "Waiting for deployment \"o\" rollout to finish: 1 of 3 updated replicas are available...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::Deployment,
+                json!({"replicas": 3}),
+                json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
+                2,
+                Ok(("deployment \"o\" successfully rolled out\n", true)),
+            ),
+            (
+                Rollable::Deployment,
+                json!({}),
+                json!({}),
+                3,
+                Err("desired revision (3) is different from the running revision (2)"),
+            ),
+            (
+                Rollable::Deployment,
+                json!({}),
+                json!({"observedGeneration": 1, "conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}),
+                0,
+                Err("deployment \"o\" exceeded its progress deadline"),
+            ),
             (Rollable::DaemonSet, on_delete.clone(), json!({}), 0, Err(only_rolling)),
-            (Rollable::DaemonSet, rolling.clone(), json!({}), 0, Ok(("Waiting for daemon set spec update to be observed...\n", false))),
-            (Rollable::DaemonSet, rolling.clone(), json!({"observedGeneration": 1, "desiredNumberScheduled": 2}), 0, Ok(("Waiting for daemon set \"o\" rollout to finish: 0 out of 2 new pods have been updated...\n", false))),
-            (Rollable::DaemonSet, rolling.clone(), json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}), 0, Ok(("Waiting for daemon set \"o\" rollout to finish: 1 of 2 updated pods are available...\n", false))),
-            (Rollable::DaemonSet, rolling.clone(), json!({"observedGeneration": 1}), 0, Ok(("daemon set \"o\" successfully rolled out\n", true))),
+            (
+                Rollable::DaemonSet,
+                rolling.clone(),
+                json!({}),
+                0,
+                Ok(("Waiting for daemon set spec update to be observed...\n", false)),
+            ),
+            (
+                Rollable::DaemonSet,
+                rolling.clone(),
+                json!({"observedGeneration": 1, "desiredNumberScheduled": 2}),
+                0,
+                Ok((
+                    "Waiting for daemon set \"o\" rollout to finish: 0 out of 2 new pods have been updated...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::DaemonSet,
+                rolling.clone(),
+                json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}),
+                0,
+                Ok((
+                    "Waiting for daemon set \"o\" rollout to finish: 1 of 2 updated pods are available...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::DaemonSet,
+                rolling.clone(),
+                json!({"observedGeneration": 1}),
+                0,
+                Ok(("daemon set \"o\" successfully rolled out\n", true)),
+            ),
             (Rollable::StatefulSet, on_delete, json!({}), 0, Err(only_rolling)),
-            (Rollable::StatefulSet, rolling.clone(), json!({}), 0, Ok(("Waiting for statefulset spec update to be observed...\n", false))),
-            (Rollable::StatefulSet, rolling.clone(), json!({"observedGeneration": 1, "readyReplicas": 1}), 0, Ok(("Waiting for 2 pods to be ready...\n", false))),
-            (Rollable::StatefulSet, rolling.clone(), json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 2, "updateRevision": "b", "currentRevision": "a"}), 0, Ok(("waiting for statefulset rolling update to complete 2 pods at revision b...\n", false))),
-            (Rollable::StatefulSet, rolling, json!({"observedGeneration": 1, "readyReplicas": 3, "currentReplicas": 3, "updateRevision": "b", "currentRevision": "b"}), 0, Ok(("statefulset rolling update complete 3 pods at revision b...\n", true))),
-            (Rollable::StatefulSet, partitioned.clone(), json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 1}), 0, Ok(("Waiting for partitioned roll out to finish: 1 out of 2 new pods have been updated...\n", false))),
-            (Rollable::StatefulSet, partitioned, json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 2}), 0, Ok(("partitioned roll out complete: 2 new pods have been updated...\n", true))),
+            (
+                Rollable::StatefulSet,
+                rolling.clone(),
+                json!({}),
+                0,
+                Ok(("Waiting for statefulset spec update to be observed...\n", false)),
+            ),
+            (
+                Rollable::StatefulSet,
+                rolling.clone(),
+                json!({"observedGeneration": 1, "readyReplicas": 1}),
+                0,
+                Ok(("Waiting for 2 pods to be ready...\n", false)),
+            ),
+            (
+                Rollable::StatefulSet,
+                rolling.clone(),
+                json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 2, "updateRevision": "b", "currentRevision": "a"}),
+                0,
+                Ok((
+                    "waiting for statefulset rolling update to complete 2 pods at revision b...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::StatefulSet,
+                rolling,
+                json!({"observedGeneration": 1, "readyReplicas": 3, "currentReplicas": 3, "updateRevision": "b", "currentRevision": "b"}),
+                0,
+                Ok(("statefulset rolling update complete 3 pods at revision b...\n", true)),
+            ),
+            (
+                Rollable::StatefulSet,
+                partitioned.clone(),
+                json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 1}),
+                0,
+                Ok((
+                    "Waiting for partitioned roll out to finish: 1 out of 2 new pods have been updated...\n",
+                    false,
+                )),
+            ),
+            (
+                Rollable::StatefulSet,
+                partitioned,
+                json!({"observedGeneration": 1, "readyReplicas": 3, "updatedReplicas": 2}),
+                0,
+                Ok(("partitioned roll out complete: 2 new pods have been updated...\n", true)),
+            ),
         ];
         for (kind, spec, observed, revision, expected) in cases {
             let object = json!({"metadata": {"name": "o", "generation": 1, "annotations": {"deployment.kubernetes.io/revision": "2"}},
                 "spec": spec, "status": observed});
             let found = status(kind, &object, revision).map(|status| (status.message, status.done));
-            let expected = expected.map(|(message, done)| (message.to_owned(), done)).map_err(str::to_owned);
+            let expected = expected
+                .map(|(message, done)| (message.to_owned(), done))
+                .map_err(str::to_owned);
             assert_eq!(found.map_err(|error| error.0), expected);
         }
     }

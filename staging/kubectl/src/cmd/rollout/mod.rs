@@ -6,13 +6,14 @@ mod revisions;
 mod status;
 mod undo;
 
+use async_trait::async_trait;
 use component_base::flags::{FlagSet, Flags};
 
 use cli_runtime::resource::Found;
-use cli_runtime::{FilenameOptions, Result, message};
+use cli_runtime::{CommandError, FilenameOptions, Result, message};
 
 use crate::flags as shared;
-use crate::frame::{Arguments, Command, Context, Group};
+use crate::frame::{Arguments, Command, Context, Group, Run};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -32,6 +33,7 @@ kubectl rollout restart deployment/abc
 # New pods for the deployments with a label
 kubectl rollout restart deployment --selector=app=nginx",
     group: Group::Deploy,
+    options: Some(|| Box::new(NoSubcommand)),
     subcommands: &[
         &history::COMMAND,
         &change::PAUSE,
@@ -42,6 +44,24 @@ kubectl rollout restart deployment --selector=app=nginx",
     ],
     ..Command::EMPTY
 };
+
+/// The help, which this group of commands writes to standard output.
+struct NoSubcommand;
+
+impl Flags for NoSubcommand {
+    fn add_flags<'a>(&'a mut self, _flags: &mut FlagSet<'a>) {}
+}
+
+#[async_trait(?Send)]
+impl Run for NoSubcommand {
+    async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
+        if !arguments.is_empty() {
+            return Err(context.usage_error(&format!("unknown command {:?}", arguments.join(" "))));
+        }
+        context.print_help()?;
+        Err(CommandError::Exit(1))
+    }
+}
 
 /// The objects whose rollout is meant.
 struct Targets {

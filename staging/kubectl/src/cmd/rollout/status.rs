@@ -84,9 +84,7 @@ impl StatusOptions {
         let Some(kind) = Rollable::of(info.object()) else {
             let (group, kind) = group_kind(info.object());
             let dot = if group.is_empty() { "" } else { "." };
-            return Err(message!(
-                "no status viewer has been implemented for {kind}{dot}{group}"
-            ));
+            return Err(message!("no status viewer has been implemented for {kind}{dot}{group}"));
         };
         // Looking begins with a list, which may hold what a broken watch had shown already.
         let seen = std::cell::RefCell::new(String::new());
