@@ -153,6 +153,14 @@ pub async fn describe(subject: &Subject<'_>) -> Result<String> {
     Ok(text.aligned())
 }
 
+/// What is said of a template of pods, its cells separated by tabs.
+#[must_use]
+pub fn pod_template(template: &Value) -> String {
+    let mut text = Text::default();
+    pod::template(template, &mut text);
+    text.raw()
+}
+
 impl Subject<'_> {
     /// The events about the object, none if they cannot be had; `None` if they are not wanted.
     async fn events(&self) -> Option<Events> {

@@ -31,6 +31,11 @@ impl Text {
         self.base -= levels;
     }
 
+    /// The whole with tabs between its cells.
+    pub(crate) fn raw(self) -> String {
+        self.0
+    }
+
     /// The whole, its columns aligned.
     pub(crate) fn aligned(self) -> String {
         use std::io::Write as _;
