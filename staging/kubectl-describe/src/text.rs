@@ -33,7 +33,7 @@ impl Text {
 
     /// The whole with tabs between its cells.
     pub(crate) fn raw(self) -> String {
-        self.0
+        self.written
     }
 
     /// The whole, its columns aligned.
