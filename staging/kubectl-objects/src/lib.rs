@@ -7,6 +7,8 @@ pub mod json;
 pub mod last_applied;
 pub mod pairs;
 pub mod patching;
+pub mod rollout;
+pub mod taints;
 
 /// Why something cannot be done: the message that the user gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

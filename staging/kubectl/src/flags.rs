@@ -2,7 +2,7 @@
 
 use component_base::flags::{FlagSet, FlagValue};
 
-use cli_runtime::{Result, message};
+use cli_runtime::Result;
 
 /// `--dry-run`: who, if anybody, only pretends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum DryRun {
     Client,
     /// The server does everything but keep the result.
     Server,
-    /// `--dry-run` without a value, which is refused.
+    /// `--dry-run` without a value: the old way to say `client`.
     Unchanged,
 }
 
@@ -28,33 +28,28 @@ impl DryRun {
         );
     }
 
-    /// Refuses the flag without a value.
+    /// Whether the value is one of today's; the old ones, none and a boolean, still mean what they meant.
     ///
     /// # Errors
-    /// It has none.
+    /// None of them is refused.
     pub fn check(self) -> Result<Self> {
-        match self {
-            Self::Unchanged => Err(message!(
-                "--dry-run flag without a value was specified. A value must be set: \"none\", \"server\", or \"client\"."
-            )),
-            other => Ok(other),
-        }
+        Ok(self)
     }
 
     /// Behind what was done: `(dry run)`, `(server dry run)`, or nothing.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
-            Self::Client => "(dry run)",
+            Self::Client | Self::Unchanged => "(dry run)",
             Self::Server => "(server dry run)",
-            Self::None | Self::Unchanged => "",
+            Self::None => "",
         }
     }
 
     /// Whether nothing is sent.
     #[must_use]
     pub fn is_client(self) -> bool {
-        self == Self::Client
+        matches!(self, Self::Client | Self::Unchanged)
     }
 
     /// Whether the server is told to pretend.
@@ -67,8 +62,8 @@ impl DryRun {
 impl FlagValue for DryRun {
     fn set(&mut self, text: &str, _first: bool) -> Result<(), String> {
         *self = match text {
-            "none" => Self::None,
-            "client" => Self::Client,
+            "none" | "false" | "False" | "FALSE" | "f" | "F" | "0" => Self::None,
+            "client" | "true" | "True" | "TRUE" | "t" | "T" | "1" => Self::Client,
             "server" => Self::Server,
             "unchanged" => Self::Unchanged,
             _ => {
