@@ -39,6 +39,7 @@ pub static ROOT: Command = Command {
         &cmd::cp::COMMAND,
         &cmd::events::COMMAND,
         // Advanced Commands
+        &cmd::diff::COMMAND,
         &cmd::apply::COMMAND,
         &cmd::patch::COMMAND,
         &cmd::replace::COMMAND,

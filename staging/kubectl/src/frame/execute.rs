@@ -126,6 +126,12 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
     global.add_flags(&mut flags);
     flags.inherit("help", Some('h'), &mut wants_help, format!("help for {}", command.name));
     let parsed = flags.parse_positional(rest).map_err(|error| {
+        if command.usage_code != 1 {
+            return CommandError::ExitWith {
+                message: format!("error: {error}\nSee '{command_path} -h' for help and examples"),
+                code: command.usage_code,
+            };
+        }
         let advice = if command.name == "options" {
             format!("Run '{command_path}' without flags.")
         } else {
