@@ -44,6 +44,7 @@ pub static ROOT: Command = Command {
         &cmd::patch::COMMAND,
         &cmd::replace::COMMAND,
         &cmd::wait::COMMAND,
+        &cmd::kustomize::COMMAND,
         // Settings Commands
         &cmd::label::COMMAND,
         &cmd::annotate::COMMAND,

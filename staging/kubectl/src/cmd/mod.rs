@@ -21,6 +21,7 @@ pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod get;
+pub mod kustomize;
 pub mod label;
 pub mod logs;
 pub mod options;
