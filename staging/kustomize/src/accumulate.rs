@@ -42,10 +42,20 @@ struct Target {
 }
 
 /// Builds the kustomization in a folder.
-pub(crate) fn build(path: &Path, options: Options) -> Result<Built> {
+pub(crate) fn build(path: &Path, options: Options) -> Built {
+    let mut warnings = Vec::new();
+    let objects = objects(path, options, &mut warnings);
+    Built { objects, warnings }
+}
+
+fn objects(path: &Path, options: Options, warnings: &mut Vec<String>) -> Result<Vec<Value>> {
     let folder = Folder::new(path, options)?;
-    let (kustomization, file, mut warnings) = Kustomization::load(&folder)?;
-    let origin = kustomization.build_metadata.as_ref().filter(|wanted| !wanted.is_empty());
+    let (kustomization, file, more) = Kustomization::load(&folder)?;
+    warnings.extend(more);
+    let origin = kustomization
+        .build_metadata
+        .as_ref()
+        .filter(|wanted| !wanted.is_empty());
     let target = Target {
         origin: origin.map(|_| Origin::default()),
         folder,
@@ -53,12 +63,15 @@ pub(crate) fn build(path: &Path, options: Options) -> Result<Built> {
         file,
         options,
     };
-    let mut all = target.accumulate(Accumulator::default(), &mut warnings)?;
+    let mut all = target.accumulate(Accumulator::default(), warnings)?;
     add_hashes(&mut all.resources)?;
     references::fix(&mut all.resources, &all.config)?;
     let unused = vars::resolve(&all.vars, &mut all.resources, &all.config.var_reference)?;
     if !unused.is_empty() {
-        warnings.push(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+        warnings.push(format!(
+            "well-defined vars that were never replaced: {}",
+            unused.join(",")
+        ));
     }
     all.resources.0.retain(|resource| {
         let annotations = resource.pairs("annotations");
@@ -72,10 +85,7 @@ pub(crate) fn build(path: &Path, options: Options) -> Result<Built> {
         Transformer::Labels(pairs, vec![FieldSpec::of_any("metadata/labels", true)]).transform(&mut all.resources)?;
     }
     let finish = |resource: Resource| finished(resource, &target.kustomization);
-    Ok(Built {
-        objects: all.resources.0.into_iter().map(finish).collect(),
-        warnings,
-    })
+    Ok(all.resources.0.into_iter().map(finish).collect())
 }
 
 /// The object with the annotations that are wanted, and without an empty map of them.
@@ -91,15 +101,28 @@ fn finished(mut resource: Resource, kustomization: &Kustomization) -> Value {
     }
     let metadata = member_mut(&mut resource.object, "metadata");
     match metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        Some(known) => known.extend(annotations),
+        Some(known) => {
+            // Whatever they were written as, annotations are texts.
+            for value in known.values_mut() {
+                if let Some(text) = yaml::scalar_text(value) {
+                    *value = text.into();
+                }
+            }
+            known.extend(annotations);
+        }
         None if !annotations.is_empty() => {
             metadata.insert("annotations".to_owned(), annotations.into());
         }
         None => {}
     }
-    if metadata.get("annotations").and_then(Value::as_object).is_some_and(Map::is_empty) {
+    if metadata
+        .get("annotations")
+        .and_then(Value::as_object)
+        .is_some_and(Map::is_empty)
+    {
         metadata.remove("annotations");
     }
+    yaml::whole_numbers(&mut resource.object);
     resource.object
 }
 
@@ -198,11 +221,7 @@ fn in_file(error: BuildError, path: &str) -> BuildError {
 fn configured<T>(kind: &str, config: &impl Serialize, made: impl FnOnce(&str) -> Result<T>) -> Result<T> {
     let value = serde_json::to_value(config).map_err(|error| refuse!("builtin {kind} marshal: {error}"))?;
     let text = yaml::to_yaml(&[value]);
-    made(&text).map_err(|error| {
-        error.context(format!(
-            "trouble configuring builtin {kind} with config: `\n{text}`"
-        ))
-    })
+    made(&text).map_err(|error| error.context(format!("trouble configuring builtin {kind} with config: `\n{text}`")))
 }
 
 impl Target {
@@ -220,9 +239,9 @@ impl Target {
             let folder = self
                 .folder
                 .base(&path)
-                .map_err(|error| refuse!("loader.New {:?}", error.to_string()))?;
+                .map_err(|error| refuse!("accumulating components: loader.New {:?}", error.to_string()))?;
             self.add_folder(&mut all, folder, &path, true, warnings)
-                .map_err(|error| refuse!("accumulateDirectory: {:?}", error.to_string()))?;
+                .map_err(|error| refuse!("accumulating components: accumulateDirectory: {:?}", error.to_string()))?;
         }
         let mut steps = self.transformers(&all.config)?;
         for plugin in self.plugins(&list(&kustomization.transformers), warnings)? {
@@ -257,11 +276,20 @@ impl Target {
 
     /// What needs another program, or a schema that is not built in.
     fn refuse_unsupported(&self) -> Result<()> {
-        if self.kustomization.helm_charts.as_ref().is_some_and(|charts| !charts.is_empty()) {
-            return Err(if self.options.helm {
-                refuse!("unable to run: 'helm version -c --short' with env=[] (is 'helm' installed?): exec: \"helm\": executable file not found in $PATH")
+        if let Some(chart) = self.kustomization.helm_charts.iter().flatten().next() {
+            if self.options.helm {
+                return Err(refuse!(
+                    "unable to run: 'helm version --short' with env=[] (is 'helm' installed?): exec: \"helm\": executable file not found in $PATH"
+                ));
+            }
+            let mut shown = self.kustomization.helm_globals.clone().unwrap_or_default();
+            if let (Some(shown), Some(chart)) = (shown.as_object_mut(), chart.as_object()) {
+                shown.extend(chart.clone());
             } else {
-                refuse!("trouble configuring builtin HelmChartInflationGenerator with config: must specify --enable-helm")
+                shown = chart.clone();
+            }
+            return configured("HelmChartInflationGenerator", &shown, |_| {
+                Err(refuse!("must specify --enable-helm"))
             });
         }
         for (given, field) in [
@@ -269,7 +297,9 @@ impl Target {
             (self.kustomization.openapi.is_some(), "openapi"),
         ] {
             if given {
-                return Err(refuse!("the field '{field}' is not supported: schemas are the built-in ones"));
+                return Err(refuse!(
+                    "the field '{field}' is not supported: schemas are the built-in ones"
+                ));
             }
         }
         Ok(())
@@ -323,7 +353,9 @@ impl Target {
         let (mut kustomization, file, more) = Kustomization::load(&folder)
             .map_err(|error| error.context(format!("couldn't make target for path '{root}'")))?;
         warnings.extend(more);
-        kustomization.build_metadata.clone_from(&self.kustomization.build_metadata);
+        kustomization
+            .build_metadata
+            .clone_from(&self.kustomization.build_metadata);
         match (is_component, kustomization.kind == "Component") {
             (true, false) => {
                 return Err(refuse!(
@@ -359,7 +391,11 @@ impl Target {
         let kustomization = &self.kustomization;
         let mut made = Vec::new();
         for (kind, name, list) in [
-            (Generated::ConfigMap, "ConfigMapGenerator", &kustomization.config_map_generator),
+            (
+                Generated::ConfigMap,
+                "ConfigMapGenerator",
+                &kustomization.config_map_generator,
+            ),
             (Generated::Secret, "SecretGenerator", &kustomization.secret_generator),
         ] {
             for arguments in list.iter().flatten() {
@@ -399,7 +435,11 @@ impl Target {
     fn transformers(&self, config: &Config) -> Result<Vec<Transformer>> {
         let kustomization = &self.kustomization;
         let mut steps = Vec::new();
-        if let Some(paths) = kustomization.patches_strategic_merge.as_ref().filter(|paths| !paths.is_empty()) {
+        if let Some(paths) = kustomization
+            .patches_strategic_merge
+            .as_ref()
+            .filter(|paths| !paths.is_empty())
+        {
             let shown = serde_json::json!({"paths": paths});
             steps.push(configured("PatchStrategicMergeTransformer", &shown, |_| {
                 Ok(Transformer::StrategicPatches(patches(&self.folder, paths)?))
@@ -419,10 +459,16 @@ impl Target {
             }));
         }
         if !kustomization.name_prefix.is_empty() {
-            steps.push(Transformer::Prefix(kustomization.name_prefix.clone(), config.name_prefix.clone()));
+            steps.push(Transformer::Prefix(
+                kustomization.name_prefix.clone(),
+                config.name_prefix.clone(),
+            ));
         }
         if !kustomization.name_suffix.is_empty() {
-            steps.push(Transformer::Suffix(kustomization.name_suffix.clone(), config.name_suffix.clone()));
+            steps.push(Transformer::Suffix(
+                kustomization.name_suffix.clone(),
+                config.name_suffix.clone(),
+            ));
         }
         for label in kustomization.labels.iter().flatten() {
             let fields = label_fields(label, config).map_err(|error| error.context("failed to merge labels"))?;
@@ -431,8 +477,15 @@ impl Target {
         if let Some(labels) = kustomization.common_labels.as_ref().filter(|labels| !labels.is_empty()) {
             steps.push(Transformer::Labels(labels.clone(), config.common_labels.clone()));
         }
-        if let Some(annotations) = kustomization.common_annotations.as_ref().filter(|pairs| !pairs.is_empty()) {
-            steps.push(Transformer::Annotations(annotations.clone(), config.common_annotations.clone()));
+        if let Some(annotations) = kustomization
+            .common_annotations
+            .as_ref()
+            .filter(|pairs| !pairs.is_empty())
+        {
+            steps.push(Transformer::Annotations(
+                annotations.clone(),
+                config.common_annotations.clone(),
+            ));
         }
         for patch in kustomization.patches_json.iter().flatten() {
             let shown = serde_json::json!({"target": patch.target, "path": patch.path, "jsonOp": patch.patch});

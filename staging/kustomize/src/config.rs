@@ -67,7 +67,11 @@ impl Config {
             (&mut self.name_prefix, &other.name_prefix, "NamePrefix"),
             (&mut self.name_suffix, &other.name_suffix, "NameSuffix"),
             (&mut self.namespace, &other.namespace, "NameSpace"),
-            (&mut self.common_annotations, &other.common_annotations, "CommonAnnotations"),
+            (
+                &mut self.common_annotations,
+                &other.common_annotations,
+                "CommonAnnotations",
+            ),
             (&mut self.common_labels, &other.common_labels, "CommonLabels"),
             (&mut self.labels, &other.labels, "Labels"),
             (&mut self.template_labels, &other.template_labels, "TemplateLabels"),

@@ -77,8 +77,12 @@ pub(crate) fn config() -> Config {
         images: ["spec", "spec/template/spec"]
             .iter()
             .flat_map(|spec| {
-                ["containers[]/image", "initContainers[]/image", "volumes[]/image/reference"]
-                    .map(|path| FieldSpec::of_any(&format!("{spec}/{path}"), true))
+                [
+                    "containers[]/image",
+                    "initContainers[]/image",
+                    "volumes[]/image/reference",
+                ]
+                .map(|path| FieldSpec::of_any(&format!("{spec}/{path}"), true))
             })
             .collect(),
         replicas: ["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"]
@@ -131,7 +135,11 @@ fn common_labels() -> Vec<FieldSpec> {
         of_group("batch", "CronJob", "spec/jobTemplate/spec/selector/matchLabels", false),
         of_group("policy", "PodDisruptionBudget", "spec/selector/matchLabels", false),
     ];
-    for path in ["spec/podSelector", "spec/ingress/from/podSelector", "spec/egress/to/podSelector"] {
+    for path in [
+        "spec/podSelector",
+        "spec/ingress/from/podSelector",
+        "spec/egress/to/podSelector",
+    ] {
         let path = format!("{path}/matchLabels");
         fields.push(of_group("networking.k8s.io", "NetworkPolicy", &path, false));
     }
@@ -162,10 +170,23 @@ fn named(group: &str, version: &str, kind: &str, referrers: Vec<FieldSpec>) -> N
 /// Which fields name which types.
 fn name_references() -> Vec<NameReference> {
     let everywhere: Vec<&str> = TEMPLATES.iter().map(|(kind, _)| *kind).collect();
-    let controllers = ["Pod", "StatefulSet", "Deployment", "ReplicationController", "CronJob", "Job", "DaemonSet"];
+    let controllers = [
+        "Pod",
+        "StatefulSet",
+        "Deployment",
+        "ReplicationController",
+        "CronJob",
+        "Job",
+        "DaemonSet",
+    ];
     let mut references: Vec<NameReference> = ["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"]
         .map(|kind| {
-            named("", "", kind, vec![field("HorizontalPodAutoscaler", "spec/scaleTargetRef/name")])
+            named(
+                "",
+                "",
+                kind,
+                vec![field("HorizontalPodAutoscaler", "spec/scaleTargetRef/name")],
+            )
         })
         .to_vec();
 
@@ -231,17 +252,32 @@ fn name_references() -> Vec<NameReference> {
     ] {
         services.push(field("Ingress", path));
     }
-    services.push(of_group("apiregistration.k8s.io", "APIService", "spec/service/name", false));
-    services.extend(
-        webhooks.map(|kind| of_group("admissionregistration.k8s.io", kind, "webhooks/clientConfig/service", false)),
-    );
+    services.push(of_group(
+        "apiregistration.k8s.io",
+        "APIService",
+        "spec/service/name",
+        false,
+    ));
+    services.extend(webhooks.map(|kind| {
+        of_group(
+            "admissionregistration.k8s.io",
+            kind,
+            "webhooks/clientConfig/service",
+            false,
+        )
+    }));
     references.push(named("", "v1", "Service", services));
 
     let rbac = "rbac.authorization.k8s.io";
     let binding = |kind: &str, path: &str| of_group(rbac, kind, path, false);
     references.push(named(rbac, "", "Role", vec![binding("RoleBinding", "roleRef/name")]));
     let bindings = ["RoleBinding", "ClusterRoleBinding"];
-    references.push(named(rbac, "", "ClusterRole", bindings.map(|kind| binding(kind, "roleRef/name")).to_vec()));
+    references.push(named(
+        rbac,
+        "",
+        "ClusterRole",
+        bindings.map(|kind| binding(kind, "roleRef/name")).to_vec(),
+    ));
     let mut accounts = bindings.map(|kind| binding(kind, "subjects")).to_vec();
     accounts.extend(in_pods(&controllers, &["serviceAccountName"]));
     references.push(named("", "v1", "ServiceAccount", accounts));
@@ -256,7 +292,10 @@ fn name_references() -> Vec<NameReference> {
         "",
         "v1",
         "PersistentVolume",
-        vec![field("PersistentVolumeClaim", "spec/volumeName"), field("ClusterRole", "rules/resourceNames")],
+        vec![
+            field("PersistentVolumeClaim", "spec/volumeName"),
+            field("ClusterRole", "rules/resourceNames"),
+        ],
     ));
     references.push(named(
         "storage.k8s.io",
@@ -286,7 +325,12 @@ fn name_references() -> Vec<NameReference> {
         admission,
         "",
         "ValidatingAdmissionPolicy",
-        vec![of_group(admission, "ValidatingAdmissionPolicyBinding", "spec/policyName", false)],
+        vec![of_group(
+            admission,
+            "ValidatingAdmissionPolicyBinding",
+            "spec/policyName",
+            false,
+        )],
     ));
     references
 }

@@ -186,15 +186,29 @@ mod tests {
         for (path, create, leaf, object, expected) in [
             ("a/b", false, Leaf::Text, json!({"a": {}}), Ok(json!({"a": {}}))),
             ("a/b", true, Leaf::Text, json!({}), Ok(json!({"a": {"b": "x"}}))),
-            ("a/b", false, Leaf::Text, json!({"a": [{"b": "1"}, {"b": "2"}]}), Ok(json!({"a": [{"b": "x"}, {"b": "x"}]}))),
+            (
+                "a/b",
+                false,
+                Leaf::Text,
+                json!({"a": [{"b": "1"}, {"b": "2"}]}),
+                Ok(json!({"a": [{"b": "x"}, {"b": "x"}]})),
+            ),
             ("a[]/b", true, Leaf::Text, json!({}), Ok(json!({}))),
-            ("a/x.y\\/z", false, Leaf::None, json!({"a": {"x.y/z": ""}}), Ok(json!({"a": {"x.y/z": "x"}}))),
+            (
+                "a/x.y\\/z",
+                false,
+                Leaf::None,
+                json!({"a": {"x.y/z": ""}}),
+                Ok(json!({"a": {"x.y/z": "x"}})),
+            ),
             (
                 "a/b",
                 false,
                 Leaf::Text,
                 json!({"a": "text"}),
-                Err("considering field 'a/b' of object [noKind].[noVer].[noGrp]/[noName].[noNs]: expected sequence or mapping node"),
+                Err(
+                    "considering field 'a/b' of object [noKind].[noVer].[noGrp]/[noName].[noNs]: expected sequence or mapping node",
+                ),
             ),
         ] {
             let mut object = object;
@@ -208,7 +222,13 @@ mod tests {
     #[test]
     fn fields_may_not_conflict() {
         let mut fields = vec![FieldSpec::of_any("a", true)];
-        assert!(merge(&mut fields, &[FieldSpec::of_any("a", true), FieldSpec::of_any("b", false)]).is_ok());
+        assert!(
+            merge(
+                &mut fields,
+                &[FieldSpec::of_any("a", true), FieldSpec::of_any("b", false)]
+            )
+            .is_ok()
+        );
         assert_eq!(fields.len(), 2);
         let error = merge(&mut fields, &[FieldSpec::of_any("b", true)]).expect_err("refused");
         assert_eq!(error.to_string(), "conflicting fieldspecs");

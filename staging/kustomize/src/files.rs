@@ -28,7 +28,8 @@ fn why(error: &io::Error) -> String {
 
 /// An absolute path without `.` and `..`, links left alone.
 fn absolute(path: &Path) -> Result<PathBuf> {
-    let path = std::path::absolute(path).map_err(|error| refuse!("abs path error on '{}' : {error}", path.display()))?;
+    let path =
+        std::path::absolute(path).map_err(|error| refuse!("abs path error on '{}' : {error}", path.display()))?;
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
@@ -62,7 +63,16 @@ fn resolve(path: &Path) -> Result<PathBuf> {
 
 /// Whether the text means a repository or a file elsewhere.
 pub(crate) fn is_remote(path: &str) -> bool {
-    path.contains("://") || path.starts_with("git@") || path.starts_with("github.com/") || path.starts_with("git::")
+    let starts = [
+        "git@",
+        "git::",
+        "gh:",
+        "ssh://",
+        "file://",
+        "github.com/",
+        "https://github.com/",
+    ];
+    starts.iter().any(|start| path.starts_with(start)) || (path.contains("://") && path.contains("git"))
 }
 
 fn is_http(path: &str) -> bool {
@@ -168,7 +178,11 @@ impl Folder {
             full = resolved;
         }
         fs::read(&full).map_err(|error| {
-            let doing = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
+            let doing = if error.kind() == io::ErrorKind::IsADirectory {
+                "read"
+            } else {
+                "open"
+            };
             refuse!("{doing} {}: {}", full.display(), why(&error))
         })
     }

@@ -63,7 +63,11 @@ pub(crate) fn generate(
     }
     let pairs = pairs(folder, arguments).map_err(|error| error.context("loading KV pairs"))?;
     if kind == Generated::Secret {
-        let kind = if arguments.kind.is_empty() { "Opaque" } else { &arguments.kind };
+        let kind = if arguments.kind.is_empty() {
+            "Opaque"
+        } else {
+            &arguments.kind
+        };
         object["type"] = kind.into();
         object["data"] = Value::Object(Map::new());
     }
@@ -139,9 +143,16 @@ fn lines(bytes: &[u8]) -> Result<Vec<Pair>> {
     let mut found = Vec::new();
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let Ok(line) = std::str::from_utf8(line) else {
-            return Err(refuse!("line {line:?} has invalid utf8 bytes : {}", String::from_utf8_lossy(line)));
+            return Err(refuse!(
+                "line {line:?} has invalid utf8 bytes : {}",
+                String::from_utf8_lossy(line)
+            ));
         };
-        let line = if at == 0 { line.trim_start_matches('\u{feff}') } else { line };
+        let line = if at == 0 {
+            line.trim_start_matches('\u{feff}')
+        } else {
+            line
+        };
         let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -196,7 +207,10 @@ mod tests {
             ("=b", Err("invalid literal source =b, expected key=value")),
         ] {
             let value = literal(source).map(|(_, value)| String::from_utf8(value).expect("text"));
-            assert_eq!(value.map_err(|error| error.to_string()), expected.map(str::to_owned).map_err(str::to_owned));
+            assert_eq!(
+                value.map_err(|error| error.to_string()),
+                expected.map(str::to_owned).map_err(str::to_owned)
+            );
         }
         for (source, expected) in [
             ("x/y.txt", Ok(("y.txt", "x/y.txt"))),
@@ -206,11 +220,16 @@ mod tests {
             ("a=b=c", Err("source \"a=b=c\" key name or file path contains '='")),
         ] {
             let found = file_source(source).map_err(|error| error.to_string());
-            let expected = expected.map(|(key, path)| (key.to_owned(), path.to_owned())).map_err(str::to_owned);
+            let expected = expected
+                .map(|(key, path)| (key.to_owned(), path.to_owned()))
+                .map_err(str::to_owned);
             assert_eq!(found, expected);
         }
         let found = lines("\u{feff}A=1\r\n# no\n\n B\nC=x=y".as_bytes()).expect("lines");
-        let found: Vec<String> = found.iter().map(|(key, value)| format!("{key}:{}", String::from_utf8_lossy(value))).collect();
+        let found: Vec<String> = found
+            .iter()
+            .map(|(key, value)| format!("{key}:{}", String::from_utf8_lossy(value)))
+            .collect();
         assert_eq!(found, ["A:1", "B:", "C:x=y"]);
     }
 }

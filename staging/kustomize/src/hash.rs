@@ -1,9 +1,9 @@
 //! The hash of data that generated names end with.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
+
+use crate::yaml::go_json;
 
 /// The hash of an object: of its data if it is a configuration map or a secret, else of all of it.
 pub(crate) fn of(object: &Value) -> String {
@@ -30,23 +30,7 @@ pub(crate) fn of(object: &Value) -> String {
         }
         _ => json!(object),
     };
-    encode(&hex::encode(digest(&SHA256, go_json(&hashed).as_bytes())))
-}
-
-/// JSON as Go's encoder writes it.
-fn go_json(value: &Value) -> String {
-    let json = value.to_string();
-    let mut text = String::with_capacity(json.len());
-    for letter in json.chars() {
-        match letter {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                // Writing to a string does not fail.
-                let _ = write!(text, "\\u{:04x}", u32::from(letter));
-            }
-            other => text.push(other),
-        }
-    }
-    text
+    encode(&hex::encode(digest(&SHA256, go_json(&hashed.to_string()).as_bytes())))
 }
 
 /// The first ten digits, without those that make words.

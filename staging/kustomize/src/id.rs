@@ -44,9 +44,7 @@ impl Gvk {
     /// Whether it is one that the selector means.
     pub(crate) fn is_selected(&self, selector: &Self) -> bool {
         let fits = |wanted: &str, own: &str| wanted.is_empty() || wanted == own;
-        fits(&selector.group, &self.group)
-            && fits(&selector.version, &self.version)
-            && fits(&selector.kind, &self.kind)
+        fits(&selector.group, &self.group) && fits(&selector.version, &self.version) && fits(&selector.kind, &self.kind)
     }
 
     /// Whether its objects certainly have no namespace.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Result;
 use crate::error::refuse;
 use crate::fields::FieldSpec;
 use crate::files::Folder;
 use crate::patches::Patch;
 use crate::replacements::ReplacementField;
 use crate::vars::Var;
-use crate::Result;
 
 /// What the file may be called.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -157,16 +157,17 @@ impl Kustomization {
 
     fn parse(text: &str) -> Result<Self> {
         // This file is read as other tools of Go read YAML, resources are not.
-        let value = apimachinery::json::yaml_to_json(text)
-            .map_err(|error| {
-                let text = error.to_string();
-                let text = text.strip_prefix("error converting YAML to JSON: ").unwrap_or(&text);
-                refuse!("invalid Kustomization: {text}")
-            })?;
+        let value = apimachinery::json::yaml_to_json(text).map_err(|error| {
+            let text = error.to_string();
+            let text = text.strip_prefix("error converting YAML to JSON: ").unwrap_or(&text);
+            refuse!("invalid Kustomization: {text}")
+        })?;
         if value.is_null() {
             return Ok(Self::default());
         }
-        serde_json::from_value(without_nulls(value)).map_err(|error| refuse!("invalid Kustomization: {}", words(&error)))
+        let value = without_nulls(value);
+        serde_json::from_value(value.clone())
+            .map_err(|error| refuse!("invalid Kustomization: {}", words(&error, &place(&value))))
     }
 
     fn deprecated(&self) -> Vec<String> {
@@ -274,8 +275,27 @@ fn without_nulls(mut value: Value) -> Value {
     value
 }
 
+/// What Go's decoder calls the first member that cannot be read; of what is within members it is told less.
+fn place(value: &Value) -> String {
+    let members = value.as_object().into_iter().flatten();
+    let wrong = |name: &String, value: &Value| {
+        let alone = Value::Object([(name.clone(), value.clone())].into_iter().collect());
+        serde_json::from_value::<Kustomization>(alone).is_err()
+    };
+    for (name, value) in members {
+        if wrong(name, value) {
+            return if value.is_array() || value.is_object() {
+                "value".to_owned()
+            } else {
+                format!("struct field Kustomization.{name}")
+            };
+        }
+    }
+    "value".to_owned()
+}
+
 /// What Go's decoder says of the same mistake.
-fn words(error: &serde_json::Error) -> String {
+fn words(error: &serde_json::Error, place: &str) -> String {
     let text = error.to_string();
     if let Some(field) = text
         .strip_prefix("unknown field `")
@@ -301,7 +321,7 @@ fn words(error: &serde_json::Error) -> String {
                 "a boolean" => "bool",
                 other => other,
             };
-            format!("json: cannot unmarshal {kind} into Go value of type {expected}")
+            format!("json: cannot unmarshal {kind} into Go {place} of type {expected}")
         }
         _ => format!("json: {text}"),
     }
@@ -315,14 +335,23 @@ mod tests {
     fn mistakes_are_told() {
         for (text, expected) in [
             ("nope: 1\n", "invalid Kustomization: json: unknown field \"nope\""),
-            ("namePrefix: 5\n", "invalid Kustomization: json: cannot unmarshal number into Go value of type string"),
+            (
+                "namePrefix: 5\n",
+                "invalid Kustomization: json: cannot unmarshal number into Go struct field Kustomization.namePrefix of type string",
+            ),
         ] {
             assert_eq!(Kustomization::parse(text).expect_err("refused").to_string(), expected);
         }
         for (text, expected) in [
             ("", "kustomization.yaml is empty"),
-            ("kind: Foo\nnamePrefix: a\n", "Failed to read kustomization file under /k:\nkind should be Kustomization or Component"),
-            ("apiVersion: v1\nnamePrefix: a\n", "Failed to read kustomization file under /k:\napiVersion for Kustomization should be kustomize.config.k8s.io/v1beta1"),
+            (
+                "kind: Foo\nnamePrefix: a\n",
+                "Failed to read kustomization file under /k:\nkind should be Kustomization or Component",
+            ),
+            (
+                "apiVersion: v1\nnamePrefix: a\n",
+                "Failed to read kustomization file under /k:\napiVersion for Kustomization should be kustomize.config.k8s.io/v1beta1",
+            ),
         ] {
             let mut kustomization = Kustomization::parse(text).expect("a kustomization");
             kustomization.complete();
@@ -332,12 +361,16 @@ mod tests {
 
     #[test]
     fn old_fields_are_told_and_brought_over() {
-        let mut kustomization = Kustomization::parse("bases: [a]\nresources: [b]\nvars: []\n").expect("a kustomization");
+        let mut kustomization =
+            Kustomization::parse("bases: [a]\nresources: [b]\nvars: []\n").expect("a kustomization");
         let warnings = kustomization.deprecated();
-        assert_eq!(warnings, [
-            "# Warning: 'bases' is deprecated. Please use 'resources' instead. Run 'kustomize edit fix' to update your Kustomization automatically.",
-            "# Warning: 'vars' is deprecated. Please use 'replacements' instead. [EXPERIMENTAL] Run 'kustomize edit fix' to update your Kustomization automatically.",
-        ]);
+        assert_eq!(
+            warnings,
+            [
+                "# Warning: 'bases' is deprecated. Please use 'resources' instead. Run 'kustomize edit fix' to update your Kustomization automatically.",
+                "# Warning: 'vars' is deprecated. Please use 'replacements' instead. [EXPERIMENTAL] Run 'kustomize edit fix' to update your Kustomization automatically.",
+            ]
+        );
         kustomization.complete();
         assert_eq!(kustomization.resources, Some(vec!["b".to_owned(), "a".to_owned()]));
     }

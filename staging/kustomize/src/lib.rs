@@ -16,8 +16,8 @@ mod id;
 mod kustomization;
 mod merge;
 mod origin;
-mod paths;
 mod patches;
+mod paths;
 mod plugins;
 mod references;
 mod replacements;
@@ -54,18 +54,17 @@ pub struct Options {
 }
 
 /// What a kustomization means.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    /// The objects, in the order in which they are applied.
-    pub objects: Vec<Value>,
-    /// What the user should know, a line each.
+    /// The objects, in the order in which they are applied; or why there are none: there is no kustomization, it makes
+    /// no sense, or it needs what this crate does not do.
+    pub objects: Result<Vec<Value>>,
+    /// What the user should know in either case, a line each.
     pub warnings: Vec<String>,
 }
 
 /// Builds the kustomization in a folder.
-///
-/// # Errors
-/// There is none, it makes no sense, or it needs what this crate does not do.
-pub fn build(folder: &Path, options: Options) -> Result<Built> {
+#[must_use]
+pub fn build(folder: &Path, options: Options) -> Built {
     accumulate::build(folder, options)
 }

@@ -100,9 +100,11 @@ fn of_map(patch: &mut Map<String, Value>) -> Result<Directive> {
 
 /// The directive of a list: an element that is nothing else.
 fn of_list(patch: &mut Vec<Value>) -> Result<Directive> {
-    let at = patch
-        .iter()
-        .position(|element| element.as_object().is_some_and(|element| element.len() == 1 && element.contains_key(DIRECTIVE)));
+    let at = patch.iter().position(|element| {
+        element
+            .as_object()
+            .is_some_and(|element| element.len() == 1 && element.contains_key(DIRECTIVE))
+    });
     match at {
         None => Ok(Directive::Merge),
         Some(at) => {
@@ -125,7 +127,12 @@ fn walk(dest: Option<Value>, patch: Option<Value>, shape: Shape) -> Result<Optio
             list(dest, patch, &shape)
         }
         Some(_) => {
-            expect(&dest, &patch, |value| !value.is_object() && !value.is_array(), "ScalarNode")?;
+            expect(
+                &dest,
+                &patch,
+                |value| !value.is_object() && !value.is_array(),
+                "ScalarNode",
+            )?;
             Ok(patch.or(dest).filter(|value| !value.is_null()))
         }
         // A null that the patch says nothing of stays; every other is gone.
@@ -135,7 +142,10 @@ fn walk(dest: Option<Value>, patch: Option<Value>, shape: Shape) -> Result<Optio
 }
 
 fn expect(dest: &Option<Value>, patch: &Option<Value>, fits: fn(&Value) -> bool, kind: &str) -> Result<()> {
-    let wrong = [dest, patch].into_iter().flatten().find(|value| !value.is_null() && !fits(value));
+    let wrong = [dest, patch]
+        .into_iter()
+        .flatten()
+        .find(|value| !value.is_null() && !fits(value));
     match wrong {
         Some(value) => Err(wrong_kind(kind, value)),
         None => Ok(()),
@@ -230,7 +240,13 @@ fn keyed(patch: Vec<Value>, dest: Vec<Value>, keys: &[String], element: &Shape) 
             .position(|old| old.as_ref().is_some_and(|old| is_same(&key_of(old, keys), &key)));
         let old = at.and_then(|at| dest[at].take());
         let known = old.is_some();
-        let mut merged = walk(old, Some(patched), element.clone())?;
+        // An element that is to be replaced stays as it is, as ever.
+        let replaces = known && patched.get(DIRECTIVE).is_some_and(|text| text == "replace");
+        let mut merged = if replaces {
+            old
+        } else {
+            walk(old, Some(patched), element.clone())?
+        };
         if let Some(merged) = merged.as_mut().and_then(Value::as_object_mut) {
             for (name, text) in keys.iter().zip(&key).filter(|(_, text)| !text.is_empty()) {
                 if !merged.contains_key(name) {
@@ -259,7 +275,9 @@ mod tests {
     }
 
     fn containers(patch: Value, object: Value) -> Value {
-        let merged = merge(deployment(patch), deployment(object)).expect("it fits").expect("it stays");
+        let merged = merge(deployment(patch), deployment(object))
+            .expect("it fits")
+            .expect("it stays");
         merged["spec"]["template"]["spec"]["containers"].clone()
     }
 
@@ -267,14 +285,23 @@ mod tests {
     fn lists_are_merged_by_key_and_the_patch_comes_first() {
         let old = || json!([{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]);
         for (patch, expected) in [
-            (json!([{"name": "b", "image": "2"}]), json!([{"name": "b", "image": "2"}, {"name": "a", "image": "1"}])),
+            (
+                json!([{"name": "b", "image": "2"}]),
+                json!([{"name": "b", "image": "2"}, {"name": "a", "image": "1"}]),
+            ),
             (
                 json!([{"name": "c", "image": "3"}]),
                 json!([{"name": "c", "image": "3"}, {"name": "a", "image": "1"}, {"name": "b", "image": "1"}]),
             ),
-            (json!([{"name": "a", "$patch": "delete"}]), json!([{"name": "b", "image": "1"}])),
+            (
+                json!([{"name": "a", "$patch": "delete"}]),
+                json!([{"name": "b", "image": "1"}]),
+            ),
             (json!([{"$patch": "replace"}, {"name": "c"}]), json!([{"name": "c"}])),
-            (json!([{"name": "a", "image": null}]), json!([{"name": "a"}, {"name": "b", "image": "1"}])),
+            (
+                json!([{"name": "a", "image": null}]),
+                json!([{"name": "a"}, {"name": "b", "image": "1"}]),
+            ),
         ] {
             assert_eq!(containers(patch.clone(), old()), expected, "{patch}");
         }

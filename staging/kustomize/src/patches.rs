@@ -48,7 +48,12 @@ pub(crate) struct PatchStep {
 
 /// A text as operations of RFC 6902.
 fn operations(text: &str) -> Result<Operations> {
-    let value = yaml::parse(text)?;
+    let value = if text.starts_with('[') {
+        // What looks like JSON has to be JSON.
+        serde_json::from_str(text).map_err(|error| refuse!("{error}"))?
+    } else {
+        yaml::parse(text)?
+    };
     if !value.is_array() {
         return Err(refuse!(
             "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",
@@ -59,9 +64,7 @@ fn operations(text: &str) -> Result<Operations> {
 }
 
 fn apply(operations: &Operations, object: &mut Value) -> Result<()> {
-    operations
-        .apply(object, usize::MAX)
-        .map_err(|error| refuse!("{error}"))
+    operations.apply(object, usize::MAX).map_err(|error| refuse!("{error}"))
 }
 
 impl PatchStep {
@@ -76,9 +79,9 @@ impl PatchStep {
             (false, false) => return Err(refuse!("patch and path can't be set at the same time\n{config}")),
             (false, true) => (inline.to_owned(), format!("[patch: {inline:?}]")),
             (true, false) => {
-                let text = folder
-                    .read_text(&patch.path)
-                    .map_err(|error| error.context(format!("failed to get the patch file from path({})", patch.path)))?;
+                let text = folder.read_text(&patch.path).map_err(|error| {
+                    error.context(format!("failed to get the patch file from path({})", patch.path))
+                })?;
                 (text, format!("[path: {:?}]", patch.path))
             }
         };
@@ -133,9 +136,12 @@ impl PatchStep {
             }
             (Change::Strategic(patches), None) => patches.iter().try_for_each(|patch| {
                 let id = patch.original_id();
-                let place = resources
-                    .one(&id)
-                    .map_err(|error| error.context(format!("no resource matches strategic merge patch {:?}", id.to_string())))?;
+                let place = resources.one(&id).map_err(|error| {
+                    error.context(format!(
+                        "no resource matches strategic merge patch {:?}",
+                        id.to_string()
+                    ))
+                })?;
                 resources.patch(&[place], patch, false)
             }),
             (Change::Json(_), None) => Err(refuse!("must specify a target for JSON patch {}", self.source)),

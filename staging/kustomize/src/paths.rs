@@ -72,7 +72,11 @@ pub(crate) fn lookup<'v>(value: &'v Value, path: &[String]) -> Result<Option<&'v
             return Err(refuse!("wildcard is not supported in PathGetter"));
         } else if let Some((name, wanted)) = entry(part) {
             list()?.iter().find(|element| {
-                let element = if name.is_empty() { Some(*element) } else { element.get(name) };
+                let element = if name.is_empty() {
+                    Some(*element)
+                } else {
+                    element.get(name)
+                };
                 element.and_then(scalar_text).as_deref() == Some(wanted)
             })
         } else {
@@ -140,7 +144,10 @@ fn search(
             elements.push(made_for(rest.first()));
         }
         if at >= elements.len() {
-            return Err(refuse!("index {at} specified but only {} elements found", elements.len()));
+            return Err(refuse!(
+                "index {at} specified but only {} elements found",
+                elements.len()
+            ));
         }
         return descend(elements, at, rest, missing, way, found);
     }
@@ -198,7 +205,11 @@ fn entries(
         return Err(wrong_kind("SequenceNode", value));
     };
     let fits = |element: &Value| {
-        let element = if name.is_empty() { Some(element) } else { element.get(name) };
+        let element = if name.is_empty() {
+            Some(element)
+        } else {
+            element.get(name)
+        };
         element.and_then(scalar_text).is_some_and(|text| regex.is_match(&text))
     };
     let before = found.len();
@@ -218,7 +229,14 @@ fn entries(
         Value::Object(Map::from_iter([(name.to_owned(), text)]))
     });
     let last = elements.len() - 1;
-    descend(elements, last, if name.is_empty() { &[] } else { rest }, missing, way, found)
+    descend(
+        elements,
+        last,
+        if name.is_empty() { &[] } else { rest },
+        missing,
+        way,
+        found,
+    )
 }
 
 /// The value at the end of a way.
@@ -258,7 +276,11 @@ mod tests {
             ("l.5", None),
             ("none.x", None),
         ] {
-            assert_eq!(lookup(&value, &parts(path)).expect("a path").cloned(), expected, "{path}");
+            assert_eq!(
+                lookup(&value, &parts(path)).expect("a path").cloned(),
+                expected,
+                "{path}"
+            );
         }
         assert_eq!(
             lookup(&value, &parts("l.*")).expect_err("refused").to_string(),
@@ -273,7 +295,11 @@ mod tests {
             matches(&mut value, &parts(path), missing).map(|found| (found.len(), value))
         };
         assert_eq!(count("l.*.v", Missing::Left).expect("a path").0, 2);
-        assert_eq!(count("l.[name=a].v", Missing::Left).expect("a path").0, 2, "expressions are not anchored");
+        assert_eq!(
+            count("l.[name=a].v", Missing::Left).expect("a path").0,
+            2,
+            "expressions are not anchored"
+        );
         assert_eq!(count("l.[name=x].v", Missing::Left).expect("a path").0, 0);
         let (found, made) = count("l.[name=x].v", Missing::Made).expect("a path");
         assert_eq!((found, &made["l"][2]), (1, &json!({"name": "x", "v": null})));

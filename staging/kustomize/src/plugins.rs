@@ -58,7 +58,10 @@ fn not_built_in(resource: &Resource) -> crate::BuildError {
     if resource.object["apiVersion"] == "builtin" {
         refuse!("unable to load builtin {}", id.gvk)
     } else {
-        refuse!("external plugins disabled; unable to load external plugin '{}'", id.gvk.kind)
+        refuse!(
+            "external plugins disabled; unable to load external plugin '{}'",
+            id.gvk.kind
+        )
     }
 }
 

@@ -142,7 +142,11 @@ impl<'r> Referrer<'r> {
             in_it.copied().collect()
         };
         let first = of(|candidate| candidate.previous.first().unwrap_or(&candidate.id));
-        if first.is_empty() { of(|candidate| &candidate.id) } else { first }
+        if first.is_empty() {
+            of(|candidate| &candidate.id)
+        } else {
+            first
+        }
     }
 
     fn select(

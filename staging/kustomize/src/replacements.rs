@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Result;
 use crate::error::refuse;
 use crate::id::{Gvk, ResId};
 use crate::paths::{self, Missing};
@@ -10,7 +11,6 @@ use crate::resource::Resource;
 use crate::resources::Resources;
 use crate::selector::Selector;
 use crate::yaml::{self, scalar_text};
-use crate::Result;
 
 /// The field that is meant where none is named.
 const DEFAULT_PATH: &str = "metadata.name";
@@ -117,8 +117,15 @@ impl Source {
         if !self.field_path.is_empty() {
             parts.push(self.field_path.clone());
         }
-        if let Some(options) = self.options.as_ref().filter(|options| !options.delimiter.is_empty() || options.create) {
-            parts.push(format!("{}({}), create={}", options.delimiter, options.index, options.create));
+        if let Some(options) = self
+            .options
+            .as_ref()
+            .filter(|options| !options.delimiter.is_empty() || options.create)
+        {
+            parts.push(format!(
+                "{}({}), create={}",
+                options.delimiter, options.index, options.create
+            ));
         }
         parts.join(":")
     }
@@ -235,7 +242,8 @@ impl Target {
                 let what = if creates { "find or create" } else { "find" };
                 format!("unable to {what} field {path:?} in replacement target")
             };
-            let found = paths::matches(&mut resource.object, &parts, missing).map_err(|error| error.context(not_found()))?;
+            let found =
+                paths::matches(&mut resource.object, &parts, missing).map_err(|error| error.context(not_found()))?;
             if found.is_empty() {
                 return Err(crate::BuildError::new(not_found()));
             }
@@ -321,7 +329,7 @@ fn written(document: &Value, before: &str) -> String {
         return yaml::to_yaml(std::slice::from_ref(document)).trim().to_owned();
     }
     if before.contains('\n') && before.contains("  ") {
-        return format!("{document:#}");
+        return yaml::go_json(&format!("{document:#}"));
     }
-    document.to_string()
+    yaml::go_json(&document.to_string())
 }

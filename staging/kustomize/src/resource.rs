@@ -134,7 +134,10 @@ impl Resource {
     /// Takes what another resource has and this one has not: labels, annotations, name and place.
     pub(crate) fn merge_metadata(&mut self, other: &Self) {
         for member in ["labels", "annotations"] {
-            let mut merged = other.object["metadata"][member].as_object().cloned().unwrap_or_default();
+            let mut merged = other.object["metadata"][member]
+                .as_object()
+                .cloned()
+                .unwrap_or_default();
             merged.extend(self.object["metadata"][member].as_object().cloned().unwrap_or_default());
             if !merged.is_empty() {
                 member_mut(&mut self.object, "metadata").insert(member.to_owned(), merged.into());

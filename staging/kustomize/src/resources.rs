@@ -63,10 +63,9 @@ impl Resources {
         let id = resource.id();
         match self.by_any_id(|known| known.is_same(&id))[..] {
             [] => match resource.behavior {
-                Behavior::Merge | Behavior::Replace => Err(refuse!(
-                    "id {} does not exist; cannot merge or replace",
-                    id.go_syntax()
-                )),
+                Behavior::Merge | Behavior::Replace => {
+                    Err(refuse!("id {} does not exist; cannot merge or replace", id.go_syntax()))
+                }
                 Behavior::Create | Behavior::Unspecified => self.append(resource),
             },
             [at] => {
@@ -102,7 +101,11 @@ impl Resources {
     /// The selector makes no sense.
     pub(crate) fn select(&self, selector: &Selector) -> Result<Vec<usize>> {
         let matcher = selector.matcher()?;
-        let found = self.0.iter().enumerate().filter(|(_, resource)| matcher.selects(resource));
+        let found = self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|(_, resource)| matcher.selects(resource));
         Ok(found.map(|(at, _)| at).collect())
     }
 

@@ -107,9 +107,7 @@ impl Matcher {
 
     /// Whether one of the names of a resource fits.
     pub(crate) fn is_id(&self, id: &ResId) -> bool {
-        self.is_kind(&id.gvk)
-            && fits(self.name.as_ref(), &id.name)
-            && fits(self.namespace.as_ref(), &id.namespace)
+        self.is_kind(&id.gvk) && fits(self.name.as_ref(), &id.name) && fits(self.namespace.as_ref(), &id.namespace)
     }
 
     /// Whether a resource is meant by what it is called now, or was called at first.

@@ -67,7 +67,13 @@ pub(crate) fn sort(resources: &mut Resources, options: Option<&SortOptions>) -> 
             ));
         }
         ("legacy", None) => sort_by(resources, &FIRST, &LAST),
-        ("legacy", Some(LegacySortOptions { order_first, order_last })) => sort_by(resources, order_first, order_last),
+        (
+            "legacy",
+            Some(LegacySortOptions {
+                order_first,
+                order_last,
+            }),
+        ) => sort_by(resources, order_first, order_last),
         _ => return Err(refuse!("the field 'sortOptions.order' must be one of [fifo, legacy]")),
     }
     Ok(())
@@ -97,7 +103,13 @@ mod tests {
         let resource = |kind: &str, name: &str| {
             Resource::new(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}))
         };
-        let kinds = [("ValidatingWebhookConfiguration", "w"), ("Pod", "b"), ("Service", "s"), ("Pod", "a"), ("Namespace", "n")];
+        let kinds = [
+            ("ValidatingWebhookConfiguration", "w"),
+            ("Pod", "b"),
+            ("Service", "s"),
+            ("Pod", "a"),
+            ("Namespace", "n"),
+        ];
         let sorted = |options: Option<&SortOptions>| {
             let mut resources = Resources(kinds.iter().map(|(kind, name)| resource(kind, name)).collect());
             sort(&mut resources, options).map(|()| {
@@ -105,13 +117,25 @@ mod tests {
                 names.concat()
             })
         };
-        let options = |order: &str, legacy| SortOptions { order: order.to_owned(), legacy_sort_options: legacy };
-        let legacy = || LegacySortOptions { order_first: vec!["Pod".to_owned()], order_last: vec!["Namespace".to_owned()] };
+        let options = |order: &str, legacy| SortOptions {
+            order: order.to_owned(),
+            legacy_sort_options: legacy,
+        };
+        let legacy = || LegacySortOptions {
+            order_first: vec!["Pod".to_owned()],
+            order_last: vec!["Namespace".to_owned()],
+        };
         assert_eq!(sorted(None).expect("an order"), "nsabw");
         assert_eq!(sorted(Some(&options("fifo", None))).expect("an order"), "wbsan");
-        assert_eq!(sorted(Some(&options("legacy", Some(legacy())))).expect("an order"), "abswn");
+        assert_eq!(
+            sorted(Some(&options("legacy", Some(legacy())))).expect("an order"),
+            "abswn"
+        );
         for (options, expected) in [
-            (options("x", None), "the field 'sortOptions.order' must be one of [fifo, legacy]"),
+            (
+                options("x", None),
+                "the field 'sortOptions.order' must be one of [fifo, legacy]",
+            ),
             (
                 options("fifo", Some(legacy())),
                 "the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', not 'legacy'",

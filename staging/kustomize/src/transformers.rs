@@ -97,16 +97,22 @@ impl Transformer {
             }),
             Self::Patch(patch) => patch.transform(resources),
             Self::Namespace(namespace) => namespace.transform(resources),
-            Self::Prefix(prefix, fields) => {
-                rename(resources, fields, |name| format!("{prefix}{name}"), |resource| {
+            Self::Prefix(prefix, fields) => rename(
+                resources,
+                fields,
+                |name| format!("{prefix}{name}"),
+                |resource| {
                     resource.prefixes.push(prefix.clone());
-                })
-            }
-            Self::Suffix(suffix, fields) => {
-                rename(resources, fields, |name| format!("{name}{suffix}"), |resource| {
+                },
+            ),
+            Self::Suffix(suffix, fields) => rename(
+                resources,
+                fields,
+                |name| format!("{name}{suffix}"),
+                |resource| {
                     resource.suffixes.push(suffix.clone());
-                })
-            }
+                },
+            ),
             Self::Labels(pairs, fields) | Self::Annotations(pairs, fields) => set_pairs(resources, pairs, fields),
             Self::JsonPatch(patch) => patch.transform(resources),
             Self::Replicas(replica, fields) => set_replicas(resources, replica, fields),
@@ -204,7 +210,12 @@ impl Namespace {
         };
         let gvk = Gvk::of(object);
         if !gvk.is_cluster_scoped() {
-            visit(object, &FieldSpec::of_any("metadata/namespace", true), Leaf::Text, &mut put)?;
+            visit(
+                object,
+                &FieldSpec::of_any("metadata/namespace", true),
+                Leaf::Text,
+                &mut put,
+            )?;
         }
         let is_binding = matches!(gvk.kind.as_str(), "RoleBinding" | "ClusterRoleBinding");
         if is_binding && self.subjects != Subjects::None {
@@ -269,34 +280,56 @@ fn split_image(image: &str) -> (&str, &str, &str) {
 }
 
 fn set_images(resources: &mut Resources, image: &Image, fields: &[FieldSpec]) -> Result<()> {
-    let pattern = format!(
-        "^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$",
-        image.name
-    );
+    let pattern = format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
     let pattern = Regex::new(&pattern).map_err(|error| refuse!("error parsing regexp: {error}"))?;
     for resource in &mut resources.0 {
         if resource.object["kind"] == "CustomResourceDefinition" {
             continue;
         }
+        let mut change = |value: &mut Value| {
+            if value.is_object() || value.is_array() {
+                return Err(crate::fields::wrong_kind("ScalarNode", value));
+            }
+            let Some(text) = scalar_text(value).filter(|text| pattern.is_match(text)) else {
+                return Ok(());
+            };
+            *value = changed_image(&text, image).into();
+            Ok(())
+        };
+        in_containers(&mut resource.object, &mut change)?;
+        // What was found among containers is found again, as ever.
         for field in fields {
-            visit(&mut resource.object, field, Leaf::None, &mut |value| {
-                if value.is_object() || value.is_array() {
-                    return Err(crate::fields::wrong_kind("ScalarNode", value));
-                }
-                let Some(text) = scalar_text(value).filter(|text| pattern.is_match(text)) else {
-                    return Ok(());
-                };
-                *value = changed_image(&text, image).into();
-                Ok(())
-            })?;
+            visit(&mut resource.object, field, Leaf::None, &mut change)?;
         }
     }
     Ok(())
 }
 
+/// Does a step with the image of everything that looks like a container, wherever it stands.
+fn in_containers(value: &mut Value, step: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
+    match value {
+        Value::Array(elements) => elements.iter_mut().try_for_each(|element| in_containers(element, step)),
+        Value::Object(members) => members.iter_mut().try_for_each(|(name, member)| {
+            in_containers(member, step)?;
+            if !matches!(name.as_str(), "containers" | "initContainers") {
+                return Ok(());
+            }
+            let elements = member.as_array_mut().into_iter().flatten();
+            elements
+                .filter_map(|element| element.get_mut("image"))
+                .try_for_each(&mut *step)
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn changed_image(text: &str, image: &Image) -> String {
     let (name, tag, digest) = split_image(text);
-    let name = if image.new_name.is_empty() { name } else { &image.new_name };
+    let name = if image.new_name.is_empty() {
+        name
+    } else {
+        &image.new_name
+    };
     let (tag, digest) = match (image.new_tag.as_str(), image.digest.as_str(), image.tag_suffix.as_str()) {
         ("", "", "") => (tag.to_owned(), digest),
         ("", "", suffix) => (format!("{tag}{suffix}"), ""),

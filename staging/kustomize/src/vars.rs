@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Result;
 use crate::error::refuse;
 use crate::fields::{FieldSpec, Leaf, visit};
 use crate::id::{Gvk, ResId};
 use crate::paths;
 use crate::resources::Resources;
 use crate::yaml::scalar_text;
-use crate::Result;
 
 /// A variable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,16 +63,7 @@ impl Var {
 
     /// As Go's `%v` shows it.
     fn shown(&self) -> String {
-        let ResId { gvk, name, namespace } = self.id();
-        format!(
-            "{{{} {{{} {} {} {} false}} {name} {namespace} {{{}}}}}",
-            self.name,
-            self.objref.api_version,
-            gvk.group,
-            gvk.version,
-            gvk.kind,
-            self.path()
-        )
+        format!("{{{} {} {{{}}}}}", self.name, self.id().gvk, self.path())
     }
 }
 
@@ -147,7 +138,11 @@ pub(crate) fn resolve(vars: &Vars, resources: &mut Resources, fields: &[FieldSpe
 }
 
 fn value_of(var: &Var, resources: &Resources) -> Result<Value> {
-    let Some(resource) = resources.0.iter().find(|resource| resource.variables.contains(&var.name)) else {
+    let Some(resource) = resources
+        .0
+        .iter()
+        .find(|resource| resource.variables.contains(&var.name))
+    else {
         return Err(refuse!(
             "var '{}' cannot be mapped to a field in the set of known resources",
             var.shown()
@@ -225,7 +220,11 @@ mod tests {
 
     #[test]
     fn names_become_values() {
-        let values = BTreeMap::from([("A".to_owned(), json!("a")), ("N".to_owned(), json!(5)), ("M".to_owned(), json!({}))]);
+        let values = BTreeMap::from([
+            ("A".to_owned(), json!("a")),
+            ("N".to_owned(), json!(5)),
+            ("M".to_owned(), json!({})),
+        ]);
         for (text, expected) in [
             ("$(A)", json!("a")),
             ("$(N)", json!(5)),

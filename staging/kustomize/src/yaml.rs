@@ -58,10 +58,7 @@ pub(crate) fn parse(text: &str) -> Result<Value> {
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Value>(text, options) {
-        Ok(mut value) => {
-            whole_numbers(&mut value);
-            Ok(value)
-        }
+        Ok(value) => Ok(value),
         Err(error) => match error.without_snippet() {
             serde_saphyr::Error::Eof { .. } => Ok(Value::Null),
             other => {
@@ -71,8 +68,14 @@ pub(crate) fn parse(text: &str) -> Result<Value> {
                     Err(apimachinery::json::YamlError::Syntax { message, .. }) => message,
                     _ => other.to_string(),
                 };
+                // Of the first line the number is not told.
+                let place = if line > 1 {
+                    format!("line {line}: ")
+                } else {
+                    String::new()
+                };
                 Err(BuildError::malformed(format!(
-                    "MalformedYAMLError: yaml: line {line}: {message}"
+                    "MalformedYAMLError: yaml: {place}{message}"
                 )))
             }
         },
@@ -80,7 +83,7 @@ pub(crate) fn parse(text: &str) -> Result<Value> {
 }
 
 /// Writes whole floats as whole numbers, as Go does.
-fn whole_numbers(value: &mut Value) {
+pub(crate) fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) => {
             if let Some(float) = number.as_f64().filter(|_| number.is_f64())
@@ -105,6 +108,19 @@ pub fn to_yaml(objects: &[Value]) -> String {
     texts.join("---\n")
 }
 
+/// JSON as Go's encoder writes it.
+pub(crate) fn go_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            // Outside of strings none of these can stand.
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
 /// A scalar as YAML shows it, without quotes; `None` for maps and lists.
 pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     match value {
@@ -124,9 +140,18 @@ mod tests {
     #[test]
     fn documents_are_read() {
         for (text, expected) in [
-            ("a: yes\nb: 017\nc: 1.0\n", Ok(vec![json!({"a": "yes", "b": 15, "c": 1})])),
-            ("---\na: 1\n--- # more\nb: 2\n---\n", Ok(vec![json!({"a": 1}), json!({"b": 2})])),
-            ("kind: List\nitems: [{a: 1}, {b: 2}]\n", Ok(vec![json!({"a": 1}), json!({"b": 2})])),
+            (
+                "a: yes\nb: 017\nc: 1.0\n",
+                Ok(vec![json!({"a": "yes", "b": 15, "c": 1.0})]),
+            ),
+            (
+                "---\na: 1\n--- # more\nb: 2\n---\n",
+                Ok(vec![json!({"a": 1}), json!({"b": 2})]),
+            ),
+            (
+                "kind: List\nitems: [{a: 1}, {b: 2}]\n",
+                Ok(vec![json!({"a": 1}), json!({"b": 2})]),
+            ),
             ("a: 1\n--- x\n", Err("invalid document separator: --- x")),
         ] {
             let found = documents(text).map_err(|error| error.to_string());

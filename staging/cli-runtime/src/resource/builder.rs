@@ -246,7 +246,8 @@ impl<'f> Builder<'f> {
             if options.recursive {
                 self.errors.push(message!("the -k flag can't be used with -f or -R"));
             }
-            self.sources.push(Source::Kustomization(options.kustomize.clone().into()));
+            self.sources
+                .push(Source::Kustomization(options.kustomize.clone().into()));
             self.options.require_namespace |= enforce_namespace;
             // What a folder means may be anything, also a single object.
             self.options.folder = true;

@@ -51,12 +51,12 @@ impl Source {
 
 /// What a kustomization means, as YAML.
 fn build(folder: &Path, streams: &IoStreams) -> Result<Vec<u8>> {
-    let built =
-        kustomize::build(folder, kustomize::Options::default()).map_err(|error| message!("{error}"))?;
+    let built = kustomize::build(folder, kustomize::Options::default());
     for warning in built.warnings {
         streams.err.print(format!("{warning}\n"))?;
     }
-    Ok(kustomize::to_yaml(&built.objects).into_bytes())
+    let objects = built.objects.map_err(|error| message!("{error}"))?;
+    Ok(kustomize::to_yaml(&objects).into_bytes())
 }
 
 fn open_error(path: &Path, error: &io::Error) -> String {

@@ -77,11 +77,7 @@ impl Default for KustomizeOptions {
 impl Flags for KustomizeOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         flags
-            .add(
-                "output",
-                &mut self.output,
-                "If specified, write output to this path.",
-            )
+            .add("output", &mut self.output, "If specified, write output to this path.")
             .shorthand('o');
         flags.add(
             "network",
@@ -111,7 +107,11 @@ impl Flags for KustomizeOptions {
             "use the uid and gid of the command executor to run the function in the container",
         );
         flags.add("load-restrictor", &mut self.load_restrictor, "if set to 'LoadRestrictionsNone', local kustomizations may load files from outside their root. This does, however, break the relocatability of the kustomization.");
-        flags.add("enable-alpha-plugins", &mut self.enable_plugins, "enable kustomize plugins");
+        flags.add(
+            "enable-alpha-plugins",
+            &mut self.enable_plugins,
+            "enable kustomize plugins",
+        );
         flags
             .add(
                 "reorder",
@@ -181,19 +181,23 @@ impl Run for KustomizeOptions {
             helm: self.enable_helm,
             unsorted: self.reorder == "none",
         };
-        let built = kustomize::build(Path::new(folder), options).map_err(|error| message!("{error}"))?;
+        let built = kustomize::build(Path::new(folder), options);
         for warning in &built.warnings {
             context.streams.err.print(format!("{warning}\n"))?;
         }
+        let objects = built.objects.map_err(|error| message!("{error}"))?;
         let output = Path::new(&self.output);
         if self.output.is_empty() {
-            return Ok(context.streams.out.print(kustomize::to_yaml(&built.objects))?);
+            return Ok(context.streams.out.print(kustomize::to_yaml(&objects))?);
         }
         if !output.is_dir() {
-            return Ok(std::fs::write(output, kustomize::to_yaml(&built.objects))?);
+            return Ok(std::fs::write(output, kustomize::to_yaml(&objects))?);
         }
-        for object in &built.objects {
-            std::fs::write(output.join(file_name(object, &built.objects)), kustomize::to_yaml(std::slice::from_ref(object)))?;
+        for object in &objects {
+            std::fs::write(
+                output.join(file_name(object, &objects)),
+                kustomize::to_yaml(std::slice::from_ref(object)),
+            )?;
         }
         Ok(())
     }
@@ -202,8 +206,11 @@ impl Run for KustomizeOptions {
 /// `apps_v1_deployment_web.yaml`; the namespace stands before it if objects have several.
 fn file_name(object: &Value, all: &[Value]) -> String {
     let namespace = |object: &Value| text_at(object, &["metadata", "namespace"]).to_owned();
-    let namespaces: std::collections::BTreeSet<String> =
-        all.iter().map(namespace).filter(|namespace| !namespace.is_empty()).collect();
+    let namespaces: std::collections::BTreeSet<String> = all
+        .iter()
+        .map(namespace)
+        .filter(|namespace| !namespace.is_empty())
+        .collect();
     let parts = [
         text_at(object, &["apiVersion"]).replace('/', "_"),
         text_at(object, &["kind"]).to_owned(),
