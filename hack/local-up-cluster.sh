@@ -18,16 +18,18 @@ usage: hack/local-up-cluster.sh [options]        (as root)
   --state DIR            where everything is kept (/var/lib/kubernox-local)
   --down                 take the cluster down and leave nothing behind
   --help                 this text
+
+A cluster that is there keeps what it was started with: run again, options that are not given are those of the first time.
 EOF
 }
 
 cd "$(dirname "$0")/.."
-NODES=1 ETCD='' PROXY_MODE=nftables NETWORK=routes DNS=host BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
+NODES='' ETCD='' PROXY_MODE='' NETWORK='' DNS='' BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
 while (($#)); do
     case $1 in
         --nodes) NODES=${2:?--nodes wants a number}; shift ;;
         --nodes=*) NODES=${1#*=} ;;
-        --etcd) ETCD=1 ;;
+        --etcd) ETCD=yes ;;
         --proxy-mode) PROXY_MODE=${2:?--proxy-mode wants nftables or iptables}; shift ;;
         --proxy-mode=*) PROXY_MODE=${1#*=} ;;
         --network) NETWORK=${2:?--network wants routes or vxlan}; shift ;;
@@ -46,10 +48,20 @@ while (($#)); do
     esac
     shift
 done
+# What the cluster was started with before; a line for each option.
+earlier() { sed -n "s/^$1=//p" "$STATE/options" 2>/dev/null || true; }
+EARLIER_STORE=$(earlier ETCD)
+for option in NODES:1 ETCD:no PROXY_MODE:nftables NETWORK:routes DNS:host; do
+    declare -n value=${option%%:*}
+    value=${value:-$(earlier "${option%%:*}")}
+    value=${value:-${option#*:}}
+done
+unset -n value
 [[ $NODES =~ ^[1-9][0-9]?$ ]] || { echo "--nodes wants a number from 1 to 99, not $NODES" >&2; exit 2; }
 [[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || { echo "--proxy-mode is nftables or iptables, not $PROXY_MODE" >&2; exit 2; }
 [[ $NETWORK == routes || $NETWORK == vxlan ]] || { echo "--network is routes or vxlan, not $NETWORK" >&2; exit 2; }
 [[ $DNS == host || $DNS == pod ]] || { echo "--dns is host or pod, not $DNS" >&2; exit 2; }
+[[ ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || { echo "the cluster in $STATE stores elsewhere: take it down first (--down)" >&2; exit 2; }
 ((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 
 NAME=kubernox BRIDGE=knx0 SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
@@ -122,12 +134,13 @@ all_ready() {
 
 mkdir -p "$STATE"/{pids,logs}
 chmod 700 "$STATE"
+printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
 KUBECTL=$(type -P kubectl) || KUBECTL=$(PATH=$BIN type -P kubectl) || fail 'there is no kubectl on the path'
 step 'packages'
 want_node
 want openssl openssl
 [[ -n $BIN ]] || want_build
-[[ -z $ETCD ]] || want etcd etcd-server
+[[ $ETCD == no ]] || want etcd etcd-server
 install_wanted
 if [[ -z $BIN ]]; then
     step 'programs'

@@ -2,7 +2,7 @@
 
 start_control_plane() {
     local store=(--data-dir "$STATE/apiserver")
-    if [[ -n $ETCD ]]; then
+    if [[ $ETCD == yes ]]; then
         run_daemon etcd etcd --name local --data-dir "$STATE/etcd" \
             --listen-client-urls https://127.0.0.1:23790 --advertise-client-urls https://127.0.0.1:23790 \
             --listen-peer-urls http://127.0.0.1:23800 --initial-advertise-peer-urls http://127.0.0.1:23800 \

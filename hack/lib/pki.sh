@@ -78,7 +78,7 @@ make_certificates() {
         openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/service-account.key"
         openssl ec -in "$PKI/service-account.key" -pubout -out "$PKI/service-account.pub" 2>/dev/null
     fi
-    if [[ -n $ETCD ]]; then
+    if [[ $ETCD == yes ]]; then
         authority etcd-ca kubernox-etcd-ca
         certificate etcd etcd-ca "$both" etcd "" IP:127.0.0.1,DNS:localhost
         certificate etcd-client etcd-ca clientAuth kube-apiserver
