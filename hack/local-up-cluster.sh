@@ -64,7 +64,7 @@ unset -n value
 [[ ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || { echo "the cluster in $STATE stores elsewhere: take it down first (--down)" >&2; exit 2; }
 ((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 
-NAME=kubernox BRIDGE=knx0 SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
+NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
 SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki
@@ -99,6 +99,19 @@ for part in packages processes pki control-plane dns node teardown; do
 done
 STARTED=${EPOCHREALTIME/,/.} STEP=starting
 trap 'fail "command failed: $BASH_COMMAND"' ERR
+trap 'fail interrupted' INT TERM
+
+# Two of these at a time would be in each other's way, and all clusters of a machine share the bridge.
+only_one() {
+    exec 9>"/run/lock/$NAME-local-up"
+    flock -n 9 || fail 'another local-up-cluster.sh is at work'
+    local owner
+    owner=$(cat "/run/$NAME-local" 2>/dev/null || true)
+    if [[ -z $DOWN && -n $owner && $owner != "$STATE" && -d $owner ]]; then
+        fail "there is a cluster in $owner, and a machine has room for one: take it down first (--state $owner --down)"
+    fi
+}
+only_one
 
 kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
 
@@ -123,7 +136,8 @@ make_images() {
     [[ -e $IMAGES && $IMAGES -nt $BIN/image-builder ]] && return 0
     local names=("$PAUSE_IMAGE" kubernox/busybox:1)
     [[ $DNS == host ]] || names+=("$DNS_IMAGE")
-    "$BIN/image-builder" --output "$IMAGES" "${names[@]}" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
+    "$BIN/image-builder" --output "$IMAGES.new" "${names[@]}" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
+    mv "$IMAGES.new" "$IMAGES"
 }
 
 all_ready() {
@@ -133,6 +147,7 @@ all_ready() {
 }
 
 mkdir -p "$STATE"/{pids,logs}
+echo "$STATE" >"/run/$NAME-local"
 chmod 700 "$STATE"
 printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
 KUBECTL=$(type -P kubectl) || KUBECTL=$(PATH=$BIN type -P kubectl) || fail 'there is no kubectl on the path'
