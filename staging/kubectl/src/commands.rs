@@ -12,6 +12,9 @@ pub static ROOT: Command = Command {
     subcommands: &[
         // Basic Commands (Beginner)
         &cmd::create::COMMAND,
+        &cmd::expose::COMMAND,
+        &cmd::run::COMMAND,
+        &cmd::set::COMMAND,
         // Basic Commands (Intermediate)
         &cmd::explain::COMMAND,
         &cmd::get::COMMAND,
@@ -19,6 +22,7 @@ pub static ROOT: Command = Command {
         &cmd::delete::COMMAND,
         // Deploy Commands
         &cmd::scale::COMMAND,
+        &cmd::autoscale::COMMAND,
         // Cluster Management Commands
         &cmd::clusterinfo::COMMAND,
         &cmd::top::COMMAND,
