@@ -137,7 +137,6 @@ kind: KubeletConfiguration
 failCgroupV1: false
 cgroupDriver: cgroupfs
 cgroupRoot: /$name
-kubeletCgroups: /$name-system
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 address: $ip
 healthzBindAddress: 127.0.0.1

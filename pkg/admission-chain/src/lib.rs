@@ -15,7 +15,10 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use apiserver::admission::{AdmissionMetrics, Chain, Permissions, Plugin, StoreDirectory};
+use apiserver::{
+    admission::{AdmissionMetrics, Chain, Permissions, Plugin, StoreDirectory},
+    proxy::ServiceResolver,
+};
 use component_base::{config::DecodeError, feature_gates::FeatureGates};
 
 pub use options::AdmissionOptions;
@@ -30,6 +33,8 @@ pub struct Environment {
     pub gates: Arc<FeatureGates>,
     /// The server's stores; they may be bound after the chain is made.
     pub directory: Arc<StoreDirectory>,
+    /// Finds the Services that webhooks are behind.
+    pub services: ServiceResolver,
     /// The server's authorizer.
     pub permissions: Permissions,
     /// The newest minor version whose behaviour is known.

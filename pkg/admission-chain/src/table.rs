@@ -75,7 +75,7 @@ impl Parts {
             configuration: configured(configuration, WebhookAdmissionConfiguration::from_slice)?,
             directory: self.environment.directory.clone(),
             namespaces: self.lookup(),
-            services: self.passing(),
+            services: self.environment.services.clone(),
             metrics: self.environment.metrics.webhooks().clone(),
         })
     }

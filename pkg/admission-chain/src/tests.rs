@@ -2,16 +2,21 @@
 
 use std::{fs, sync::Arc};
 
-use apiserver::admission::{AdmissionMetrics, Permissions, StoreDirectory};
+use apiserver::{
+    admission::{AdmissionMetrics, Permissions, StoreDirectory},
+    proxy::ServiceResolver,
+};
 use apiserver_auth::authorization::AlwaysAllow;
 use component_base::{feature_gates::FeatureGates, metrics::MetricsRegistry};
 
 use crate::{AdmissionOptions, Environment, PLUGINS, build};
 
 fn environment() -> Environment {
+    let directory = Arc::new(StoreDirectory::default());
     Environment {
         gates: Arc::new(FeatureGates::default()),
-        directory: Arc::new(StoreDirectory::default()),
+        services: ServiceResolver::over(&directory, false),
+        directory,
         permissions: Permissions::new(Arc::new(AlwaysAllow)),
         emulated: 36,
         metrics: AdmissionMetrics::new(&MetricsRegistry::default()),

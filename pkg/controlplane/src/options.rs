@@ -6,7 +6,7 @@ mod generic;
 mod services;
 mod storage;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use admission_chain::AdmissionOptions;
 use component_base::{
@@ -112,6 +112,18 @@ impl ServerOptions {
             tracing::warn!(%error, "no address to advertise; using 127.0.0.1");
             IpAddr::V4(Ipv4Addr::LOCALHOST)
         })
+    }
+
+    /// Where this server reaches itself; `None` if its port is none.
+    #[must_use]
+    pub fn loopback_address(&self) -> Option<SocketAddr> {
+        let port = u16::try_from(self.secure_serving.secure_port).ok()?;
+        let ip = match self.secure_serving.bind_address {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        Some(SocketAddr::new(ip, port))
     }
 
     /// Host and port that clients of any network are told.

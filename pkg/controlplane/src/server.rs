@@ -6,6 +6,7 @@ use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::{AdmissionMetrics, Permissions},
+    proxy::ServiceResolver,
     server::{ApiServer, Authentication, Edge, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
@@ -104,9 +105,12 @@ impl ControlPlane {
         shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
         let metrics = MetricsRegistry::new(&shown);
         metrics.register_process(version);
+        let directory = Arc::default();
         let environment = Environment {
             gates: Arc::new(options.gates.clone()),
-            directory: Arc::default(),
+            services: ServiceResolver::over(&directory, options.generic.aggregator_routing)
+                .with_loopback(options.loopback_address()),
+            directory,
             permissions: Permissions::new(access.authorization.authorizer.clone()),
             emulated: options.gates.emulation(),
             metrics: AdmissionMetrics::new(&metrics),
@@ -155,6 +159,7 @@ impl ControlPlane {
             audit,
             constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
             limits: limits?,
+            connections: connections.clone(),
             edge: edge(options)?,
             documents,
             version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),

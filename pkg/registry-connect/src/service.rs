@@ -6,6 +6,7 @@ use apimachinery::status::{GroupResource, StatusError};
 use apiserver::{
     admission::ConnectOptions,
     endpoints::{Call, Connecter},
+    proxy::{from_random, service_port},
     registry::Local,
 };
 use async_trait::async_trait;
@@ -56,11 +57,8 @@ impl ServiceProxy {
         let name = wanted.name;
         let service = self.services.get(namespace, name).await?;
         let service = service.ok_or_else(|| StatusError::not_found(GroupResource::new("", "services"), name))?;
-        let mut ports = service.spec.ports.iter();
-        let port = ports.find(|port| i64::from(port.port) == number);
-        port.map(|port| port.name.clone()).ok_or_else(|| {
-            StatusError::service_unavailable(format!("no service port {number} found for service {}", quote(name)))
-        })
+        let port = service_port(&service, number).map_err(|error| StatusError::service_unavailable(error.to_string()))?;
+        Ok(port.name.clone())
     }
 
     /// Whether an address is that of the pod that it says it is of.
@@ -102,16 +100,6 @@ impl ServiceProxy {
         }
         Err(unavailable(id))
     }
-}
-
-/// All items, from a random one on.
-fn from_random<T>(items: &[T]) -> impl Iterator<Item = &T> {
-    let start = if items.is_empty() {
-        0
-    } else {
-        rand::random_range(0..items.len())
-    };
-    items[start..].iter().chain(&items[..start])
 }
 
 #[async_trait]

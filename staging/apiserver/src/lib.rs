@@ -7,6 +7,7 @@ pub mod admission;
 pub mod cacher;
 pub mod endpoints;
 pub mod options;
+pub mod proxy;
 pub mod registry;
 pub mod request;
 pub mod server;

@@ -9,6 +9,7 @@ use crate::values::{number, text};
 use crate::{Cluster, Related};
 
 /// Events, the last one last.
+#[derive(Default)]
 pub(crate) struct Events(Vec<Value>);
 
 /// The events about an object.
@@ -24,7 +25,7 @@ pub(crate) async fn about(cluster: &dyn Cluster, object: &Value, kind: &str) -> 
             fields.push_str(&format!(",involvedObject.{field}={value}"));
         }
     }
-    let mut found = cluster
+    let found = cluster
         .list(&Related {
             api_version: "v1",
             kind: "Event",
@@ -33,12 +34,24 @@ pub(crate) async fn about(cluster: &dyn Cluster, object: &Value, kind: &str) -> 
             fields: &fields,
         })
         .await?;
-    // Whole seconds in UTC: the order of the texts is that of the times.
-    found.sort_by(|a, b| text(a, "/lastTimestamp").cmp(text(b, "/lastTimestamp")));
-    Ok(Events(found))
+    let mut found = Events(found);
+    found.sort();
+    Ok(found)
 }
 
 impl Events {
+    fn sort(&mut self) {
+        // Whole seconds in UTC: the order of the texts is that of the times.
+        self.0
+            .sort_by(|a, b| text(a, "/lastTimestamp").cmp(text(b, "/lastTimestamp")));
+    }
+
+    /// Adds others.
+    pub(crate) fn merge(&mut self, others: Self) {
+        self.0.extend(others.0);
+        self.sort();
+    }
+
     /// The table.
     pub(crate) fn describe(&self, out: &mut Text) {
         if self.0.is_empty() {

@@ -26,8 +26,8 @@ pub(crate) fn labels(title: &str, labels: Option<&Value>, out: &mut Text) {
         put!(out, 0, "<none>\n");
     }
     for (at, (key, value)) in labels.into_iter().enumerate() {
-        let indent = if at == 0 { "" } else { "\t" };
-        put!(out, 0, "{indent}{key}={}\n", value.as_str().unwrap_or_default());
+        further(at, out);
+        put!(out, 0, "{key}={}\n", value.as_str().unwrap_or_default());
     }
 }
 
@@ -40,17 +40,25 @@ pub(crate) fn annotations(title: &str, annotations: Option<&Value>, out: &mut Te
         put!(out, 0, "<none>\n");
     }
     for (at, (key, value)) in shown.into_iter().enumerate() {
-        let indent = if at == 0 { "" } else { "\t" };
+        further(at, out);
         let value = value.as_str().unwrap_or_default();
         let value = value.strip_suffix('\n').unwrap_or(value);
         if value.len() + key.len() + 2 > MAX_ANNOTATION || value.contains('\n') {
-            put!(out, 0, "{indent}{key}:\n");
+            put!(out, 0, "{key}:\n");
             for line in value.split('\n') {
                 put!(out, 0, "\t  {}\n", shorten(line, MAX_ANNOTATION - 2));
             }
         } else {
-            put!(out, 0, "{indent}{key}: {value}\n");
+            put!(out, 0, "{key}: {value}\n");
         }
+    }
+}
+
+/// Begins the line of a further pair, in the pieces of upstream's writer: each is indented where all is.
+fn further(at: usize, out: &mut Text) {
+    if at > 0 {
+        put!(out, 0, "");
+        put!(out, 0, "\t");
     }
 }
 

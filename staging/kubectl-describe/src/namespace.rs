@@ -2,34 +2,11 @@
 
 use cli_runtime::Result;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
+use crate::fields::{SINCE, conditions};
 use crate::text::{Text, put};
-use crate::values::{items, sorted, text, time};
-use crate::{Related, Subject, metadata};
-
-/// What a limit range bounds, in the order of the columns.
-const BOUNDS: [&str; 5] = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
-
-/// A quota's scopes in words.
-const SCOPES: [(&str, &str); 4] = [
-    (
-        "Terminating",
-        "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before being actively terminated by the system.",
-    ),
-    (
-        "NotTerminating",
-        "Matches all pods that do not have an active deadline. These pods usually include long running pods whose container command is not expected to terminate.",
-    ),
-    (
-        "BestEffort",
-        "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.",
-    ),
-    (
-        "NotBestEffort",
-        "Matches all pods that have at least one resource requirement set. These pods have a burstable or guaranteed quality of service.",
-    ),
-];
+use crate::values::{items, text};
+use crate::{Related, Subject, limitrange, metadata, resourcequota};
 
 pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) -> Result<()> {
     let object = subject.object;
@@ -37,7 +14,7 @@ pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) -> Result<()
     metadata::labels("Labels", object.pointer("/metadata/labels"), out);
     metadata::annotations("Annotations", object.pointer("/metadata/annotations"), out);
     put!(out, 0, "Status:\t{}\n", text(object, "/status/phase"));
-    conditions(items(object, "/status/conditions"), out);
+    conditions(items(object, "/status/conditions"), &SINCE, "", out);
     if let Some(found) = held(subject, "ResourceQuota").await? {
         put!(out, 0, "\n");
         quotas(found, out);
@@ -65,27 +42,6 @@ async fn held(subject: &Subject<'_>, kind: &str) -> Result<Option<Vec<Value>>> {
     }
 }
 
-fn conditions(conditions: &[Value], out: &mut Text) {
-    if conditions.is_empty() {
-        return;
-    }
-    put!(out, 0, "Conditions:\n");
-    put!(out, 1, "Type\tStatus\tLastTransitionTime\tReason\tMessage\n");
-    put!(out, 1, "----\t------\t------------------\t------\t-------\n");
-    for condition in conditions {
-        put!(
-            out,
-            1,
-            "{}\t{}\t{}\t{}\t{}\n",
-            text(condition, "/type"),
-            text(condition, "/status"),
-            time(text(condition, "/lastTransitionTime")),
-            text(condition, "/reason"),
-            text(condition, "/message")
-        );
-    }
-}
-
 fn quotas(mut quotas: Vec<Value>, out: &mut Text) {
     if quotas.is_empty() {
         put!(out, 0, "No resource quota.\n");
@@ -95,22 +51,11 @@ fn quotas(mut quotas: Vec<Value>, out: &mut Text) {
     put!(out, 0, "Resource Quotas\n");
     for quota in &quotas {
         put!(out, 1, "Name:\t{}\n", text(quota, "/metadata/name"));
-        let mut scopes: Vec<_> = items(quota, "/spec/scopes").iter().filter_map(Value::as_str).collect();
-        scopes.sort_unstable();
-        if !scopes.is_empty() {
-            put!(out, 1, "Scopes:\t{}\n", scopes.join(", "));
-        }
-        for scope in scopes {
-            if let Some((_, words)) = SCOPES.iter().find(|(name, _)| *name == scope) {
-                put!(out, 1, "* {words}\n");
-            }
-        }
+        resourcequota::scopes(quota, 1, "", out);
         put!(out, 1, "Resource\tUsed\tHard\n");
         put!(out, 1, "--------\t---\t---\n");
-        for (resource, hard) in sorted(quota.pointer("/status/hard")) {
-            let used = quota.pointer("/status/used").and_then(|used| used.get(resource));
-            let used = used.and_then(Value::as_str).unwrap_or("0");
-            put!(out, 1, "{resource}\t{used}\t{}\n", hard.as_str().unwrap_or_default());
+        for (resource, hard, used) in resourcequota::amounts(quota) {
+            put!(out, 1, "{resource}\t{used}\t{hard}\n");
         }
     }
 }
@@ -120,24 +65,8 @@ fn limit_ranges(ranges: &[Value], out: &mut Text) {
         put!(out, 0, "No LimitRange resource.\n");
         return;
     }
-    put!(
-        out,
-        0,
-        "Resource Limits\n Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio\n"
-    );
-    put!(
-        out,
-        0,
-        " ----\t--------\t---\t---\t---------------\t-------------\t-----------------------\n"
-    );
-    for limit in ranges.iter().flat_map(|range| items(range, "/spec/limits")) {
-        let maps = BOUNDS.map(|bound| limit.get(bound).and_then(Value::as_object));
-        let names: BTreeSet<_> = maps.iter().flatten().flat_map(|map| map.keys()).collect();
-        for name in names {
-            let values = maps.map(|map| map.and_then(|map| map.get(name)).and_then(Value::as_str).unwrap_or("-"));
-            put!(out, 0, " {}\t{name}\t{}\n", text(limit, "/type"), values.join("\t"));
-        }
-    }
+    put!(out, 0, "Resource Limits\n");
+    limitrange::table(ranges, " ", out);
 }
 
 #[cfg(test)]

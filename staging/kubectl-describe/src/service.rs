@@ -1,30 +1,21 @@
 //! `Service`: its addresses, its ports and the endpoints behind each.
 
+use cli_runtime::Result;
 use cli_runtime::gotext::{format_labels, go_value};
 use serde_json::Value;
 
 use crate::text::{Text, put};
 use crate::values::{items, joined, number, or_none, some, text};
-use crate::{Related, Subject, metadata};
+use crate::{Cluster, Related, Subject, metadata};
 
 /// How many endpoints are named; the others are counted.
 const NAMED: usize = 3;
 
 pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) {
     let object = subject.object;
-    let labels = format!("kubernetes.io/service-name={}", text(object, "/metadata/name"));
+    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
     // A service is described even if its endpoints cannot be had.
-    let slices = subject
-        .cluster
-        .list(&Related {
-            api_version: "discovery.k8s.io/v1",
-            kind: "EndpointSlice",
-            namespace: text(object, "/metadata/namespace"),
-            labels: &labels,
-            fields: "",
-        })
-        .await
-        .unwrap_or_default();
+    let slices = slices_of(subject.cluster, namespace, name).await.unwrap_or_default();
     metadata::head(object, out);
     put!(
         out,
@@ -72,6 +63,19 @@ pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) {
     }
 }
 
+/// The endpoint slices of a service.
+pub(crate) async fn slices_of(cluster: &dyn Cluster, namespace: &str, service: &str) -> Result<Vec<Value>> {
+    let labels = format!("kubernetes.io/service-name={service}");
+    let wanted = Related {
+        api_version: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
+        namespace,
+        labels: &labels,
+        fields: "",
+    };
+    cluster.list(&wanted).await
+}
+
 fn optional(title: &str, value: &str, out: &mut Text) {
     if !value.is_empty() {
         put!(out, 0, "{title}:\t{value}\n");
@@ -104,7 +108,7 @@ fn describe_port(port: &Value, slices: &[Value], out: &mut Text) {
 }
 
 /// The ready endpoints of a port; those of slices without ports belong to every port.
-fn endpoints(slices: &[Value], port_name: &str) -> String {
+pub(crate) fn endpoints(slices: &[Value], port_name: &str) -> String {
     if slices.is_empty() {
         return "<none>".to_owned();
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::text::{Text, put};
 use crate::values::{items, number, some, sorted, text, time};
 use crate::workload::{pods_status, selector};
-use crate::{Subject, metadata, pod};
+use crate::{Subject, metadata, pod, volume};
 
 pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) -> Result<()> {
     let object = subject.object;
@@ -50,11 +50,7 @@ fn claims(templates: &[Value], out: &mut Text) {
     put!(out, 0, "Volume Claims:{none}\n");
     for claim in templates {
         put!(out, 1, "Name:\t{}\n", text(claim, "/metadata/name"));
-        let class = match text(claim, "/metadata/annotations/volume.beta.kubernetes.io~1storage-class") {
-            "" => text(claim, "/spec/storageClassName"),
-            class => class,
-        };
-        put!(out, 1, "StorageClass:\t{class}\n");
+        put!(out, 1, "StorageClass:\t{}\n", volume::class(claim));
         for (title, field) in [("Labels", "/metadata/labels"), ("Annotations", "/metadata/annotations")] {
             put!(out, 1, "{title}:\t");
             let pairs = sorted(claim.pointer(field));

@@ -5,7 +5,7 @@ use cli_runtime::Result;
 use serde_json::Value;
 
 use crate::values::text;
-use crate::{Cluster, Related, Subject, describe};
+use crate::{Cluster, Named, Related, Subject, describe};
 
 struct Fixed(Vec<Value>);
 
@@ -13,6 +13,11 @@ struct Fixed(Vec<Value>);
 impl Cluster for Fixed {
     async fn list(&self, _: &Related<'_>) -> Result<Vec<Value>> {
         Ok(self.0.clone())
+    }
+
+    async fn get(&self, wanted: &Named<'_>) -> Result<Value> {
+        let first = self.0.first().cloned();
+        first.ok_or_else(|| cli_runtime::message!("{} {:?} not found", wanted.kind, wanted.name))
     }
 }
 

@@ -5,27 +5,44 @@ use std::fmt::{self, Write as _};
 
 /// A description being written; cells are separated by tabs.
 #[derive(Default)]
-pub(crate) struct Text(String);
+pub(crate) struct Text {
+    written: String,
+    /// The level that all others are below.
+    base: usize,
+}
 
 impl Text {
     /// Adds text behind the indentation of a level.
     pub(crate) fn write(&mut self, level: usize, text: fmt::Arguments<'_>) {
-        let mut added = "  ".repeat(level);
+        let mut added = "  ".repeat(self.base + level);
         // Writing to a string fails only where a Display implementation does.
         if added.write_fmt(text).is_err() {
             added.push_str("<error>");
         }
         // An object's text must not drive the reader's terminal.
-        self.0.push_str(&added.replace('\u{1b}', "^[").replace('\r', "\\r"));
+        self.written
+            .push_str(&added.replace('\u{1b}', "^[").replace('\r', "\\r"));
+    }
+
+    /// What `write` adds is indented by so many levels more.
+    pub(crate) fn indented(&mut self, levels: usize, write: impl FnOnce(&mut Self)) {
+        self.base += levels;
+        write(self);
+        self.base -= levels;
+    }
+
+    /// The whole with tabs between its cells.
+    pub(crate) fn raw(self) -> String {
+        self.written
     }
 
     /// The whole, its columns aligned.
     pub(crate) fn aligned(self) -> String {
         use std::io::Write as _;
         let mut table = TabWriter::new(0, 2);
-        match table.write_all(self.0.as_bytes()) {
+        match table.write_all(self.written.as_bytes()) {
             Ok(()) => table.take(),
-            Err(_) => self.0,
+            Err(_) => self.written,
         }
     }
 }

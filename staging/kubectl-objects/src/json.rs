@@ -59,6 +59,15 @@ pub fn text_at<'v>(value: &'v Value, path: &[&str]) -> &'v str {
         .unwrap_or_default()
 }
 
+/// The whole number at a path; 0 where there is none.
+#[must_use]
+pub fn number_at(value: &Value, path: &[&str]) -> i64 {
+    path.iter()
+        .try_fold(value, |value, member| value.get(member))
+        .and_then(Value::as_i64)
+        .unwrap_or_default()
+}
+
 /// The elements of the list at a path; none where there is no list.
 #[must_use]
 pub fn list_at<'v>(value: &'v Value, path: &[&str]) -> &'v [Value] {

@@ -10,9 +10,11 @@ pub mod pairs;
 pub mod patching;
 pub mod pod_spec;
 pub mod resources;
+pub mod rollout;
 pub mod selector;
 pub mod service;
 pub mod subjects;
+pub mod taints;
 pub mod typed;
 
 /// Why something cannot be done: the message that the user gets.

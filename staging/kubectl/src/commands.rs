@@ -21,11 +21,17 @@ pub static ROOT: Command = Command {
         &cmd::edit::COMMAND,
         &cmd::delete::COMMAND,
         // Deploy Commands
+        &cmd::rollout::COMMAND,
         &cmd::scale::COMMAND,
         &cmd::autoscale::COMMAND,
         // Cluster Management Commands
+        &cmd::certificate::COMMAND,
         &cmd::clusterinfo::COMMAND,
         &cmd::top::COMMAND,
+        &cmd::cordon::CORDON,
+        &cmd::cordon::UNCORDON,
+        &cmd::drain::COMMAND,
+        &cmd::taint::COMMAND,
         // Troubleshooting and Debugging Commands
         &cmd::describe::COMMAND,
         &cmd::logs::COMMAND,

@@ -2,6 +2,7 @@
 //! the pod is for, then ephemeral ones.
 
 use apimachinery::field::Path;
+pub use component_helpers::resource::is_sidecar;
 use k8s_api::core::v1::{Container, EphemeralContainer, PodSpec};
 
 /// The list that a container stands in.
@@ -25,12 +26,6 @@ impl ContainerKind {
             Self::Ephemeral => "ephemeralContainers",
         }
     }
-}
-
-/// Whether an init container runs beside those that follow.
-#[must_use]
-pub fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
 }
 
 macro_rules! move_members {

@@ -7,12 +7,11 @@ use apimachinery::{
     field::{BadValue, Error, ErrorList, Path},
     names,
 };
+use component_helpers::resource::{HUGE_PAGES_PREFIX, is_huge_page, is_supported_at_pod_level};
 use k8s_api::{Map, primitives::Quantity};
 
 use crate::rules::{named, one_of};
 
-/// Prefix of pages of a size.
-pub const HUGE_PAGES_PREFIX: &str = "hugepages-";
 const REQUESTS_PREFIX: &str = "requests.";
 const REQUESTS_HUGE_PAGES_PREFIX: &str = "requests.hugepages-";
 const NATIVE_DOMAIN: &str = "kubernetes.io/";
@@ -41,12 +40,6 @@ const STANDARD_QUOTA: [&str; 10] = [
     "requests.memory",
     "requests.storage",
 ];
-
-/// Whether the resource is pages of a size.
-#[must_use]
-pub fn is_huge_page(name: &str) -> bool {
-    name.starts_with(HUGE_PAGES_PREFIX)
-}
 
 /// Whether the resource is Kubernetes' own: without a domain, or in `kubernetes.io`.
 #[must_use]
@@ -91,12 +84,6 @@ pub fn is_standard(name: &str) -> bool {
 
 fn is_standard_container(name: &str) -> bool {
     matches!(name, "cpu" | "memory" | "ephemeral-storage") || is_huge_page(name)
-}
-
-/// Whether a pod as a whole may ask for the resource.
-#[must_use]
-pub fn is_supported_at_pod_level(name: &str) -> bool {
-    matches!(name, "cpu" | "memory") || is_huge_page(name)
 }
 
 /// Whether the quantity is a multiple of the size of the pages.

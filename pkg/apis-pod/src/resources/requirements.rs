@@ -8,7 +8,7 @@ use k8s_api::{
     primitives::Quantity,
 };
 
-use super::names;
+use super::{is_huge_page, names};
 use crate::rules::dns_label;
 
 /// Whose requirements they are.
@@ -51,7 +51,7 @@ pub fn validate_requirements(
     let (limits_path, requests_path) = (path.child("limits"), path.child("requests"));
     let mut pages = |name: &str, quantity: &Quantity, path: &Path<'_>| {
         found.compute |= matches!(name, "cpu" | "memory");
-        if !names::is_huge_page(name) {
+        if !is_huge_page(name) {
             return None;
         }
         found.pages = true;

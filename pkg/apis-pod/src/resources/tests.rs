@@ -113,21 +113,6 @@ fn claims_are_referenced_once() {
 }
 
 #[test]
-fn sidecars_run_beside_what_follows() {
-    let container = |cpu: &str, policy: Option<&str>| Container {
-        resources: needs(&[("cpu", cpu)], &[]),
-        restart_policy: policy.map(Into::into),
-        ..Container::default()
-    };
-    let spec = PodSpec {
-        init_containers: vec![container("1", Some("Always")), container("4", None)],
-        containers: vec![container("2", None), container("1", None)],
-        ..PodSpec::default()
-    };
-    assert_eq!(aggregate(&spec, Side::Requests), list(&[("cpu", "5")]));
-}
-
-#[test]
 fn classes() {
     let both = [("cpu", "1"), ("memory", "1Gi")];
     let cases: [(&[ResourceRequirements], &str); 6] = [

@@ -55,7 +55,6 @@ struct OtherOptions {
     tracing_config_file: String,
     signing_endpoint: String,
     aggregator_reject_forwarding_redirect: bool,
-    enable_aggregator_routing: bool,
     enable_logs_handler: bool,
     leadership_lease_duration: GoDuration,
     leadership_renew_deadline: GoDuration,
@@ -74,7 +73,6 @@ impl Default for OtherOptions {
             tracing_config_file: String::new(),
             signing_endpoint: String::new(),
             aggregator_reject_forwarding_redirect: true,
-            enable_aggregator_routing: false,
             enable_logs_handler: false,
             leadership_lease_duration: GoDuration::from_secs(15),
             leadership_renew_deadline: GoDuration::from_secs(10),
@@ -213,11 +211,6 @@ impl Flags for OtherOptions {
             .add(
                 "aggregator-reject-forwarding-redirect",
                 &mut self.aggregator_reject_forwarding_redirect,
-                "for aggregated APIs",
-            )
-            .add(
-                "enable-aggregator-routing",
-                &mut self.enable_aggregator_routing,
                 "for aggregated APIs",
             )
             .add("enable-logs-handler", &mut self.enable_logs_handler, "no effect")

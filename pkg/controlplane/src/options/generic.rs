@@ -50,6 +50,8 @@ pub struct GenericOptions {
     pub cors_allowed_origins: Vec<String>,
     /// `--storage-initialization-timeout`
     pub storage_initialization_timeout: GoDuration,
+    /// `--enable-aggregator-routing`: whether Services are reached by their endpoints, not by their cluster IPs.
+    pub aggregator_routing: bool,
 }
 
 impl Default for GenericOptions {
@@ -71,6 +73,7 @@ impl Default for GenericOptions {
             hsts_directives: Vec::new(),
             cors_allowed_origins: Vec::new(),
             storage_initialization_timeout: GoDuration::from_secs(60),
+            aggregator_routing: false,
         }
     }
 }
@@ -227,6 +230,11 @@ impl Flags for GenericOptions {
                 &mut self.storage_initialization_timeout,
                 "how long the first list of every resource may take",
             );
+        flags.section("misc").add(
+            "enable-aggregator-routing",
+            &mut self.aggregator_routing,
+            "reach the Services of webhooks by their endpoints, not by their cluster IPs",
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod services;
 mod subresources;
+mod upgrades;
 mod webhooks;
 
 use std::time::Duration;

@@ -355,3 +355,67 @@ async fn streams_are_asked_about() {
         (Some("exec"), Some("p"))
     );
 }
+
+#[tokio::test]
+async fn managers_that_are_valid_stay_as_a_webhook_left_them() {
+    let service = Service::start(|path, _| {
+        let member = if path == "/wrong" { "operation" } else { "manager" };
+        patch(&json!([
+            {"op": "replace", "path": format!("/metadata/managedFields/0/{member}"), "value": "hook"},
+            {"op": "add", "path": "/data/by", "value": path},
+        ]))
+    })
+    .await;
+    let plane = Plane::start().await;
+    for (name, manager, warnings) in [
+        ("right", "hook", vec![]),
+        (
+            "wrong",
+            "tester",
+            vec![
+                "299 - \".metadata.managedFields was in an invalid state after admission; this could be caused by an \
+                 outdated mutating admission controller; please fix your requests: operation must be `Apply` or \
+                 `Update`\"",
+            ],
+        ),
+    ] {
+        let hook = service.hook(name, "", "v1", "configmaps");
+        configure(&plane, "MutatingWebhookConfiguration", name, json!([hook])).await;
+        let headers = [("content-type", "application/json")];
+        let response = plane.raw(Method::POST, MAPS, &headers, map(name).to_string()).await;
+        let found = response.headers().get_all("warning").into_iter();
+        let found: Vec<&str> = found.filter_map(|warning| warning.to_str().ok()).collect();
+        assert_eq!(found, warnings, "{name}");
+        let (_, made) = plane.get(&format!("{MAPS}/{name}")).await;
+        assert_eq!(made["data"]["by"], format!("/{name}"));
+        let entry = &made["metadata"]["managedFields"][0];
+        assert_eq!(
+            (entry["manager"].as_str(), entry["operation"].as_str()),
+            (Some(manager), Some("Update"))
+        );
+        let path = format!("{CONFIGURATIONS}/mutatingwebhookconfigurations/{name}");
+        assert_eq!(plane.delete(&path).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn services_are_looked_for_by_their_endpoints_where_no_proxy_serves_cluster_ips() {
+    let service = Service::start(|_, _| json!({"allowed": true})).await;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let plane = Plane::with(directory, |options| options.generic.aggregator_routing = true).await;
+    let body = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "hooks"},
+        "spec": {"ports": [{"name": "web", "port": 8443, "targetPort": 9443}]},
+    });
+    assert_eq!(plane.post("/api/v1/namespaces/default/services", body).await.0, 201);
+    let mut hook = service.hook("routed", "", "v1", "configmaps");
+    hook["clientConfig"] = json!({
+        "service": {"namespace": "default", "name": "hooks", "path": "/x", "port": 8443}, "caBundle": service.authority,
+    });
+    configure(&plane, "ValidatingWebhookConfiguration", "v", json!([hook])).await;
+
+    let (status, answer) = plane.post(MAPS, map("m")).await;
+    let message = "Internal error occurred: failed calling webhook \"routed.example.com\": failed to call webhook: Post \
+                   \"https://hooks.default.svc:8443/x?timeout=10s\": no endpoints available for service \"hooks\"";
+    assert_eq!((status, answer["message"].as_str()), (500, Some(message)));
+}

@@ -13,7 +13,9 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use k8s_api::core::v1::Pod;
 
-use super::{container::chosen, log_options::LogOptions};
+use streaming::websocket::sender::serve_bytes;
+
+use super::{container::chosen, log_options::LogOptions, stream::into_response};
 use crate::Kubelets;
 
 /// How much of a kubelet's error is read.
@@ -78,6 +80,11 @@ impl Connecter for PodLog {
             let text = Limited::new(body, MAX_ERROR).collect().await;
             let text = text.map(|text| String::from_utf8_lossy(&text.to_bytes()).into_owned());
             return Err(refused(parts.status, &text.unwrap_or_default(), name));
+        }
+        if streaming::is_websocket_request(&call.headers) {
+            let request = Request::from_parts(call.parts.clone(), ());
+            let answer = serve_bytes(request, body.into_data_stream(), call.owner_of_upgraded()?);
+            return Ok(into_response(answer));
         }
         let mut response = Response::new(Body::boxed(body));
         let text = HeaderValue::from_static("text/plain");

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use apiserver::admission::Lookup;
+use apiserver::proxy::ServiceResolver;
 use client_go::{
     Client, Config,
     config::{
@@ -12,7 +12,6 @@ use client_go::{
 };
 use k8s_api::{
     admissionregistration::v1::{ServiceReference, WebhookClientConfig},
-    core::v1::Service,
     primitives::quote,
 };
 use parking_lot::Mutex;
@@ -56,12 +55,12 @@ struct Kept {
 #[derive(Debug)]
 pub(crate) struct Clients {
     kubeconfig: Kubeconfig,
-    services: Arc<dyn Lookup<Service>>,
+    services: ServiceResolver,
     kept: Mutex<Kept>,
 }
 
 impl Clients {
-    pub(crate) fn new(kubeconfig: Kubeconfig, services: Arc<dyn Lookup<Service>>) -> Self {
+    pub(crate) fn new(kubeconfig: Kubeconfig, services: ServiceResolver) -> Self {
         Self {
             kubeconfig,
             services,
@@ -189,9 +188,9 @@ fn user_of<'k>(kubeconfig: &'k Kubeconfig, target: &str) -> Option<&'k str> {
         })
 }
 
-/// Where a Service is, by its cluster IP.
+/// Where a Service is.
 struct ServiceAddress {
-    services: Arc<dyn Lookup<Service>>,
+    services: ServiceResolver,
     namespace: String,
     name: String,
     port: i32,
@@ -199,26 +198,7 @@ struct ServiceAddress {
 
 impl Resolve for ServiceAddress {
     fn address(&self) -> Result<String, String> {
-        let service = self.services.get(&self.namespace, &self.name);
-        let service = service.ok_or_else(|| format!("service {} not found", quote(&self.name)))?;
-        if service.spec.type_ == "ExternalName" {
-            return Ok(format!("{}:{}", service.spec.external_name, self.port));
-        }
-        let ip = &service.spec.cluster_ip;
-        if ip.is_empty() || ip == "None" {
-            return Err(format!("cannot route to service with ClusterIP {}", quote(ip)));
-        }
-        if !service.spec.ports.iter().any(|port| port.port == self.port) {
-            return Err(format!(
-                "no service port {} found for service {}",
-                self.port,
-                quote(&self.name)
-            ));
-        }
-        Ok(if ip.contains(':') {
-            format!("[{ip}]:{}", self.port)
-        } else {
-            format!("{ip}:{}", self.port)
-        })
+        let resolved = self.services.resolve(&self.namespace, &self.name, self.port);
+        resolved.map_err(|error| error.to_string())
     }
 }

@@ -26,8 +26,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use apiserver::admission::{Lookup, StoreDirectory, WebhookMetrics};
-use k8s_api::core::v1::{Namespace, Service};
+use apiserver::{
+    admission::{Lookup, StoreDirectory, WebhookMetrics},
+    proxy::ServiceResolver,
+};
+use k8s_api::core::v1::Namespace;
 
 pub use config::{WebhookAdmissionConfiguration, WebhookConfigurationError};
 pub use mutating::MutatingAdmissionWebhook;
@@ -42,8 +45,8 @@ pub struct WebhookParts {
     pub directory: Arc<StoreDirectory>,
     /// The namespaces, for their labels.
     pub namespaces: Arc<dyn Lookup<Namespace>>,
-    /// The Services that webhooks are behind.
-    pub services: Arc<dyn Lookup<Service>>,
+    /// Finds the Services that webhooks are behind.
+    pub services: ServiceResolver,
     /// Where calls are counted.
     pub metrics: WebhookMetrics,
 }

@@ -124,10 +124,11 @@ fn apply(
     patch
         .apply(&mut value, MAX_COPY_BYTES)
         .map_err(|error| internal(&error))?;
-    let mut changed = codec.decode(value).map_err(|error| internal(&error))?;
-    // What a client cannot set a webhook cannot either.
-    let metadata = changed.metadata_mut();
-    metadata.managed_fields.clone_from(&object.metadata().managed_fields);
+    let changed = codec.decode(value).map_err(|error| internal(&error))?;
+    let before = &object.metadata().managed_fields;
+    if changed.metadata().managed_fields != *before {
+        attributes.reinvocation.keep_managers(before);
+    }
     let differs = !changed.equals(object.as_ref());
     *object = changed;
     if attributes.request.audit.level() >= Level::Request {

@@ -2,8 +2,9 @@
 
 use std::{fmt::Debug, sync::Arc, time::Instant};
 
-use apimachinery::status::StatusError;
+use apimachinery::{apply::manager::validate_managed_fields, status::StatusError};
 use async_trait::async_trait;
+use k8s_api::meta::v1::ManagedFieldsEntry;
 
 use super::{
     Attributes, Operation,
@@ -136,6 +137,18 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// Goes back to the `managedFields` before admission if those that it left are invalid.
+fn check_managers(attributes: &Attributes<'_>, object: &mut ObjectBox, before: Vec<ManagedFieldsEntry>) {
+    let left = serde_json::to_value(&object.metadata().managed_fields).unwrap_or_default();
+    if let Err(error) = validate_managed_fields(&left) {
+        object.metadata_mut().managed_fields = before;
+        attributes.request.warn(format!(
+            ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \
+             mutating admission controller; please fix your requests: {error}"
+        ));
+    }
+}
+
 /// The plugins that are on, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
@@ -193,7 +206,10 @@ impl Chain {
     ) -> Result<(), StatusError> {
         self.admit_once(attributes, object.as_deref_mut()).await?;
         if attributes.reinvocation.begin_second() {
-            self.admit_once(attributes, object).await?;
+            self.admit_once(attributes, object.as_deref_mut()).await?;
+        }
+        if let Some((object, before)) = object.zip(attributes.reinvocation.take_managers()) {
+            check_managers(attributes, object, before);
         }
         Ok(())
     }

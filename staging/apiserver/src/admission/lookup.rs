@@ -54,6 +54,16 @@ pub trait Lookup<T: Send + Sync + 'static>: Send + Sync + Debug + 'static {
     /// Visits the objects of a namespace (all objects if it is empty) in the order of their names.
     fn visit(&self, namespace: &str, visit: &mut dyn FnMut(&Arc<T>) -> ControlFlow<()>);
 
+    /// The objects of a namespace that have this label, in the order of their names.
+    fn labelled(&self, namespace: &str, key: &str, value: &str) -> Vec<Arc<T>>
+    where
+        T: Object,
+    {
+        let mut objects = self.list(namespace);
+        objects.retain(|object| object.metadata().labels.get(key).is_some_and(|found| found == value));
+        objects
+    }
+
     /// Whether the cache has not seen all yet that this server wrote: then [`Lookup::catch_up`] before looking, where a
     /// client may count on what was acknowledged to him.
     fn lags(&self) -> bool {
@@ -318,6 +328,13 @@ impl<T: Object> Lookup<T> for StoreLookup<T> {
                 return;
             }
         }
+    }
+
+    fn labelled(&self, namespace: &str, key: &str, value: &str) -> Vec<Arc<T>> {
+        let Some(store) = self.store() else { return Vec::new() };
+        let snapshot = store.cacher().snapshot();
+        let found = snapshot.labelled(namespace, key, value);
+        found.filter_map(|cached| self.typed(store, cached)).collect()
     }
 
     fn lags(&self) -> bool {

@@ -9,6 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use k8s_api::meta::v1::ManagedFieldsEntry;
 use parking_lot::Mutex;
 
 /// Whether the chain is to run again, whether it does, and what plugins keep from the first round for the second.
@@ -17,6 +18,7 @@ pub struct Reinvocation {
     wanted: AtomicBool,
     second: AtomicBool,
     kept: Mutex<HashMap<&'static str, Box<dyn Any + Send>>>,
+    managers: Mutex<Option<Vec<ManagedFieldsEntry>>>,
 }
 
 impl Reinvocation {
@@ -36,6 +38,17 @@ impl Reinvocation {
         let begins = self.wanted.load(Ordering::Relaxed);
         self.second.store(begins, Ordering::Relaxed);
         begins
+    }
+
+    /// Says what `managedFields` were before a plugin changed them. The first of all counts: the chain goes back to it if
+    /// what the plugins leave is invalid.
+    pub fn keep_managers(&self, before: &[ManagedFieldsEntry]) {
+        self.managers.lock().get_or_insert_with(|| before.to_vec());
+    }
+
+    /// What has been kept.
+    pub(super) fn take_managers(&self) -> Option<Vec<ManagedFieldsEntry>> {
+        self.managers.lock().take()
     }
 
     /// Works on what a plugin keeps for the request; made when it is first asked for.

@@ -85,6 +85,20 @@ impl Snapshot {
         self.objects.range(bounds).map(|(_, object)| object)
     }
 
+    /// The objects of a namespace (all of them for an empty one) that have this label, in key order.
+    pub fn labelled(&self, namespace: &str, key: &str, value: &str) -> impl Iterator<Item = &Arc<CachedObject>> + use<'_> {
+        let term = label_term(key, value);
+        let start: Arc<str> = match namespace {
+            "" => "".into(),
+            namespace => format!("{namespace}/").into(),
+        };
+        let inside = start.clone();
+        self.terms
+            .range((term.clone(), start)..)
+            .take_while(move |(found, key)| *found == term && key.starts_with(&*inside))
+            .filter_map(|(_, key)| self.objects.get(key))
+    }
+
     /// Puts an object in place of the one under its key, which is returned.
     pub(crate) fn insert(&mut self, object: Arc<CachedObject>, indexed_fields: &[usize]) -> Option<Arc<CachedObject>> {
         let previous = self.objects.insert(object.key.clone(), object.clone());

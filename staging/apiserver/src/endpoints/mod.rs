@@ -29,6 +29,7 @@ use apimachinery::{
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::Response;
+use streaming::Connections;
 
 use crate::{
     admission::{Chain, ConnectOptions, GroupVersionName},
@@ -65,6 +66,8 @@ pub struct Call<'a> {
     pub serving: Option<component_base::serving::RequestContext>,
     /// How long a watch lasts at least that does not say.
     pub min_watch: std::time::Duration,
+    /// Owns what the request's connection becomes if it is upgraded.
+    pub connections: Option<&'a Connections>,
     /// The request's head, for those who pass it on.
     pub parts: &'a http::request::Parts,
 }
@@ -84,8 +87,18 @@ impl<'a> Call<'a> {
             method: parts.method.clone(),
             serving,
             min_watch: MIN_WATCH,
+            connections: None,
             parts,
         }
+    }
+
+    /// Who owns what the connection becomes if it is upgraded.
+    ///
+    /// # Errors
+    /// The request did not come over a connection.
+    pub fn owner_of_upgraded(&self) -> Result<&'a Connections, StatusError> {
+        let message = "this request has no connection that could be upgraded";
+        self.connections.ok_or_else(|| StatusError::internal_error(message))
     }
 
     /// A header's text; empty if absent or not text.

@@ -1,6 +1,6 @@
 //! WATCH: shared frames, one stream a watcher.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use apimachinery::{
     codec::{json, negotiation::Encoding, protobuf},
@@ -8,11 +8,15 @@ use apimachinery::{
 };
 use bytes::Bytes;
 use component_base::serving::Body;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, Response, header};
 use k8s_api::Kind as _;
 use rand::Rng as _;
 use serde_json::json;
+use streaming::{
+    is_websocket_request,
+    websocket::sender::{Framing, serve_messages},
+};
 
 use super::{
     Call, Endpoint, Output, cache_status, list,
@@ -88,8 +92,13 @@ pub(super) async fn watch(
         .encoding
         .watch_content_type()
         .unwrap_or("application/json");
-    let body = Body::boxed(http_body_util::StreamBody::new(stream_of(frames, first, timeout, end)));
-    let mut response = Response::new(body);
+    let encoding = frames.output.media.encoding;
+    let stream = stream_of(frames, first, timeout, end);
+    if is_websocket_request(&call.headers) {
+        return over_websocket(call, encoding, stream);
+    }
+    let frames = stream.map(|bytes| Ok::<_, Infallible>(http_body::Frame::data(bytes)));
+    let mut response = Response::new(Body::boxed(http_body_util::StreamBody::new(frames)));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -97,6 +106,22 @@ pub(super) async fn watch(
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     Ok(response)
+}
+
+/// Answers with a WebSocket: an event a message, without the length that stands before those of protobuf.
+fn over_websocket(
+    call: &Call<'_>,
+    encoding: Encoding,
+    frames: impl Stream<Item = Bytes> + Send + 'static,
+) -> Result<Response<Body>, StatusError> {
+    let connections = call.owner_of_upgraded()?;
+    let request = http::Request::from_parts(call.parts.clone(), ());
+    let (framing, skipped) = match encoding {
+        Encoding::Protobuf => (Framing::Binary, protobuf::WATCH_LENGTH),
+        _ => (Framing::Text, 0),
+    };
+    let messages = frames.map(move |frame| frame.slice(skipped..));
+    Ok(serve_messages(request, framing, messages, connections).map(Body::boxed))
 }
 
 fn start(options: &ListOptions) -> Result<WatchStart, StatusError> {
@@ -119,18 +144,16 @@ struct Frames {
     columns_sent: bool,
 }
 
-type FrameResult = Result<http_body::Frame<Bytes>, std::convert::Infallible>;
-
 fn stream_of(
     frames: Frames,
     first: Option<Bytes>,
     timeout: Duration,
     end: Option<tokio_util::sync::CancellationToken>,
-) -> impl Stream<Item = FrameResult> + Send {
+) -> impl Stream<Item = Bytes> + Send {
     let deadline = tokio::time::Instant::now() + timeout;
     futures::stream::unfold((frames, first, end), move |(mut frames, first, end)| async move {
         if let Some(bytes) = first {
-            return Some((Ok(http_body::Frame::data(bytes)), (frames, None, end)));
+            return Some((bytes, (frames, None, end)));
         }
         let stream = frames.stream.as_mut()?;
         let stopped = async {
@@ -152,7 +175,7 @@ fn stream_of(
                 frames.error(&status)
             }
         };
-        Some((Ok(http_body::Frame::data(bytes)), (frames, None, end)))
+        Some((bytes, (frames, None, end)))
     })
 }
 
@@ -195,6 +218,7 @@ impl Frames {
             method: http::Method::GET,
             serving: None,
             min_watch: Duration::ZERO,
+            connections: None,
         };
         let row = table::row(&call, &self.endpoint, &self.output, object)?;
         let metadata = json!({"resourceVersion": object.resource_version.to_string()});

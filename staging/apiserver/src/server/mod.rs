@@ -28,6 +28,8 @@ use component_base::{
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 
+use streaming::Connections;
+
 pub use audit::Auditor;
 pub use edge::Edge;
 pub use flow::Limits;
@@ -70,6 +72,8 @@ pub struct ServerConfig {
     pub audit: Option<Arc<Auditor>>,
     /// Requests under way at once.
     pub limits: Limits,
+    /// Owns what upgraded connections become.
+    pub connections: Connections,
     /// Deadlines and headers.
     pub edge: Edge,
     /// Discovery and OpenAPI.
@@ -211,6 +215,7 @@ impl ApiServer {
         }
         let mut call = Call::new(&context, parts, serving);
         call.min_watch = self.config.edge.min_watch;
+        call.connections = Some(&self.config.connections);
         let mut response = match refusal {
             Some(refusal) => refuse(&call, body, &refusal).await,
             None => self.pass_in_time(&call, &context, parts, body).await,

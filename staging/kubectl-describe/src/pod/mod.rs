@@ -3,7 +3,6 @@
 mod container;
 mod env;
 mod probe;
-mod volume;
 
 use cli_runtime::gotext::age;
 use serde_json::Value;
@@ -11,7 +10,7 @@ use serde_json::Value;
 use crate::text::{Text, put};
 use crate::values::{items, number, some, sorted, text, time};
 use crate::workload::selector_or_none;
-use crate::{Subject, events, metadata};
+use crate::{Subject, events, metadata, volume};
 use container::containers;
 
 const MIRROR: &str = "/metadata/annotations/kubernetes.io~1config.mirror";
@@ -55,9 +54,8 @@ pub(crate) async fn describe(subject: &Subject<'_>, out: &mut Text) {
         if let Some(uid) = pod.pointer(MIRROR) {
             known["metadata"]["uid"] = uid.clone();
         }
-        if let Ok(events) = events::about(subject.cluster, &known, "").await {
-            events.describe(out);
-        }
+        let events = events::about(subject.cluster, &known, "").await;
+        events.unwrap_or_default().describe(out);
     }
 }
 

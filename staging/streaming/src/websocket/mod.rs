@@ -1,6 +1,8 @@
-//! WebSockets: numbered channels for exec, attach and port-forward, and the tunnel for SPDY.
+//! WebSockets: numbered channels for exec, attach and port-forward, the tunnel for SPDY, and those on which only the server
+//! speaks.
 
 pub mod channels;
+pub mod sender;
 mod tunnel;
 
 use tokio_tungstenite::WebSocketStream;

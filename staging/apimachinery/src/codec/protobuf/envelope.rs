@@ -137,6 +137,9 @@ where
     out.into_vec()
 }
 
+/// How many bytes of a watch's frame are its length.
+pub const WATCH_LENGTH: usize = 4;
+
 /// A frame of a watch: the length in four bytes, then a `metav1.WatchEvent` with the event's type
 /// (`ADDED`, …) and an object in its envelope.
 ///

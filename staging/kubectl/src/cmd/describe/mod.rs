@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use cli_runtime::resource::{self, Info};
 use cli_runtime::{Builder, CommandError, Factory, FilenameOptions, RestMapping, Result, message};
 use component_base::flags::{FlagSet, Flags};
-use kubectl_describe::{Cluster, Related, Subject};
+use kubectl_describe::{Cluster, Named, Related, Subject};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -180,6 +180,11 @@ struct Served<'c> {
 
 #[async_trait(?Send)]
 impl Cluster for Served<'_> {
+    async fn get(&self, wanted: &Named<'_>) -> Result<Value> {
+        let mapping = self.factory.mapping(wanted.api_version, wanted.kind).await?;
+        resource::get(&self.factory.client()?, &mapping, wanted.namespace, wanted.name).await
+    }
+
     async fn list(&self, wanted: &Related<'_>) -> Result<Vec<Value>> {
         let mapping = self.factory.mapping(wanted.api_version, wanted.kind).await?;
         let pages = resource::list_chunked(

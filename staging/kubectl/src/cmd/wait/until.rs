@@ -12,8 +12,10 @@ use crate::frame::Context;
 use crate::write;
 
 /// What a look at the object came to.
-enum Look {
+pub(crate) enum Look {
+    /// It is as it was waited for; this is what it is.
     Done(Value),
+    /// Not yet.
     Wait,
 }
 
@@ -135,7 +137,11 @@ fn report(context: &Context, what: &str, status: &Value) -> Result<()> {
         .print(format!("error: An error occurred while waiting for {what}: {text}"))?)
 }
 
-async fn observe(
+/// Looks at every state of the object, the one it has to begin with (none if there is no such object) and each new one.
+///
+/// # Errors
+/// A look failed, or the server cannot be asked.
+pub(crate) async fn observe(
     context: &Context,
     info: &Info,
     mut listed: impl FnMut(&[Value]) -> Result<Look>,

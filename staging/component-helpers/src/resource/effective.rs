@@ -13,10 +13,9 @@ use k8s_api::{
 };
 
 use super::{
-    is_supported_at_pod_level,
+    is_sidecar, is_supported_at_pod_level,
     totals::{Side, add, aggregate_by, raise},
 };
-use crate::pod::is_sidecar;
 
 /// How totals are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

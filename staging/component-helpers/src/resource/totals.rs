@@ -12,7 +12,7 @@ use k8s_api::{
     primitives::Quantity,
 };
 
-use crate::pod::is_sidecar;
+use super::is_sidecar;
 
 /// Requests or limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,4 +84,28 @@ pub(super) fn aggregate_by<'a>(
     }
     raise(&mut total, &starting);
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sidecars_run_beside_what_follows() {
+        let list = |cpu: &str| -> Map<Quantity> { [("cpu".to_owned(), cpu.parse().unwrap())].into_iter().collect() };
+        let container = |cpu: &str, policy: Option<&str>| Container {
+            resources: ResourceRequirements {
+                requests: list(cpu),
+                ..ResourceRequirements::default()
+            },
+            restart_policy: policy.map(Into::into),
+            ..Container::default()
+        };
+        let spec = PodSpec {
+            init_containers: vec![container("1", Some("Always")), container("4", None)],
+            containers: vec![container("2", None), container("1", None)],
+            ..PodSpec::default()
+        };
+        assert_eq!(aggregate(&spec, Side::Requests), list("5"));
+    }
 }
