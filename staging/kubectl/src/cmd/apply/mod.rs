@@ -75,7 +75,7 @@ impl Default for ApplyOptions {
         Self {
             writing: Writing::new("created", CLIENT_SIDE),
             record: Record::default(),
-            files: FilenameOptions::new("The files that contain the configurations to apply."),
+            files: FilenameOptions::of_deletion("The files that contain the configurations to apply."),
             validate: Validate::default(),
             deletion: DeletionFlags::new(false),
             server_side: false,

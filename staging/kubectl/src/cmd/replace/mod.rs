@@ -11,7 +11,7 @@ use cli_runtime::{Builder, FilenameOptions, Info, Result, message};
 use crate::cmd::delete::{Deletion, DeletionFlags};
 use crate::flags::{DryRun, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
-use crate::write::{self, RawRules, Record, Writing, send_raw, visit};
+use crate::write::{self, RawRules, Writing, send_raw, visit};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -37,7 +37,6 @@ kubectl replace --force -f ./pod.json",
 
 struct ReplaceOptions {
     writing: Writing,
-    record: Record,
     files: FilenameOptions,
     validate: Validate,
     deletion: DeletionFlags,
@@ -50,8 +49,7 @@ impl Default for ReplaceOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("replaced", "kubectl-replace"),
-            record: Record::default(),
-            files: FilenameOptions::new("The files that contain the configurations to replace."),
+            files: FilenameOptions::of_deletion("The files that contain the configurations to replace."),
             validate: Validate::default(),
             deletion: DeletionFlags::new(false),
             save_config: false,
@@ -65,7 +63,6 @@ impl Flags for ReplaceOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.writing.add_flags(flags);
         self.files.add_flags(flags);
-        self.record.add_flags(flags);
         self.deletion.add_flags(flags);
         self.validate.add_flag(flags);
         write::add_save_config_flag(flags, &mut self.save_config);
@@ -143,7 +140,6 @@ impl ReplaceOptions {
     async fn one(&self, context: &Context, info: Info) -> Result<()> {
         let mut object = info.object().clone();
         last_applied::create_or_update(self.save_config, false, &mut object);
-        self.record.apply(context, &mut object);
         if !self.writing.dry_run.is_client() {
             object = write::replace(context, &info, &object, &self.options())
                 .await
@@ -172,7 +168,6 @@ impl ReplaceOptions {
         for info in infos {
             let mut object = info.object().clone();
             last_applied::create_or_update(self.save_config, false, &mut object);
-            self.record.apply(context, &mut object);
             let created = write::create(context, &info, &object, &self.options()).await?;
             self.writing.print(context, &created)?;
         }

@@ -82,7 +82,7 @@ impl Default for RunOptions {
             writing: Writing::declared("created", "kubectl-run"),
             record: Record::default(),
             overrides: Overrides::default(),
-            files: FilenameOptions::default(),
+            files: FilenameOptions::of_deletion("to use to replace the resource."),
             deletion: DeletionFlags::new(false),
             save_config: false,
             pod: PodOptions::default(),
@@ -121,19 +121,7 @@ impl Flags for RunOptions {
         self.deletion.add_flags(flags);
         self.writing.add_flags(flags);
         // The flags of a deletion bring these along; nobody asks for their values.
-        flags
-            .add("filename", &mut self.files.filenames, "to use to replace the resource.")
-            .shorthand('f');
-        flags
-            .add(
-                "kustomize",
-                &mut self.files.kustomize,
-                "Process a kustomization directory. This flag can't be used together with -f or -R.",
-            )
-            .shorthand('k');
-        flags
-            .add("recursive", &mut self.files.recursive, "Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.")
-            .shorthand('R');
+        self.files.add_flags(flags);
     }
 }
 

@@ -8,9 +8,9 @@ use kubectl_objects::json::Object;
 use kubectl_objects::pairs::{parse_pairs, split_words};
 use kubectl_objects::pod_spec;
 
-use cli_runtime::{CommandError, Result, message};
+use cli_runtime::{CommandError, FilenameOptions, Result, message};
 
-use super::targets::{Parts, Targets};
+use super::targets::{FILES, Parts, Targets};
 use crate::frame::{Arguments, Command, Completion, Context, Run};
 use crate::write::refused;
 
@@ -31,7 +31,7 @@ kubectl set image daemonset abc *=nginx:1.9.1
 
 # What a manifest would become
 kubectl set image -f path/to/file.yaml nginx=nginx:1.9.1 --local -o yaml",
-    options: Some(|| Box::new(ImageOptions(Targets::new("image updated")))),
+    options: Some(|| Box::new(ImageOptions(Targets::new("image updated", FilenameOptions::new(FILES))))),
     completion: Completion::ResourceTypeAndName,
     ..Command::EMPTY
 };

@@ -5,10 +5,10 @@ use component_base::flags::{FlagSet, Flags};
 use kubectl_objects::json::{object_at, text_at};
 use kubectl_objects::{pod_spec, resources};
 
-use cli_runtime::{Result, message};
+use cli_runtime::{FilenameOptions, Result, message};
 
 use super::pattern;
-use super::targets::{Parts, Targets};
+use super::targets::{FILES, Parts, Targets};
 use crate::frame::{Arguments, Command, Completion, Context, Run};
 use crate::write::refused;
 
@@ -44,7 +44,7 @@ struct ResourcesOptions {
 impl Default for ResourcesOptions {
     fn default() -> Self {
         Self {
-            targets: Targets::new("resource requirements updated"),
+            targets: Targets::new("resource requirements updated", FilenameOptions::new(FILES)),
             containers: "*".to_owned(),
             limits: String::new(),
             requests: String::new(),

@@ -8,7 +8,7 @@ use kubectl_objects::typed::typed;
 use serde_json::Value;
 
 use cli_runtime::resource::{group_kind, text_at};
-use cli_runtime::{Info, Result, message};
+use cli_runtime::{FilenameOptions, Info, Result, message};
 
 use super::targets::{Parts, Targets};
 use crate::frame::{Arguments, Command, Completion, Context, Run};
@@ -35,7 +35,7 @@ struct SelectorOptions {
 
 impl Default for SelectorOptions {
     fn default() -> Self {
-        let mut targets = Targets::new("selector updated");
+        let mut targets = Targets::new("selector updated", FilenameOptions::new("identifying the resource."));
         targets.files.recursive = true;
         Self {
             targets,
@@ -47,7 +47,6 @@ impl Default for SelectorOptions {
 impl Flags for SelectorOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let parts = Parts {
-            files: "identifying the resource.",
             all: "Select all resources in the namespace of the specified resource types",
             kustomize: false,
             selector: false,

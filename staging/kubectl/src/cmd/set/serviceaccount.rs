@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use component_base::flags::{FlagSet, Flags};
 use kubectl_objects::pod_spec;
 
-use cli_runtime::{CommandError, Result, message};
+use cli_runtime::{CommandError, FilenameOptions, Result, message};
 
-use super::targets::{Parts, Targets};
+use super::targets::{FILES, Parts, Targets};
 use crate::frame::{Arguments, Command, Completion, Context, Run};
 
 /// The command.
@@ -21,7 +21,12 @@ kubectl set serviceaccount deployment nginx-deployment serviceaccount1
 # What a manifest would become
 kubectl set sa -f nginx-deployment.yaml serviceaccount1 --local --dry-run=client -o yaml",
     aliases: &["sa"],
-    options: Some(|| Box::new(ServiceAccountOptions(Targets::new("serviceaccount updated")))),
+    options: Some(|| {
+        Box::new(ServiceAccountOptions(Targets::new(
+            "serviceaccount updated",
+            FilenameOptions::new(FILES),
+        )))
+    }),
     completion: Completion::ResourceTypeAndName,
     ..Command::EMPTY
 };

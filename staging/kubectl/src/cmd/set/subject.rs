@@ -9,7 +9,7 @@ use kubectl_objects::{refuse, subjects};
 use serde_json::Value;
 
 use cli_runtime::resource::text_at;
-use cli_runtime::{Info, Result, message};
+use cli_runtime::{FilenameOptions, Info, Result, message};
 
 use super::targets::{Parts, Targets};
 use crate::frame::{Arguments, Command, Completion, Context, Run};
@@ -44,7 +44,10 @@ struct SubjectOptions {
 impl Default for SubjectOptions {
     fn default() -> Self {
         Self {
-            targets: Targets::new("subjects updated"),
+            targets: Targets::new(
+                "subjects updated",
+                FilenameOptions::new("the resource to update the subjects"),
+            ),
             users: StringArray::default(),
             groups: StringArray::default(),
             service_accounts: StringArray::default(),
@@ -55,7 +58,6 @@ impl Default for SubjectOptions {
 impl Flags for SubjectOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let parts = Parts {
-            files: "Filename, directory, or URL to files the resource to update the subjects",
             record: false,
             ..Parts::ALL
         };

@@ -27,12 +27,12 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// The objects of a command that does this (`image updated`); `files` is the usage of `-f`.
-    pub(super) fn new(operation: &str) -> Self {
+    /// The objects of a command that does this (`image updated`).
+    pub(super) fn new(operation: &str, files: FilenameOptions) -> Self {
         Self {
             writing: Writing::declared(operation, "kubectl-set"),
             record: Record::default(),
-            files: FilenameOptions::default(),
+            files,
             all: false,
             local: false,
             selector: String::new(),
@@ -42,20 +42,15 @@ impl Targets {
     /// The flags that all have; `command` is the word behind `set`.
     pub(super) fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>, command: &str, parts: &Parts) {
         self.writing.add_flags(flags);
-        flags
-            .add("filename", &mut self.files.filenames, parts.files)
-            .shorthand('f');
-        flags
-            .add("recursive", &mut self.files.recursive, "Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.")
-            .shorthand('R');
         if parts.kustomize {
+            self.files.add_flags(flags);
+        } else {
             flags
-                .add(
-                    "kustomize",
-                    &mut self.files.kustomize,
-                    "Process the kustomization directory. This flag can't be used together with -f or -R.",
-                )
-                .shorthand('k');
+                .add("filename", &mut self.files.filenames, self.files.usage)
+                .shorthand('f');
+            flags
+                .add("recursive", &mut self.files.recursive, "Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.")
+                .shorthand('R');
         }
         flags.add("all", &mut self.all, parts.all);
         flags.add(
@@ -191,10 +186,11 @@ impl Targets {
     }
 }
 
+/// The usage of `-f` that most have.
+pub(super) const FILES: &str = "identifying the resource to get from a server.";
+
 /// Which of the flags a command has, and what it says of them.
 pub(super) struct Parts {
-    /// The usage of `-f`.
-    pub(super) files: &'static str,
     /// The usage of `--all`.
     pub(super) all: &'static str,
     /// Whether it has `-k`.
@@ -208,7 +204,6 @@ pub(super) struct Parts {
 impl Parts {
     /// What most have.
     pub(super) const ALL: Self = Self {
-        files: "Filename, directory, or URL to files identifying the resource to get from a server.",
         all: "Select all resources, in the namespace of the specified resource types",
         kustomize: true,
         selector: true,

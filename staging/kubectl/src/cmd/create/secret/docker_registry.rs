@@ -32,7 +32,6 @@ kubectl create secret docker-registry my-secret --from-file=path/to/.docker/conf
 /// The key under which nodes look.
 const KEY: &str = ".dockerconfigjson";
 
-#[derive(Default)]
 struct DockerRegistry {
     username: String,
     password: String,
@@ -40,6 +39,19 @@ struct DockerRegistry {
     server: String,
     files: Vec<String>,
     append_hash: bool,
+}
+
+impl Default for DockerRegistry {
+    fn default() -> Self {
+        Self {
+            username: String::new(),
+            password: String::new(),
+            email: String::new(),
+            server: "https://index.docker.io/v1/".to_owned(),
+            files: Vec::new(),
+            append_hash: false,
+        }
+    }
 }
 
 #[async_trait(?Send)]

@@ -11,7 +11,7 @@ use kubectl_objects::pod_spec;
 use serde_json::{Value, json};
 
 use cli_runtime::resource::group_kind;
-use cli_runtime::{CommandError, Info, Result, message};
+use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
 
 use super::pattern;
 use super::targets::{Parts, Targets};
@@ -79,7 +79,7 @@ struct EnvOptions {
 impl Default for EnvOptions {
     fn default() -> Self {
         Self {
-            targets: Targets::new("env updated"),
+            targets: Targets::new("env updated", FilenameOptions::new("the resource to update the env")),
             containers: "*".to_owned(),
             from: String::new(),
             prefix: String::new(),
@@ -95,7 +95,6 @@ impl Default for EnvOptions {
 impl Flags for EnvOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let parts = Parts {
-            files: "Filename, directory, or URL to files the resource to update the env",
             all: "If true, select all resources in the namespace of the specified resource types",
             record: false,
             ..Parts::ALL
