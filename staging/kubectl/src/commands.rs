@@ -43,10 +43,12 @@ pub static ROOT: Command = Command {
         &cmd::cp::COMMAND,
         &cmd::events::COMMAND,
         // Advanced Commands
+        &cmd::diff::COMMAND,
         &cmd::apply::COMMAND,
         &cmd::patch::COMMAND,
         &cmd::replace::COMMAND,
         &cmd::wait::COMMAND,
+        &cmd::kustomize::COMMAND,
         // Settings Commands
         &cmd::label::COMMAND,
         &cmd::annotate::COMMAND,

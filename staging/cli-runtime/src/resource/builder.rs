@@ -246,12 +246,11 @@ impl<'f> Builder<'f> {
             if options.recursive {
                 self.errors.push(message!("the -k flag can't be used with -f or -R"));
             }
-            if self.errors.is_empty() {
-                self.errors.push(message!(
-                    "kustomizations are not supported: build {} with kustomize and pass the result with -f -",
-                    quote(&options.kustomize)
-                ));
-            }
+            self.sources
+                .push(Source::Kustomization(options.kustomize.clone().into()));
+            self.options.require_namespace |= enforce_namespace;
+            // What a folder means may be anything, also a single object.
+            self.options.folder = true;
             return self;
         }
         for name in &options.filenames {

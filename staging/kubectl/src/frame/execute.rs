@@ -137,6 +137,12 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
         {
             return CommandError::message(reason);
         }
+        if command.usage_code != 1 {
+            return CommandError::ExitWith {
+                message: format!("error: {error}\nSee '{command_path} -h' for help and examples"),
+                code: command.usage_code,
+            };
+        }
         let advice = if command.name == "options" {
             format!("Run '{command_path}' without flags.")
         } else {

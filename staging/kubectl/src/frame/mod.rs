@@ -99,6 +99,8 @@ pub struct Command {
     pub options: Option<fn() -> Box<dyn Run>>,
     /// What a shell offers for its words.
     pub completion: Completion,
+    /// The exit code for flags that make no sense; another than 1 where 1 is an answer.
+    pub usage_code: u8,
 }
 
 impl Command {
@@ -116,6 +118,7 @@ impl Command {
         subcommands: &[],
         options: None,
         completion: Completion::None,
+        usage_code: 1,
     };
 
     /// Whether the word calls it.

@@ -2,7 +2,7 @@
 
 mod client_side;
 mod last_applied;
-mod prune;
+pub(crate) mod prune;
 mod server_side;
 
 use std::collections::BTreeSet;
@@ -47,9 +47,9 @@ kubectl apply --prune -f manifest.yaml --all --prune-allowlist=core/v1/ConfigMap
 };
 
 /// The field manager of client-side apply.
-pub(super) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
+pub(crate) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
 /// The field manager of server-side apply.
-pub(super) const SERVER_SIDE: &str = "kubectl";
+pub(crate) const SERVER_SIDE: &str = "kubectl";
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct ApplyOptions {
@@ -130,9 +130,11 @@ impl Flags for ApplyOptions {
 
 /// What an apply has come by so far.
 #[derive(Debug, Default)]
-struct Visited {
-    uids: BTreeSet<String>,
-    namespaces: BTreeSet<String>,
+pub(crate) struct Visited {
+    /// The objects that are there.
+    pub(crate) uids: BTreeSet<String>,
+    /// Where they are.
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 #[async_trait(?Send)]
@@ -288,7 +290,7 @@ impl ApplyOptions {
 }
 
 /// Says that an object that is changed is about to go.
-fn warn_if_deleting(context: &Context, object: &Value) -> Result<()> {
+pub(crate) fn warn_if_deleting(context: &Context, object: &Value) -> Result<()> {
     if text_at(object, &["metadata", "deletionTimestamp"]).is_empty() {
         return Ok(());
     }
