@@ -728,10 +728,10 @@ impl<'f> Builder<'f> {
         Ok(())
     }
 
-    /// An object without a namespace gets ours, if that is wanted.
+    /// An object without a namespace gets ours, if that is wanted and the server says that it has one.
     fn put_into_namespace(&self, info: &mut Info) {
         let wanted = self.options.default_namespace || self.options.require_namespace;
-        if wanted && info.namespace.is_empty() && (info.mapping.is_some() || self.options.local) {
+        if wanted && info.namespace.is_empty() && info.mapping.is_some() {
             info.namespace.clone_from(&self.namespace);
             set_namespace(info, &self.namespace);
         }

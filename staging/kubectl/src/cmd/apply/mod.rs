@@ -18,7 +18,7 @@ use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
 use crate::cmd::delete::{Deletion, DeletionFlags};
 use crate::flags::{self as shared, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
-use crate::write::Writing;
+use crate::write::{Record, Writing};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -54,6 +54,7 @@ pub(crate) const SERVER_SIDE: &str = "kubectl";
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct ApplyOptions {
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     validate: Validate,
     deletion: DeletionFlags,
@@ -73,7 +74,8 @@ impl Default for ApplyOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("created", CLIENT_SIDE),
-            files: FilenameOptions::new("The files that contain the configurations to apply."),
+            record: Record::default(),
+            files: FilenameOptions::of_deletion("The files that contain the configurations to apply."),
             validate: Validate::default(),
             deletion: DeletionFlags::new(false),
             server_side: false,
@@ -93,6 +95,7 @@ impl Default for ApplyOptions {
 impl Flags for ApplyOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         self.deletion.add_flags(flags);
         self.writing.add_flags(flags);
         self.validate.add_flag(flags);
@@ -248,6 +251,9 @@ impl ApplyOptions {
     async fn one(&self, context: &Context, info: &mut Info, visited: &mut Visited) -> Result<()> {
         if info.namespaced() {
             visited.namespaces.insert(info.namespace.clone());
+        }
+        if let Some(object) = &mut info.object {
+            self.record.apply(context, object);
         }
         let generate = text_at(info.object(), &["metadata", "generateName"]);
         if info.name.is_empty() && !generate.is_empty() {

@@ -65,21 +65,21 @@ impl Run for AttachOptions {
         let (namespace, _) = context.factory.namespace()?;
         let object = select::object(context, &namespace, &target).await?;
         let pod = select::attachable(context, object, self.session.timeout).await?;
-        let phase = text_at(&pod, &["status", "phase"]);
-        if matches!(phase, "Succeeded" | "Failed") {
-            return Err(message!(
-                "cannot attach a container in a completed pod; current phase is {phase}"
-            ));
-        }
-        attach(context, &pod, &self.session, &context.command_path).await
+        attach_to(context, &pod, &self.session, &context.command_path).await
     }
 }
 
-/// Attaches to a container of a pod that runs; `command` is what to say to attach again.
+/// Attaches to a container of a pod until the session ends. `command` is what attaches again.
 ///
 /// # Errors
-/// There is no such container, or it cannot be reached.
-pub(crate) async fn attach(context: &Context, pod: &Value, session: &SessionFlags, command: &str) -> Result<()> {
+/// The pod has ended, has no such container, or cannot be reached.
+pub(crate) async fn attach_to(context: &Context, pod: &Value, session: &SessionFlags, command: &str) -> Result<()> {
+    let phase = text_at(pod, &["status", "phase"]);
+    if matches!(phase, "Succeeded" | "Failed") {
+        return Err(message!(
+            "cannot attach a container in a completed pod; current phase is {phase}"
+        ));
+    }
     let streams = &context.streams;
     let container = containers::find_or_default(pod, &session.container, session.quiet, streams)
         .map_err(|error| message!("cannot attach to the container: {error}"))?;
@@ -108,7 +108,7 @@ pub(crate) async fn attach(context: &Context, pod: &Value, session: &SessionFlag
     terminal.run(&endpoint, streams, sizes.unwrap_or_default()).await?;
     if !session.quiet && terminal.raw {
         let ephemeral = containers::find(pod, name).is_some_and(|(member, _)| member == "ephemeralContainers");
-        let command = format!(
+        let again = format!(
             "'{} {} -c {name} -n {} -i -t'",
             command,
             text_at(pod, &["metadata", "name"]),
@@ -116,10 +116,10 @@ pub(crate) async fn attach(context: &Context, pod: &Value, session: &SessionFlag
         );
         let said = if ephemeral {
             format!(
-                "Session ended, the ephemeral container will not be restarted but may be reattached using {command} if it is still running\n"
+                "Session ended, the ephemeral container will not be restarted but may be reattached using {again} if it is still running\n"
             )
         } else {
-            format!("Session ended, resume using {command} command\n")
+            format!("Session ended, resume using {again} command\n")
         };
         streams.out.print(said)?;
     }

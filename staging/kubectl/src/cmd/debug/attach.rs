@@ -13,7 +13,7 @@ use cli_runtime::resource::text_at;
 use cli_runtime::{Info, Result};
 
 use super::Plan;
-use crate::cmd::attach;
+use crate::cmd::attach::attach_to;
 use crate::cmd::wait::until::{Look, observe};
 use crate::frame::Context;
 use crate::pods::SessionFlags;
@@ -87,7 +87,7 @@ pub(super) async fn attach(context: &Context, pod: &Value, container: &str, plan
         quiet: plan.quiet,
         ..SessionFlags::default()
     };
-    let Err(error) = attach::attach(context, &pod, &session, "kubectl attach").await else {
+    let Err(error) = attach_to(context, &pod, &session, "kubectl attach").await else {
         return Ok(());
     };
     let name = text_at(&pod, &["metadata", "name"]);
