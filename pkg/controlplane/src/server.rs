@@ -92,7 +92,11 @@ impl ControlPlane {
     ) -> Result<Self, RunError> {
         options.validate().map_err(RunError::Option)?;
         let background = CancellationToken::new();
-        let access = Access::new(options, &background)?;
+        let mut shown = options.metrics.clone();
+        shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
+        let metrics = MetricsRegistry::new(&shown);
+        metrics.register_process(version);
+        let access = Access::new(options, &metrics, &background)?;
         let audit_tasks = AuditTasks::default();
         let audit = options.audit.build(&audit_tasks)?;
         let store = storage::open(&options.storage, &background)
@@ -101,10 +105,6 @@ impl ControlPlane {
         let connections = Connections::new();
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
-        let mut shown = options.metrics.clone();
-        shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
-        let metrics = MetricsRegistry::new(&shown);
-        metrics.register_process(version);
         let directory = Arc::default();
         let environment = Environment {
             gates: Arc::new(options.gates.clone()),
@@ -113,6 +113,7 @@ impl ControlPlane {
             directory,
             permissions: Permissions::new(access.authorization.authorizer.clone()),
             emulated: options.gates.emulation(),
+            registry: metrics.clone(),
             metrics: AdmissionMetrics::new(&metrics),
         };
         let routes = install(
