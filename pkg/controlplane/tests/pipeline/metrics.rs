@@ -1,6 +1,7 @@
 //! What is counted of requests, under the names that dashboards and alerts know.
 
-use http::Method;
+use component_base::serving::{Body, Handler as _, RequestContext};
+use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
@@ -13,8 +14,11 @@ async fn requests_are_counted_under_upstreams_names() {
     assert_eq!(plane.post(&format!("{MAPS}?dryRun=All"), map("n")).await.0, 201);
     assert_eq!(plane.get(MAPS).await.0, 200);
     assert_eq!(plane.get(&format!("{MAPS}/none")).await.0, 404);
-    let apply = plane.send(Method::PATCH, &format!("{MAPS}/m?fieldManager=x"), "application/apply-patch+yaml", &map("m").to_string());
-    assert_eq!(apply.await.0, 200);
+    let (path, applied) = (format!("{MAPS}/m?fieldManager=x"), map("m").to_string());
+    let answer = plane
+        .send(Method::PATCH, &path, "application/apply-patch+yaml", &applied)
+        .await;
+    assert_eq!(answer.0, 200, "{answer:?}");
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
         "spec": {"containers": [{"name": "c", "image": "i"}], "serviceAccountName": "default", "automountServiceAccountToken": false},
@@ -22,7 +26,12 @@ async fn requests_are_counted_under_upstreams_names() {
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
     plane.post("/api/v1/namespaces/default/serviceaccounts", account).await;
     assert_eq!(plane.post("/api/v1/namespaces/default/pods", pod).await.0, 201);
-    let stranger = plane.raw(Method::GET, MAPS, &[("authorization", "Bearer unknown")], "").await;
+    let mut request = Request::get(MAPS)
+        .header("authorization", "Bearer unknown")
+        .body(Body::empty())
+        .expect("a request");
+    request.extensions_mut().insert(RequestContext::detached());
+    let stranger = plane.handler.handle(request).await;
     assert_eq!(stranger.status(), 401);
 
     let answer = plane.raw(Method::GET, "/metrics", &[], "").await;

@@ -131,7 +131,15 @@ impl PodSecurityMetrics {
         };
         let decision = if allowed { "allow" } else { "deny" };
         let level = policy.level.to_string();
-        let values = [decision, &level, &version, mode.as_str(), operation, resource, attributes.subresource];
+        let values = [
+            decision,
+            &level,
+            &version,
+            mode.as_str(),
+            operation,
+            resource,
+            attributes.subresource,
+        ];
         self.0.evaluations.with(&values).inc();
     }
 
@@ -144,7 +152,12 @@ impl PodSecurityMetrics {
     /// Something could not be evaluated, or (not fatal) not as it should have been.
     pub(crate) fn failed(&self, fatal: bool, attributes: &Attributes<'_>) {
         let fatal = if fatal { "true" } else { "false" };
-        let values = [fatal, operation(attributes), resource(attributes), attributes.subresource];
+        let values = [
+            fatal,
+            operation(attributes),
+            resource(attributes),
+            attributes.subresource,
+        ];
         self.0.errors.with(&values).inc();
     }
 }

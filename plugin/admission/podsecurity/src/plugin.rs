@@ -239,7 +239,8 @@ impl PodSecurity {
         let enforced = enforce.then(|| evaluate(policy.enforce));
         if let Some(verdict) = &enforced {
             let mode = policy.enforce;
-            self.metrics.evaluated(verdict.is_allowed(), mode, Mode::Enforce, attributes);
+            self.metrics
+                .evaluated(verdict.is_allowed(), mode, Mode::Enforce, attributes);
             annotate(attributes, "enforce-policy", mode.to_string());
         }
         let same = |mode| enforced.clone().filter(|_| mode == policy.enforce);

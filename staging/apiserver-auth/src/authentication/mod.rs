@@ -37,8 +37,8 @@ pub use impersonation::{ImpersonatedUser, Impersonation, ImpersonationError, wan
 pub use jwt_issuer::{IssuerKeys, JwtIssuer, JwtIssuers};
 pub use request_header::{RequestHeader, RequestHeaderConfig};
 pub use token_cache::{CacheSettings, TokenCache};
-pub use token_metrics::TokenCacheMetrics;
 pub use token_file::{TokenFile, TokenFileError};
+pub use token_metrics::TokenCacheMetrics;
 pub use tokens::{AudienceAgnostic, TokenUnion};
 pub use webhook::{TokenReviewer, WebhookTokens};
 pub use x509::ClientCertificates;

@@ -13,8 +13,13 @@ mod flow;
 mod identity;
 mod limits;
 mod metrics;
+mod retry_after;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use apimachinery::status::StatusError;
 use apiserver_auth::authorization::Authorizer;
@@ -39,6 +44,7 @@ pub use limits::InFlightLimits;
 pub(crate) use metrics::WatchEvents;
 pub use metrics::WatchMetrics;
 use metrics::{ServerMetrics, StoredObjects};
+pub use retry_after::RetryAfter;
 
 use crate::{
     endpoints::{self, Call, Endpoint, error_response},
@@ -47,6 +53,9 @@ use crate::{
 
 /// Names a request in records and answers.
 const AUDIT_ID: header::HeaderName = header::HeaderName::from_static("audit-id");
+
+/// What is below `/debug/` besides flow control.
+const DEBUG: [&str; 2] = ["/debug/flags", "/debug/pprof"];
 
 /// The health checks that are counted.
 const HEALTH: [&str; 3] = ["/healthz", "/livez", "/readyz"];
@@ -106,6 +115,8 @@ pub struct ApiServer {
     health: HealthEndpoints,
     registry: MetricsRegistry,
     metrics: ServerMetrics,
+    /// What answers below `/debug/`, if anything does.
+    debug: OnceLock<Arc<dyn Handler>>,
 }
 
 impl std::fmt::Debug for ApiServer {
@@ -128,7 +139,14 @@ impl ApiServer {
             routes: ArcSwap::from_pointee(routes),
             health,
             registry,
+            debug: OnceLock::new(),
         })
+    }
+
+    /// Lets `handler` answer below `/debug/flags` and `/debug/pprof`. The first one stays.
+    pub fn serve_debug(&self, handler: Arc<dyn Handler>) {
+        let first = self.debug.set(handler).is_ok();
+        debug_assert!(first, "there is one handler below /debug/");
     }
 
     /// The resources that are served.
@@ -270,7 +288,11 @@ impl ApiServer {
     async fn pass(&self, call: &Call<'_>, context: &Arc<RequestContext>, parts: &Parts, body: Body) -> Response<Body> {
         let endpoint = self.endpoint(&context.info);
         let metrics = &self.metrics.requests;
-        let entered = self.config.limits.enter(call, context, endpoint.as_deref(), metrics).await;
+        let entered = self
+            .config
+            .limits
+            .enter(call, context, endpoint.as_deref(), metrics)
+            .await;
         let passage = match entered {
             Ok(passage) => passage,
             Err(refusal) => {
@@ -351,6 +373,11 @@ impl ApiServer {
             _ if path.starts_with(dump::PREFIX) => {
                 if let Some(response) = self.dump(path) {
                     return response;
+                }
+            }
+            _ if DEBUG.iter().any(|prefix| path.starts_with(prefix)) => {
+                if let Some(debug) = self.debug.get() {
+                    return debug.handle(Request::from_parts(parts.clone(), body)).await;
                 }
             }
             "/" | "/index.html" => return json_document(self.index()),

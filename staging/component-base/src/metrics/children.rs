@@ -42,6 +42,9 @@ impl<V: LabelValues, const N: usize> Children<V, N> {
 
 impl<V: LabelValues, const N: usize> std::fmt::Debug for Children<V, N> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Children").field("number", &N).finish_non_exhaustive()
+        formatter
+            .debug_struct("Children")
+            .field("number", &N)
+            .finish_non_exhaustive()
     }
 }

@@ -71,7 +71,11 @@ impl AccessMetrics {
                 KNOWN_USERS,
             ),
             authentications: Children::of_values(
-                counter("authentication_attempts", "Authentications, by how they ended.", "result"),
+                counter(
+                    "authentication_attempts",
+                    "Authentications, by how they ended.",
+                    "result",
+                ),
                 OUTCOMES,
             ),
             authentication_seconds: Children::of_values(
@@ -110,7 +114,9 @@ impl AccessMetrics {
             Authenticated::Error => 2,
         };
         self.authentications.get(outcome).inc();
-        self.authentication_seconds.get(outcome).observe(begun.elapsed().as_secs_f64());
+        self.authentication_seconds
+            .get(outcome)
+            .observe(begun.elapsed().as_secs_f64());
     }
 
     /// It was decided about a request.

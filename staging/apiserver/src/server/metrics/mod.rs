@@ -7,9 +7,9 @@ mod stored;
 use component_base::metrics::MetricsRegistry;
 
 pub(super) use access::{AccessMetrics, Authenticated, Authorized};
-pub use requests::WatchMetrics;
-pub(crate) use requests::WatchEvents;
 pub(super) use requests::RequestMetrics;
+pub(crate) use requests::WatchEvents;
+pub use requests::WatchMetrics;
 pub(super) use stored::StoredObjects;
 
 /// The metrics of a server.

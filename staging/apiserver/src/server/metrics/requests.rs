@@ -35,9 +35,7 @@ const SECONDS: [f64; 23] = [
 /// How many of the smallest bounds the indicator of service levels goes without.
 const FINE: usize = 2;
 const RESPONSE_BYTES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
-const EVENT_BYTES: [f64; 8] = [
-    1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131_072.0,
-];
+const EVENT_BYTES: [f64; 8] = [1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131_072.0];
 /// The component of everything but documents and health.
 const COMPONENT: &str = "apiserver";
 const OTHER_METHOD: &str = "other";
@@ -148,7 +146,16 @@ impl<'a> Labels<'a> {
     fn values_with_dry_run(&self) -> [&'a str; 8] {
         let [verb, rest @ ..] = self.values();
         let [group, version, resource, subresource, scope, component] = rest;
-        [verb, self.dry_run, group, version, resource, subresource, scope, component]
+        [
+            verb,
+            self.dry_run,
+            group,
+            version,
+            resource,
+            subresource,
+            scope,
+            component,
+        ]
     }
 }
 
@@ -182,7 +189,13 @@ impl Families {
         let with_dry_run = labels.values_with_dry_run();
         if deprecated {
             let removed = "";
-            let values = [labels.group, labels.version, labels.resource, labels.subresource, removed];
+            let values = [
+                labels.group,
+                labels.version,
+                labels.resource,
+                labels.subresource,
+                removed,
+            ];
             self.deprecated.with(&values).set(1);
         }
         Series {
@@ -208,7 +221,9 @@ impl Series {
         let number = code.as_u16();
         let known = |codes: &[(u16, IntCounter)]| {
             let mut codes = codes.iter();
-            codes.find(|(known, _)| *known == number).map(|(_, counter)| counter.clone())
+            codes
+                .find(|(known, _)| *known == number)
+                .map(|(_, counter)| counter.clone())
         };
         if let Some(counter) = known(&self.codes.read()) {
             return counter;
@@ -231,9 +246,7 @@ impl Series {
         self.code(families, code).inc();
         self.duration.observe(took.as_secs_f64());
         if self.values[1].is_empty() {
-            let indicator = self
-                .indicator
-                .get_or_init(|| families.indicators.with(&self.shared()));
+            let indicator = self.indicator.get_or_init(|| families.indicators.with(&self.shared()));
             indicator.observe(took.saturating_sub(excluded).as_secs_f64());
         }
         if let Some(size) = size.filter(|_| matches!(self.values[0].as_str(), "GET" | "LIST")) {
@@ -436,7 +449,10 @@ impl RequestMetrics {
     }
 
     fn kind(context: &RequestContext) -> usize {
-        let reads = matches!(context.info.verb.as_str(), "get" | "list" | "watch" | "head" | "options");
+        let reads = matches!(
+            context.info.verb.as_str(),
+            "get" | "list" | "watch" | "head" | "options"
+        );
         usize::from(!reads)
     }
 
@@ -512,7 +528,8 @@ impl Drop for Tracked {
             self.series.running(families).dec();
         }
         if let Some(Outcome { code, excluded, size }) = self.outcome.take() {
-            self.series.observe(families, code, self.begun.elapsed(), excluded, size);
+            self.series
+                .observe(families, code, self.begun.elapsed(), excluded, size);
         }
     }
 }

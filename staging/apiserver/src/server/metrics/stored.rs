@@ -8,11 +8,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use crate::{
-    endpoints::Backing,
-    registry::Store,
-    server::Routes,
-};
+use crate::{endpoints::Backing, registry::Store, server::Routes};
 
 /// Publishes the number of objects of each stored resource.
 pub(in crate::server) struct StoredObjects {
