@@ -30,8 +30,13 @@ impl CgroupError {
 /// The mounted controllers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hierarchy {
-    /// Version 1: the mount of each controller; several may share one.
-    V1(BTreeMap<String, PathBuf>),
+    /// Version 1.
+    V1 {
+        /// The mount of each controller; several may share one.
+        controllers: BTreeMap<String, PathBuf>,
+        /// A mount of version 2 beside them, which has no controllers; the runtime makes cgroups in it all the same.
+        unified: Option<PathBuf>,
+    },
     /// Version 2: one mount for all.
     V2(PathBuf),
 }
@@ -48,7 +53,7 @@ impl Hierarchy {
     }
 
     fn from_mount_table(table: &str) -> Self {
-        let mut controllers = BTreeMap::new();
+        let (mut controllers, mut unified) = (BTreeMap::new(), None);
         for line in table.lines() {
             let Some((front, back)) = line.split_once(" - ") else {
                 continue;
@@ -61,7 +66,9 @@ impl Hierarchy {
             if kind == "cgroup2" && mount == Path::new("/sys/fs/cgroup") {
                 return Self::V2(mount);
             }
-            if kind == "cgroup" {
+            if kind == "cgroup2" {
+                unified.get_or_insert(mount);
+            } else if kind == "cgroup" {
                 let names = options
                     .split(',')
                     .filter(|name| !matches!(*name, "rw" | "ro" | "xattr" | "clone_children"));
@@ -70,15 +77,15 @@ impl Hierarchy {
                 }
             }
         }
-        Self::V1(controllers)
+        Self::V1 { controllers, unified }
     }
 
-    /// Every mount, once.
+    /// The mount of every controller, once.
     #[must_use]
     pub fn mounts(&self) -> Vec<&Path> {
         match self {
             Self::V2(mount) => vec![mount],
-            Self::V1(controllers) => {
+            Self::V1 { controllers, .. } => {
                 let mut mounts: Vec<_> = controllers.values().map(PathBuf::as_path).collect();
                 mounts.sort_unstable();
                 mounts.dedup();
@@ -87,12 +94,24 @@ impl Hierarchy {
         }
     }
 
+    /// Every mount in which a pod may have a cgroup, with or without controllers.
+    pub(crate) fn places(&self) -> Vec<&Path> {
+        let mut places = self.mounts();
+        if let Self::V1 {
+            unified: Some(unified), ..
+        } = self
+        {
+            places.push(unified);
+        }
+        places
+    }
+
     /// The mount of one controller.
     #[must_use]
     pub fn controller(&self, name: &str) -> Option<&Path> {
         match self {
             Self::V2(mount) => Some(mount),
-            Self::V1(controllers) => controllers.get(name).map(PathBuf::as_path),
+            Self::V1 { controllers, .. } => controllers.get(name).map(PathBuf::as_path),
         }
     }
 
@@ -119,6 +138,7 @@ mod tests {
         );
         assert_eq!(found.controller("memory"), None);
         assert_eq!(found.mounts().len(), 2);
+        assert_eq!(found.places().last(), Some(&Path::new("/sys/fs/cgroup/unified")));
         let v2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
         assert!(Hierarchy::from_mount_table(v2).is_v2());
     }

@@ -203,7 +203,7 @@ impl PodCgroupTree {
     pub fn remove_pod(&self, uid: &str) -> Result<(), CgroupError> {
         for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
             let path = self.pod_path(uid, class);
-            for mount in self.hierarchy.mounts() {
+            for mount in self.hierarchy.places() {
                 remove_tree(&mount.join(path.trim_start_matches('/')))?;
             }
         }
@@ -216,7 +216,7 @@ impl PodCgroupTree {
     /// If the cgroups cannot be listed.
     pub fn pods(&self) -> Result<Vec<String>, CgroupError> {
         let mut found = Vec::new();
-        for mount in self.hierarchy.mounts() {
+        for mount in self.hierarchy.places() {
             for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
                 for child in children(&mount.join(self.of_class(class)))? {
                     let name = child.file_name().and_then(|name| name.to_str());

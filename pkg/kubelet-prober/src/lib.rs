@@ -199,32 +199,42 @@ impl Probes {
             return verdict == Verdict::Success;
         }
         // Without a startup probe a container has started as soon as it runs.
-        !self.has_worker(pod, &container.name, ProbeKind::Startup)
+        !has_probe(pod, &container.name, ProbeKind::Startup)
+            || earlier(pod, &container.container_id).is_some_and(|it| it.started == Some(true))
     }
 
     fn is_ready(&self, pod: &Pod, container: &ContainerStatus) -> bool {
         if container.state.running.is_none() {
             return false;
         }
-        if self.shared.results.get(ProbeKind::Readiness, &container.container_id) == Some(Verdict::Success) {
+        let verdict = self.shared.results.get(ProbeKind::Readiness, &container.container_id);
+        if verdict == Some(Verdict::Success) || !has_probe(pod, &container.name, ProbeKind::Readiness) {
+            return true;
+        }
+        if verdict.is_none() && earlier(pod, &container.container_id).is_some_and(|it| it.ready) {
             return true;
         }
         let key = (pod.metadata.uid.clone(), container.name.clone(), ProbeKind::Readiness);
-        match self.shared.workers.lock().get(&key) {
-            Some(handle) => {
-                // The container may have become ready just now: there is no need to wait a whole period.
-                // A probe that runs already is answer enough: nothing is kept for after it.
-                handle.trigger.notify_waiters();
-                false
-            }
-            None => true,
+        if let Some(handle) = self.shared.workers.lock().get(&key) {
+            // The container may have become ready just now: there is no need to wait a whole period.
+            // A probe that runs already is answer enough: nothing is kept for after it.
+            handle.trigger.notify_waiters();
         }
+        false
     }
+}
 
-    fn has_worker(&self, pod: &Pod, container: &str, kind: ProbeKind) -> bool {
-        let key = (pod.metadata.uid.clone(), container.to_owned(), kind);
-        self.shared.workers.lock().contains_key(&key)
-    }
+/// Whether the container of this name has a probe of that kind.
+fn has_probe(pod: &Pod, container: &str, kind: ProbeKind) -> bool {
+    let mut all = pod.spec.containers.iter().chain(&pod.spec.init_containers);
+    all.any(|it| it.name == container && kind.spec(it).is_some())
+}
+
+/// What the API says of this very container: after a restart of the kubelet that holds until its probes say otherwise.
+fn earlier<'a>(pod: &'a Pod, container_id: &str) -> Option<&'a ContainerStatus> {
+    let (regular, init) = (&pod.status.container_statuses, &pod.status.init_container_statuses);
+    let mut all = regular.iter().chain(init);
+    all.find(|it| !container_id.is_empty() && it.container_id == container_id)
 }
 
 #[cfg(test)]

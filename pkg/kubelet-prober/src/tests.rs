@@ -203,6 +203,49 @@ async fn startup_comes_before_readiness() {
     assert_eq!(world.updated(&pod), (Some(true), true));
 }
 
+/// What a kubelet that starts again finds running keeps its state until its probes say otherwise.
+#[tokio::test(start_paused = true)]
+async fn containers_of_an_earlier_kubelet_stay_what_they_were() {
+    for (started, ready) in [(true, true), (true, false), (false, false)] {
+        let world = world();
+        let id = world.run_container().await;
+        world.publish(&id, Some(started));
+        world.program("start", 1);
+        world.program("ready", 1);
+        let pod = pod(r#"{"name":"c",
+            "startupProbe":{"exec":{"command":["start"]},"periodSeconds":1,"timeoutSeconds":1,"failureThreshold":30,"successThreshold":1},
+            "readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":10,"timeoutSeconds":1,"failureThreshold":3,"successThreshold":1}}"#);
+        let mut pod = Arc::unwrap_or_clone(pod);
+        pod.status = PodStatus::clone(&world.statuses.pod_status("u1").expect("a status"));
+        pod.status.container_statuses[0].ready = ready;
+        assert_eq!(world.updated(&pod), (Some(started), ready), "before there are workers");
+        world.probes.add_pod(&Arc::new(pod.clone()));
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert_eq!(world.updated(&pod), (Some(started), ready), "after the first failure");
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        assert_eq!(world.updated(&pod), (Some(started), false), "after the third");
+    }
+}
+
+/// However often the status is made, a container is not probed more than once a second.
+#[tokio::test(start_paused = true)]
+async fn many_states_in_a_moment_are_one_probe() {
+    let world = world();
+    let id = world.run_container().await;
+    world.publish(&id, Some(true));
+    world.program("ready", 1);
+    let pod = pod(
+        r#"{"name":"c","readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":100,"timeoutSeconds":1,
+            "failureThreshold":3,"successThreshold":1}}"#,
+    );
+    world.probes.add_pod(&pod);
+    for _ in 0..19 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(world.updated(&pod), (Some(true), false));
+    }
+    assert_eq!(world.recorder.messages("Unhealthy").len(), 2, "at once and a second later");
+}
+
 #[tokio::test(start_paused = true)]
 async fn containers_without_probes_are_ready_when_they_run() {
     let world = world();

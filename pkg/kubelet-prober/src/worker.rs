@@ -7,13 +7,13 @@ use k8s_api::core::v1::{Container, ContainerStatus, Pod, PodStatus, Probe};
 use kubelet_types::container::{is_sidecar, restarts_after};
 use kubelet_types::pod::is_terminal_phase;
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use crate::Shared;
+use crate::{Shared, earlier};
 use crate::metrics::Subject;
 use crate::results::{ProbeKind, Verdict};
 
-/// The least time between the container states a worker looks at while there is nothing to probe.
+/// The least time between two probes, and between two looks at a container that cannot be probed yet.
 const WAITING: Duration = Duration::from_secs(1);
 
 impl Drop for Worker {
@@ -34,6 +34,8 @@ pub(crate) struct Worker {
     container_id: String,
     last: Option<bool>,
     run: i32,
+    /// When the container was probed last.
+    probed: Option<Instant>,
     /// Set while the container is about to be restarted: probing it further would say nothing.
     on_hold: bool,
 }
@@ -60,6 +62,7 @@ impl Worker {
             container_id: String::new(),
             last: None,
             run: 0,
+            probed: None,
             on_hold: false,
         }
     }
@@ -70,19 +73,29 @@ impl Worker {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
+        if self.ran_before() {
+            // A kubelet that has started again does not probe everything at the same moment.
+            sleep(period.mul_f64(rand::random())).await;
+        }
         loop {
             match self.look().await {
                 Next::Done => break,
                 Next::At(moment) => {
                     tokio::select! {
                         _ = ticks.tick() => {}
-                        () = tokio::time::sleep_until(moment) => {}
+                        () = sleep_until(moment) => {}
                     }
                 }
                 Next::Period => {
                     tokio::select! {
                         _ = ticks.tick() => {}
-                        () = trigger.notified() => {}
+                        () = trigger.notified() => {
+                            // A container that starts changes its state several times in a moment.
+                            if let Some(probed) = self.probed {
+                                sleep_until(probed + WAITING).await;
+                            }
+                            ticks.reset();
+                        }
                     }
                 }
             }
@@ -113,9 +126,9 @@ impl Worker {
                 self.shared.results.remove(self.kind, &self.container_id);
             }
             self.container_id = container.container_id.clone();
-            self.set(self.kind.initial());
+            self.set(self.before_first());
             self.on_hold = false;
-            (self.last, self.run) = (None, 0);
+            (self.last, self.run, self.probed) = (None, 0, None);
         }
         if self.on_hold {
             return Next::Period;
@@ -138,6 +151,7 @@ impl Worker {
             return Next::Period;
         }
         let begun = Instant::now();
+        self.probed = Some(begun);
         let found = self
             .shared
             .prober
@@ -162,6 +176,23 @@ impl Worker {
             self.count(found);
         }
         Next::Period
+    }
+
+    /// Whether the container ran already when this kubelet heard of it.
+    fn ran_before(&self) -> bool {
+        let status = &self.pod.status;
+        let mut all = status.container_statuses.iter().chain(&status.init_container_statuses);
+        all.any(|it| it.name == self.container.name && it.state.running.is_some())
+    }
+
+    /// What holds of a new container before its first probe.
+    fn before_first(&self) -> Verdict {
+        let found = earlier(&self.pod, &self.container_id).is_some_and(|it| match self.kind {
+            ProbeKind::Liveness => false,
+            ProbeKind::Readiness => it.ready,
+            ProbeKind::Startup => it.started == Some(true),
+        });
+        if found { Verdict::Success } else { self.kind.initial() }
     }
 
     fn subject(&self) -> Subject<'_> {

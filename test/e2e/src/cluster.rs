@@ -25,7 +25,7 @@ const TRACES: [(&str, &str); 7] = [
     ),
     (
         "links",
-        "ip -o link | awk -F': ' '{ print $2 }' | grep -E '^(knx|cni0|veth)'; true",
+        "ip -o link | awk -F': ' '{ print $2 }' | grep -E '^(knx|veth)'; true",
     ),
     ("nftables", "nft list tables | grep -E 'kube|kubernox|cni'; true"),
     ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),

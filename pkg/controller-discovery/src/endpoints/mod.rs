@@ -172,6 +172,8 @@ impl EndpointsController {
             Err(error) if present.is_none() && controller_objects::is_namespace_terminating(&error) => {
                 Ok(Outcome::Done)
             }
+            // What an earlier round made, and the cache does not show yet.
+            Err(error) if present.is_none() && error.is_already_exists() => Ok(Outcome::RequeueAfter(CACHE_LAG)),
             Err(error) => {
                 let (reason, note) = if present.is_none() {
                     let note = format!("Failed to create endpoint for service {key}: {error}");

@@ -23,6 +23,7 @@ pub(super) enum Source {
     File(PathBuf),
     Stdin,
     Url(String),
+    Kustomization(PathBuf),
     Text { name: String, bytes: Vec<u8> },
 }
 
@@ -30,7 +31,7 @@ impl Source {
     /// What messages call it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) | Self::Kustomization(path) => path.display().to_string(),
             Self::Stdin => "STDIN".to_owned(),
             Self::Url(url) => url.clone(),
             Self::Text { name, .. } => name.clone(),
@@ -42,9 +43,20 @@ impl Source {
             Self::File(path) => fs::read(path).map_err(|error| message!("{}", open_error(path, &error))),
             Self::Stdin => Ok(streams.input.read_all()?),
             Self::Url(url) => download(url).await,
+            Self::Kustomization(path) => build(path, streams),
             Self::Text { bytes, .. } => Ok(bytes.clone()),
         }
     }
+}
+
+/// What a kustomization means, as YAML.
+fn build(folder: &Path, streams: &IoStreams) -> Result<Vec<u8>> {
+    let built = kustomize::build(folder, kustomize::Options::default());
+    for warning in built.warnings {
+        streams.err.print(format!("{warning}\n"))?;
+    }
+    let objects = built.objects.map_err(|error| message!("{error}"))?;
+    Ok(kustomize::to_yaml(&objects).into_bytes())
 }
 
 fn open_error(path: &Path, error: &io::Error) -> String {

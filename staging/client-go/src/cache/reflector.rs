@@ -1,7 +1,9 @@
 //! Keeps an informer's store like the server's: list, then watch, and on from the last revision whatever happens.
 //!
 //! A watch that ends is resumed after the last revision that was seen; only a revision that the server has forgotten makes
-//! a new list necessary. Failures are repeated after 0.8 to 30 seconds, twice as long each time, with jitter.
+//! a new list necessary. Failures are repeated after 0.8 to 30 seconds, twice as long each time, with jitter. A watch that
+//! has stood starts that anew when it breaks: the server was well, so that many restarts of it do not add up (upstream's
+//! back-off forgets only after two minutes without a failure).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use crate::wait::Backoff;
 
 /// Watches are ended by the server after this long to twice as long, so that clients spread over servers again.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(300);
-/// A watch that ends sooner than this without an event is a failure.
+/// A watch that stands for this long is no failure, however it ends; nor is one that ends well sooner, after an event.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
 
 pub(super) struct Reflector<T> {
@@ -36,6 +38,8 @@ enum Ended {
     Well,
     /// Nothing came of it.
     Short,
+    /// The connection broke, or the server said that something failed, after the watch had stood.
+    Broken(Error),
 }
 
 impl<T: ApiObject> Reflector<T> {
@@ -59,7 +63,11 @@ impl<T: ApiObject> Reflector<T> {
                     continue;
                 }
                 Ok(Ended::Short) => tracing::debug!(resource, "a watch ended at once without an event"),
-                Err(error) if error.is_expired() || error.is_gone() => {
+                Ok(Ended::Broken(error)) => {
+                    tracing::warn!(resource, %error, "a watch broke");
+                    backoff.reset();
+                }
+                Err(error) if is_forgotten(&error) => {
                     tracing::debug!(resource, %error, "the watch's revision is forgotten, listing again");
                     (self.revision, self.expired) = (None, true);
                 }
@@ -144,7 +152,12 @@ impl<T: ApiObject> Reflector<T> {
     async fn follow(&mut self, mut watch: Watch<T>, started: Instant) -> Result<Ended, Error> {
         let mut events = 0_u64;
         while let Some(event) = watch.next().await {
-            let event = event?;
+            let event = match event {
+                Err(error) if !is_forgotten(&error) && started.elapsed() >= SHORT_WATCH => {
+                    return Ok(Ended::Broken(error));
+                }
+                event => event?,
+            };
             events += 1;
             let revision = match &event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
@@ -170,6 +183,11 @@ impl<T: ApiObject> Reflector<T> {
         let last = self.revision.as_deref().and_then(|last| last.parse::<u64>().ok());
         matches!((last, revision.parse::<u64>()), (Some(last), Ok(revision)) if revision <= last)
     }
+}
+
+/// Whether the server no longer knows the revision.
+fn is_forgotten(error: &Error) -> bool {
+    error.is_expired() || error.is_gone()
 }
 
 /// Whether the server does not know, or does not allow, initial events.

@@ -233,6 +233,36 @@ async fn a_broken_watch_is_resumed_without_a_list() {
     stop.cancel();
 }
 
+/// A server that is restarted again and again is found again as soon after the last time as after the first.
+#[tokio::test(start_paused = true)]
+async fn breaks_of_a_watch_that_had_stood_do_not_add_up() {
+    let server = FakeServer::start().await;
+    server.with_store(|store| store.put_config_map("a", "x", "0"));
+    server.faults().break_within_event.store(true, Ordering::SeqCst);
+    let (informer, stop) = start(&server, true);
+    assert!(informer.wait_synced().await);
+    for round in 1..=8 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        server.faults().break_watch_after.store(1, Ordering::SeqCst);
+        for key in ["x", "y"] {
+            server.with_store(|store| store.put_config_map("a", key, &round.to_string()));
+        }
+        eventually("the watch breaks", || server.broken_watches() >= round).await;
+        server.faults().break_watch_after.store(0, Ordering::SeqCst);
+        let broke = tokio::time::Instant::now();
+        eventually("the second change arrives", || {
+            informer
+                .lister()
+                .get("a", "y")
+                .is_some_and(|object| object.data["value"] == round.to_string())
+        })
+        .await;
+        let took = broke.elapsed();
+        assert!(took < Duration::from_secs(4), "break {round}: {took:?}");
+    }
+    stop.cancel();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_or_panicking_handler_holds_up_no_other() {
     let server = FakeServer::start().await;
