@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cli_runtime::IoStreams;
-use client_go::testing::{Canned, Seen, FakeServer};
+use client_go::testing::{Canned, FakeServer, Seen};
 use k8s_api::scheme::{ResourceInfo, api_version, resources};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -131,7 +131,7 @@ const FILES: [(&str, &[u8]); 7] = [
 
 struct Fixture {
     folder: TempDir,
-    _server: FakeServer,
+    server: FakeServer,
 }
 
 impl Fixture {
@@ -155,10 +155,7 @@ impl Fixture {
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": ""}}],
         });
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string()).expect("a file");
-        Self {
-            folder,
-            _server: server,
-        }
+        Self { folder, server }
     }
 
     /// What a call comes to, as the files have it.
@@ -237,6 +234,45 @@ async fn check(name: &str) {
         assert_eq!(actual, expected, "{name}, line {number}");
     }
     assert_eq!(actual, expected, "{name}");
+}
+
+#[tokio::test]
+async fn the_end_of_an_attached_pod_is_that_of_the_command() {
+    let fixture = Fixture::new().await;
+    let documents = discovery();
+    let ended = json!({"phase": "Failed", "containerStatuses": [
+        {"name": "p", "state": {"terminated": {"exitCode": 3, "reason": "Error", "message": "bad"}}}]});
+    fixture
+        .server
+        .on_request(move |seen: &Seen| match (seen.method.as_str(), seen.path.as_str()) {
+            ("GET", "/api/v1/namespaces/default/pods") => {
+                let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
+                "spec": {"containers": [{"name": "p"}]}, "status": ended});
+                Some(Canned::json(
+                    200,
+                    &json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]}),
+                ))
+            }
+            ("GET", "/api/v1/namespaces/default/pods/p/log") => Some(Canned {
+                status: 200,
+                headers: vec![("content-type", "text/plain".to_owned())],
+                body: b"hello\n".to_vec(),
+            }),
+            _ => documents.get(&seen.path).map(|document| Canned::json(200, document)),
+        });
+    for (line, expected) in [
+        (
+            "run p --image=x --attach --restart=Never --rm",
+            "hello\npod \"p\" deleted from default namespace\n! pod default/p terminated (Error)\n! bad\n= 3\n",
+        ),
+        ("run p --image=x -i --rm -q", "hello\n"),
+        (
+            "run p --image=x --attach --restart=Never --leave-stdin-open --rm",
+            "hello\npod \"p\" deleted from default namespace\n",
+        ),
+    ] {
+        assert_eq!(fixture.call(line, "").await, expected, "{line}");
+    }
 }
 
 #[tokio::test]
