@@ -375,3 +375,30 @@ async fn debug() {
 async fn kustomize() {
     check("kustomize.txt").await;
 }
+
+#[tokio::test]
+async fn diff() {
+    check("diff.txt").await;
+}
+
+/// The names of the compared folders are made up, so that these lines are looked for and no others.
+#[tokio::test]
+async fn diff_shows_what_would_change() {
+    let fixture = Fixture::new(objects()).await;
+    for (changed, expected) in [
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}, "data": {"a.b": "new"}}),
+            ["\n-  a.b: c\n+  a.b: new\n", "/v1.ConfigMap.default.cm\t"],
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"pass": "bmV3"}}),
+            ["\n-  pass: '*** (before)'\n+  pass: '*** (after)'\n", "/v1.Secret.default.s\t"],
+        ),
+    ] {
+        let text = fixture.call("diff -f -", &changed.to_string()).await;
+        for part in expected {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+        assert!(text.ends_with("= 1\n"), "differences are told by the exit code: {text}");
+    }
+}
