@@ -6,7 +6,7 @@ use k8s_api::primitives::quote;
 use super::jsonpath::{JsonPath, JsonPathPrinter};
 use super::template::{GoTemplatePrinter, Template};
 use super::{CustomColumnsPrinter, JsonPrinter, KyamlPrinter, NamePrinter, ResourcePrinter, YamlPrinter};
-use crate::{CommandError, Result, message};
+use crate::{CommandError, Result, io_words, message};
 
 /// The formats of every command that prints objects.
 pub const FORMATS: [&str; 11] = [
@@ -162,14 +162,6 @@ impl PrintFlags {
             return CustomColumnsPrinter::from_template(&text).map(Some);
         }
         CustomColumnsPrinter::from_spec(&spec, no_headers).map(Some)
-    }
-}
-
-fn io_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 
