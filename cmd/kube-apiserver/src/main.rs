@@ -20,6 +20,6 @@ fn main() -> ExitCode {
         about: "The API server stores and serves the objects of a cluster, and is the one place through which all else meets.",
     };
     program::main(&command, ServerOptions::default(), 0, |options, start| {
-        controlplane::run(options, start.version, start.stop)
+        controlplane::run(options, start.version, start.log, start.stop)
     })
 }

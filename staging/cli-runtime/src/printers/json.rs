@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use apimachinery::codec::{json as go_json, yaml};
+use apimachinery::codec::{go, json as go_json, yaml};
 use serde::Serialize as _;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -12,13 +12,70 @@ use crate::gotext::TabWriter;
 use crate::resource::text_at;
 use crate::{Result, message};
 
+/// The JSON of an object with its members as its type declares them, four blanks a level; no line break at the end.
+fn declared_indented(object: &Value) -> String {
+    let (group, version) = k8s_api::scheme::split_api_version(text_at(object, &["apiVersion"]));
+    match k8s_api::scheme::resource_of_kind(group, version, text_at(object, &["kind"])) {
+        Some(resource) => go_escaped(indented(&go::declared_order(object, resource.type_ref(), &Value::Null))),
+        None => json_indented(object),
+    }
+}
+
+/// JSON text without blanks, broken into lines with four blanks a level.
+fn indented(json: &str) -> String {
+    let (mut out, mut depth) = (String::with_capacity(2 * json.len()), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    let mut letters = json.chars().peekable();
+    let line =
+        |out: &mut String, depth: usize| out.extend(std::iter::once("\n").chain(std::iter::repeat_n("    ", depth)));
+    while let Some(letter) = letters.next() {
+        if quoted {
+            quoted = escaped || letter != '"';
+            escaped = !escaped && letter == '\\';
+            out.push(letter);
+            continue;
+        }
+        match letter {
+            '{' | '[' => {
+                out.push(letter);
+                match letters.next_if(|next| matches!(next, '}' | ']')) {
+                    Some(end) => out.push(end),
+                    None => {
+                        depth += 1;
+                        line(&mut out, depth);
+                    }
+                }
+            }
+            '}' | ']' => {
+                depth -= 1;
+                line(&mut out, depth);
+                out.push(letter);
+            }
+            ',' => {
+                out.push(letter);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            _ => {
+                quoted = letter == '"';
+                out.push(letter);
+            }
+        }
+    }
+    out
+}
+
 /// JSON with four blanks a level, as Go's `MarshalIndent` writes it; no line break at the end.
 #[must_use]
 pub fn json_indented(value: &Value) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
     value.serialize(&mut serializer).expect("a JSON value encodes as JSON");
-    let text = String::from_utf8(bytes).expect("JSON is UTF-8");
+    go_escaped(String::from_utf8(bytes).expect("JSON is UTF-8"))
+}
+
+/// What Go escapes though JSON does not ask for it.
+fn go_escaped(text: String) -> String {
     if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
         return text;
     }
@@ -60,15 +117,22 @@ fn drop_managed_fields(object: &mut Value) {
 pub struct JsonPrinter {
     /// Whether `metadata.managedFields` are written.
     pub show_managed_fields: bool,
+    /// Whether members stand as the object's type declares them, not by name.
+    pub declared: bool,
 }
 
 impl ResourcePrinter for JsonPrinter {
     fn print(&mut self, object: &Value, out: &mut dyn Write) -> Result<()> {
         check_type(object)?;
-        let text = if self.show_managed_fields {
-            json_indented(object)
+        let text = if self.declared {
+            declared_indented
         } else {
-            json_indented(&without_managed_fields(object))
+            json_indented
+        };
+        let text = if self.show_managed_fields {
+            text(object)
+        } else {
+            text(&without_managed_fields(object))
         };
         Ok(writeln!(out, "{text}")?)
     }
@@ -119,5 +183,35 @@ impl ResourcePrinter for YamlPrinter {
 
     fn print_event(&mut self, event: &str, object: &Value, out: &mut TabWriter) -> Result<()> {
         self.write(&serde_json::json!({"type": event, "object": object}), out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_stand_by_name_or_as_declared() {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"volumes": [], "containers": [{"image": "a\\\"{<", "name": "c"}]}});
+        for (declared, expected) in [
+            (
+                false,
+                "{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"Pod\",\n    \"spec\": {\n        \"containers\": [\n            {\n                \"image\": \"a\\\\\\\"{\\u003c\",\n                \"name\": \"c\"\n            }\n        ],\n        \"volumes\": []\n    }\n}\n",
+            ),
+            (
+                true,
+                "{\n    \"kind\": \"Pod\",\n    \"apiVersion\": \"v1\",\n    \"spec\": {\n        \"volumes\": [],\n        \"containers\": [\n            {\n                \"name\": \"c\",\n                \"image\": \"a\\\\\\\"{\\u003c\"\n            }\n        ]\n    }\n}\n",
+            ),
+        ] {
+            let mut printer = JsonPrinter {
+                declared,
+                ..JsonPrinter::default()
+            };
+            let mut out = Vec::new();
+            printer.print(&object, &mut out).expect("a place to write to");
+            assert_eq!(String::from_utf8(out).expect("text"), expected);
+        }
     }
 }
