@@ -18,16 +18,18 @@ usage: hack/local-up-cluster.sh [options]        (as root)
   --state DIR            where everything is kept (/var/lib/kubernox-local)
   --down                 take the cluster down and leave nothing behind
   --help                 this text
+
+A cluster that is there keeps what it was started with: run again, options that are not given are those of the first time.
 EOF
 }
 
 cd "$(dirname "$0")/.."
-NODES=1 ETCD='' PROXY_MODE=nftables NETWORK=routes DNS=host BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
+NODES='' ETCD='' PROXY_MODE='' NETWORK='' DNS='' BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
 while (($#)); do
     case $1 in
         --nodes) NODES=${2:?--nodes wants a number}; shift ;;
         --nodes=*) NODES=${1#*=} ;;
-        --etcd) ETCD=1 ;;
+        --etcd) ETCD=yes ;;
         --proxy-mode) PROXY_MODE=${2:?--proxy-mode wants nftables or iptables}; shift ;;
         --proxy-mode=*) PROXY_MODE=${1#*=} ;;
         --network) NETWORK=${2:?--network wants routes or vxlan}; shift ;;
@@ -46,13 +48,23 @@ while (($#)); do
     esac
     shift
 done
+# What the cluster was started with before; a line for each option.
+earlier() { sed -n "s/^$1=//p" "$STATE/options" 2>/dev/null || true; }
+EARLIER_STORE=$(earlier ETCD)
+for option in NODES:1 ETCD:no PROXY_MODE:nftables NETWORK:routes DNS:host; do
+    declare -n value=${option%%:*}
+    value=${value:-$(earlier "${option%%:*}")}
+    value=${value:-${option#*:}}
+done
+unset -n value
 [[ $NODES =~ ^[1-9][0-9]?$ ]] || { echo "--nodes wants a number from 1 to 99, not $NODES" >&2; exit 2; }
 [[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || { echo "--proxy-mode is nftables or iptables, not $PROXY_MODE" >&2; exit 2; }
 [[ $NETWORK == routes || $NETWORK == vxlan ]] || { echo "--network is routes or vxlan, not $NETWORK" >&2; exit 2; }
 [[ $DNS == host || $DNS == pod ]] || { echo "--dns is host or pod, not $DNS" >&2; exit 2; }
+[[ ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || { echo "the cluster in $STATE stores elsewhere: take it down first (--down)" >&2; exit 2; }
 ((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 
-NAME=kubernox BRIDGE=knx0 SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
+NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
 SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki
@@ -87,6 +99,19 @@ for part in packages processes pki control-plane dns node teardown; do
 done
 STARTED=${EPOCHREALTIME/,/.} STEP=starting
 trap 'fail "command failed: $BASH_COMMAND"' ERR
+trap 'fail interrupted' INT TERM
+
+# Two of these at a time would be in each other's way, and all clusters of a machine share the bridge.
+only_one() {
+    exec 9>"/run/lock/$NAME-local-up"
+    flock -n 9 || fail 'another local-up-cluster.sh is at work'
+    local owner
+    owner=$(cat "/run/$NAME-local" 2>/dev/null || true)
+    if [[ -z $DOWN && -n $owner && $owner != "$STATE" && -d $owner ]]; then
+        fail "there is a cluster in $owner, and a machine has room for one: take it down first (--state $owner --down)"
+    fi
+}
+only_one
 
 kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
 
@@ -111,7 +136,8 @@ make_images() {
     [[ -e $IMAGES && $IMAGES -nt $BIN/image-builder ]] && return 0
     local names=("$PAUSE_IMAGE" kubernox/busybox:1)
     [[ $DNS == host ]] || names+=("$DNS_IMAGE")
-    "$BIN/image-builder" --output "$IMAGES" "${names[@]}" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
+    "$BIN/image-builder" --output "$IMAGES.new" "${names[@]}" >>"$STATE/logs/setup.log" 2>&1 || fail 'the images cannot be made'
+    mv "$IMAGES.new" "$IMAGES"
 }
 
 all_ready() {
@@ -121,13 +147,15 @@ all_ready() {
 }
 
 mkdir -p "$STATE"/{pids,logs}
+echo "$STATE" >"/run/$NAME-local"
 chmod 700 "$STATE"
+printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
 KUBECTL=$(type -P kubectl) || KUBECTL=$(PATH=$BIN type -P kubectl) || fail 'there is no kubectl on the path'
 step 'packages'
 want_node
 want openssl openssl
 [[ -n $BIN ]] || want_build
-[[ -z $ETCD ]] || want etcd etcd-server
+[[ $ETCD == no ]] || want etcd etcd-server
 install_wanted
 if [[ -z $BIN ]]; then
     step 'programs'

@@ -2,7 +2,8 @@
 
 start_control_plane() {
     local store=(--data-dir "$STATE/apiserver")
-    if [[ -n $ETCD ]]; then
+    if [[ $ETCD == yes ]]; then
+        ports etcd 127.0.0.1:23790 127.0.0.1:23800
         run_daemon etcd etcd --name local --data-dir "$STATE/etcd" \
             --listen-client-urls https://127.0.0.1:23790 --advertise-client-urls https://127.0.0.1:23790 \
             --listen-peer-urls http://127.0.0.1:23800 --initial-advertise-peer-urls http://127.0.0.1:23800 \
@@ -11,6 +12,7 @@ start_control_plane() {
         store=(--etcd-servers https://127.0.0.1:23790 --etcd-cafile "$PKI/etcd-ca.crt"
             --etcd-certfile "$PKI/etcd-client.crt" --etcd-keyfile "$PKI/etcd-client.key")
     fi
+    ports kube-apiserver "$GATEWAY:$PORT"
     run_daemon kube-apiserver "$BIN/kube-apiserver" "${store[@]}" \
         --bind-address "$GATEWAY" --advertise-address "$GATEWAY" --secure-port "$PORT" \
         --tls-cert-file "$PKI/apiserver.crt" --tls-private-key-file "$PKI/apiserver.key" --client-ca-file "$PKI/ca.crt" \
@@ -25,6 +27,7 @@ start_control_plane() {
         --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
         --service-cluster-ip-range "$SERVICE_CIDR" --allow-privileged=true
     wait_until 60 "a ready API server" kube-apiserver kubectl get --raw /readyz
+    ports kube-controller-manager 127.0.0.1:10257
     run_daemon kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig "$STATE/controller-manager.kubeconfig" \
         --authentication-kubeconfig "$STATE/controller-manager.kubeconfig" \
         --authorization-kubeconfig "$STATE/controller-manager.kubeconfig" --bind-address 127.0.0.1 \
@@ -34,6 +37,7 @@ start_control_plane() {
         --cluster-signing-cert-file "$PKI/ca.crt" --cluster-signing-key-file "$PKI/ca.key" \
         --allocate-node-cidrs=true --cluster-cidr "$POD_CIDR" --service-cluster-ip-range "$SERVICE_CIDR" --leader-elect=false \
         --kube-api-qps 100 --kube-api-burst 200
+    ports kube-scheduler 127.0.0.1:10259
     run_daemon kube-scheduler "$BIN/kube-scheduler" --kubeconfig "$STATE/scheduler.kubeconfig" \
         --authentication-kubeconfig "$STATE/scheduler.kubeconfig" --authorization-kubeconfig "$STATE/scheduler.kubeconfig" \
         --tls-cert-file "$PKI/scheduler.crt" --tls-private-key-file "$PKI/scheduler.key" --client-ca-file "$PKI/ca.crt" \

@@ -21,13 +21,15 @@ cgroup_root() {
     fi
 }
 
-# The bridge between nodes, whose address is the first node's and the control plane's.
+# present LINK
+present() { ip link show dev "$1" >/dev/null 2>&1; }
+
+# The bridge between nodes, whose address is the first node's and the control plane's. As everything here it may be there in
+# part, if an earlier start was interrupted.
 make_bridge() {
-    if ! ip link show dev "$BRIDGE" >/dev/null 2>&1; then
-        ip link add "$BRIDGE" type bridge
-        ip addr add "$GATEWAY/24" dev "$BRIDGE"
-        ip link set "$BRIDGE" up
-    fi
+    present "$BRIDGE" || ip link add "$BRIDGE" type bridge
+    ip addr replace "$GATEWAY/24" dev "$BRIDGE"
+    ip link set "$BRIDGE" up
 }
 
 # make_network I: the network namespace of a node after the first.
@@ -35,14 +37,14 @@ make_network() {
     local i=$1 name
     name=$(node_name "$i")
     ((i > 1)) || return 0
-    [[ -e /run/netns/$name ]] && return 0
-    ip netns add "$name"
-    ip link add "$BRIDGE-$i" type veth peer name eth0 netns "$name"
+    # A name without a namespace is what an interrupted start leaves.
+    ip netns exec "$name" true 2>/dev/null || { ip netns del "$name" 2>/dev/null || true; ip netns add "$name"; }
+    present "$BRIDGE-$i" || ip link add "$BRIDGE-$i" type veth peer name eth0 netns "$name"
     ip link set "$BRIDGE-$i" master "$BRIDGE" up
     ip -n "$name" link set lo up
-    ip -n "$name" addr add "$(node_ip "$i")/24" dev eth0
+    ip -n "$name" addr replace "$(node_ip "$i")/24" dev eth0
     ip -n "$name" link set eth0 up
-    ip -n "$name" route add default via "$GATEWAY"
+    ip -n "$name" route replace default via "$GATEWAY"
     ip netns exec "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 }
 
@@ -51,7 +53,10 @@ make_namespace() {
     local i=$1 name root
     name=$(node_name "$i")
     root=$STATE/node-$i
-    is_running "namespace-$i" && return 0
+    if is_running "namespace-$i"; then
+        wait_until 10 "the namespaces of $name" "namespace-$i" test -e "$root/ready"
+        return 0
+    fi
     mkdir -p "$root"/{kubelet,pod-logs,container-logs,cni-state,containerd-run,containerd,cgroup,manifests,cni-conf,netns}
     {
         echo 'set -eu'
@@ -62,9 +67,9 @@ make_namespace() {
         bind container-logs /var/log/containers
         bind cni-state /var/lib/cni
         bind containerd-run /run/containerd
+        bind netns /run/netns
         if ((i > 1)); then
             bind cni-conf /etc/cni/net.d
-            bind netns /run/netns
             printf 'hostname %s\n' "$name"
             # /sys shows the devices of a network namespace; the cgroups are put back into it.
             printf 'mount --rbind /sys/fs/cgroup %s\nmount -t sysfs sysfs /sys\nmount --rbind %s /sys/fs/cgroup\n' "$root/cgroup" "$root/cgroup"
@@ -193,9 +198,13 @@ start_node() {
     local i=$1
     write_kubelet_configuration "$i"
     write_proxy_configuration "$i"
+    if ((i == 1)); then
+        ports kubelet-1 "$GATEWAY:10250" 127.0.0.1:10248
+        ports kube-proxy-1 "$GATEWAY:10256" 127.0.0.1:10249
+    fi
     run_inside "kubelet-$i" "$i" "$BIN/kubelet" --config "$STATE/node-$i/kubelet.yaml" --kubeconfig "$STATE/node-$i.kubeconfig" \
         --hostname-override "$(node_name "$i")" --node-ip "$(node_ip "$i")" --cert-dir "$STATE/node-$i/pki"
     run_inside "pod-network-$i" "$i" "$BIN/pod-network" --kubeconfig "$STATE/pod-network.kubeconfig" \
-        --hostname-override "$(node_name "$i")" --mode "$NETWORK"
+        --hostname-override "$(node_name "$i")" --mode "$NETWORK" --bridge "$POD_BRIDGE"
     run_inside "kube-proxy-$i" "$i" "$BIN/kube-proxy" --config "$STATE/node-$i/kube-proxy.yaml"
 }

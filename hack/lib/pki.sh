@@ -1,11 +1,13 @@
 # Certificates: one authority a purpose, one certificate an identity, all keys ECDSA P-256 and 0600. Sourced; wants STATE, PKI.
+# What is there by its name is whole: everything is made beside its place and moved there last.
 
 # authority NAME COMMON-NAME
 authority() {
     [[ -e $PKI/$1.crt ]] && return 0
     openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/$1.key"
-    openssl req -x509 -new -key "$PKI/$1.key" -sha256 -days 3650 -subj "/CN=$2" -out "$PKI/$1.crt" \
+    openssl req -x509 -new -key "$PKI/$1.key" -sha256 -days 3650 -subj "/CN=$2" -out "$PKI/$1.crt.new" \
         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,digitalSignature,keyCertSign,cRLSign
+    mv "$PKI/$1.crt.new" "$PKI/$1.crt"
 }
 
 # certificate NAME AUTHORITY USAGE COMMON-NAME [ORGANIZATION] [ALTERNATIVE-NAMES]
@@ -33,7 +35,7 @@ kubeconfig() {
     [[ -e $file ]] && return 0
     (
         umask 077
-        cat >"$file" <<EOF
+        cat >"$file.new" <<EOF
 apiVersion: v1
 kind: Config
 clusters:
@@ -52,6 +54,7 @@ contexts:
 current-context: $1@kubernox
 EOF
     )
+    mv "$file.new" "$file"
 }
 
 make_certificates() {
@@ -74,11 +77,12 @@ make_certificates() {
         certificate "node-$i" ca "$both" "system:node:$(node_name "$i")" system:nodes \
             "IP:$(node_ip "$i"),IP:127.0.0.1,DNS:$(node_name "$i"),DNS:localhost"
     done
-    if [[ ! -e $PKI/service-account.key ]]; then
+    if [[ ! -e $PKI/service-account.pub ]]; then
         openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/service-account.key"
-        openssl ec -in "$PKI/service-account.key" -pubout -out "$PKI/service-account.pub" 2>/dev/null
+        openssl ec -in "$PKI/service-account.key" -pubout -out "$PKI/service-account.pub.new" 2>/dev/null
+        mv "$PKI/service-account.pub.new" "$PKI/service-account.pub"
     fi
-    if [[ -n $ETCD ]]; then
+    if [[ $ETCD == yes ]]; then
         authority etcd-ca kubernox-etcd-ca
         certificate etcd etcd-ca "$both" etcd "" IP:127.0.0.1,DNS:localhost
         certificate etcd-client etcd-ca clientAuth kube-apiserver

@@ -12,15 +12,34 @@ is_running() {
 
 pid_of() { cut -d' ' -f1 "$STATE/pids/$1"; }
 
-# run_daemon NAME COMMAND...: starts it unless it runs.
+# run_daemon NAME COMMAND...: starts it unless it runs. It writes its own pid before it becomes the program, so that a daemon
+# is known even if whoever starts it is killed at that moment; file 9 is the lock of the command, and not the daemon's.
 run_daemon() {
     local name=$1 pid
     shift
     is_running "$name" && return 0
-    setsid "$@" >>"$STATE/logs/$name.log" 2>&1 </dev/null &
+    # shellcheck disable=SC2016
+    setsid bash -c '
+        read -r stat </proc/$$/stat; fields=(${stat##*) })
+        echo "$$ ${fields[19]}" >"$1.new" && mv "$1.new" "$1"
+        shift; exec "$@"' daemon "$STATE/pids/$name" "$@" >>"$STATE/logs/$name.log" 2>&1 </dev/null 9>&- &
     pid=$!
     disown "$pid"
-    echo "$pid $(started_at "$pid")" >"$STATE/pids/$name"
+    until is_running "$name"; do
+        kill -0 "$pid" 2>/dev/null || fail "$name does not start" "$name"
+        sleep 0.01
+    done
+}
+
+# ports NAME PORT...: fails if somebody else listens where that daemon is to.
+ports() {
+    local name=$1 port holder
+    shift
+    is_running "$name" && return 0
+    for port in "$@"; do
+        holder=$(ss -Hltnp "src = $port" 2>/dev/null | head -n 1)
+        [[ -z $holder ]] || fail "$name wants to listen on $port, and somebody does already: $(sed 's/.*users:/by/' <<<"$holder")"
+    done
 }
 
 # stop_daemon NAME [SECONDS]: asks it to end, and ends it when it does not.

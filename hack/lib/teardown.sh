@@ -59,8 +59,6 @@ take_down() {
         end_processes_of "$name"
         stop_daemon "containerd-$i"
         stop_daemon "namespace-$i" 1
-        # Network namespaces of pods and the mounts on them.
-        find "$STATE/node-$i/netns" -type f -exec umount -l {} + 2>/dev/null || true
         ip netns del "$name" 2>/dev/null || true
     done
     remove_pods_network_of_the_host
@@ -70,20 +68,40 @@ take_down() {
     ip link del "$BRIDGE" 2>/dev/null || true
     awk -v root="$STATE/" 'index($2, root) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount" || true; done
     restore_sysctls
-    rm -rf "$STATE"
+    rm -rf "$STATE" "/run/$NAME-local"
 }
 
-# The first node's pods are connected to a bridge of the host, and their namespaces lie with the host's own.
+# The first node's pods are connected to a bridge of the host, and their host ports are rules of the host.
 remove_pods_network_of_the_host() {
-    ip link del cni0 2>/dev/null || true
+    local link program
+    if present "$POD_BRIDGE"; then
+        for link in $(ip -o link show master "$POD_BRIDGE" | awk -F'[:@ ]+' '{ print $2 }'); do
+            ip link del "$link" 2>/dev/null || true
+        done
+        ip link del "$POD_BRIDGE"
+    fi
     find /etc/cni/net.d -maxdepth 1 -name '90-kubernox.conflist' -delete 2>/dev/null || true
-    local namespace
-    for namespace in /run/netns/cni-*; do
-        [[ -e $namespace ]] || continue
-        # Only such as no process is left in: another runtime's pods live.
-        if [[ -z $(ip netns pids "$(basename "$namespace")" 2>/dev/null) ]]; then
-            ip netns del "$(basename "$namespace")" 2>/dev/null || true
-        fi
+    for program in iptables ip6tables; do remove_host_ports "$program"; done
+}
+
+# nat_rules PROGRAM EXPRESSION: the rules that match.
+nat_rules() { "$1-save" -t nat 2>/dev/null | sed -nE "/$2/p"; }
+
+# remove_host_ports PROGRAM: what the portmap plugin made for our network, and its own chains if no other network has any.
+remove_host_ports() {
+    local program=$1 rule chain
+    # As rules are printed they are words of a shell.
+    nat_rules "$program" '^-A CNI-HOSTPORT-DNAT .*name: \\"kubernox\\"' | while read -r rule; do
+        chain=${rule##* }
+        eval "$program -w -t nat -D ${rule#-A }" || true
+        { "$program" -w -t nat -F "$chain" && "$program" -w -t nat -X "$chain"; } || true
+    done
+    [[ -z $(nat_rules "$program" '^-A CNI-HOSTPORT-DNAT ') ]] || return 0
+    nat_rules "$program" '^-A (PREROUTING|OUTPUT|POSTROUTING) .*-j CNI-HOSTPORT-' | while read -r rule; do
+        eval "$program -w -t nat -D ${rule#-A }" || true
+    done
+    for chain in CNI-HOSTPORT-DNAT CNI-HOSTPORT-SETMARK CNI-HOSTPORT-MASQ; do
+        { "$program" -w -t nat -F "$chain" && "$program" -w -t nat -X "$chain"; } 2>/dev/null || true
     done
 }
 

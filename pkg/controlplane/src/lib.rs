@@ -1,6 +1,7 @@
 //! Puts the API server together: storage, resources, documents, and what the server itself keeps.
 
 mod access;
+mod debug;
 mod documents;
 mod install;
 mod keeping;

@@ -1,21 +1,24 @@
 //! Runs the API server from start to orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::{AdmissionMetrics, Permissions},
     proxy::ServiceResolver,
-    server::{ApiServer, Authentication, Edge, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
+    server::{
+        ApiServer, Authentication, Edge, InFlightLimits, Limits, RetryAfter, Routes, ServerConfig, ServerHandler,
+    },
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
 use component_base::{
     health::{CheckFn, HealthCheck, HealthEndpoints, HealthError},
-    metrics::MetricsRegistry,
+    logs::LogHandle,
+    metrics::{MetricOpts, MetricsRegistry, Stability},
     options::SecureServingError,
-    serving::{Body, DynamicCaBundle, Server},
+    serving::{Body, DynamicCaBundle, Handler, Server},
     version::{MINOR, VersionInfo},
 };
 use controlplane_keeps::Keeper;
@@ -29,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Access,
+    debug,
     documents::ApiDocuments,
     install::Installer,
     keeping::{self, Keeping},
@@ -36,6 +40,11 @@ use crate::{
     resources, reviews, storage, subresources,
 };
 
+/// Connections that ended before they were any.
+const HANDSHAKE_ERRORS: MetricOpts<'static> = MetricOpts::new(
+    "apiserver_tls_handshake_errors_total",
+    "Connections that ended in the TLS handshake.",
+);
 /// How long audit events that wait at the end may take.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -70,9 +79,10 @@ impl From<AdmissionError> for RunError {
 pub struct ControlPlane {
     /// What answers requests.
     pub server: Arc<ApiServer>,
+    metrics: MetricsRegistry,
     client_cas: Vec<Arc<DynamicCaBundle>>,
     audit_tasks: AuditTasks,
-    store: Arc<dyn Storage>,
+    stores: Vec<Arc<dyn Storage>>,
     background: CancellationToken,
     keeper: Keeper,
     /// What streams and upgraded proxies have become.
@@ -92,7 +102,12 @@ impl ControlPlane {
     ) -> Result<Self, RunError> {
         options.validate().map_err(RunError::Option)?;
         let background = CancellationToken::new();
-        let access = Access::new(options, &background)?;
+        let mut shown = options.metrics.clone();
+        shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
+        let metrics = MetricsRegistry::new(&shown);
+        metrics.register_process(version);
+        options.gates.register_metrics(&metrics);
+        let access = Access::new(options, &metrics, &background)?;
         let audit_tasks = AuditTasks::default();
         let audit = options.audit.build(&audit_tasks)?;
         let store = storage::open(&options.storage, &background)
@@ -101,10 +116,6 @@ impl ControlPlane {
         let connections = Connections::new();
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
-        let mut shown = options.metrics.clone();
-        shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
-        let metrics = MetricsRegistry::new(&shown);
-        metrics.register_process(version);
         let directory = Arc::default();
         let environment = Environment {
             gates: Arc::new(options.gates.clone()),
@@ -113,11 +124,14 @@ impl ControlPlane {
             directory,
             permissions: Permissions::new(access.authorization.authorizer.clone()),
             emulated: options.gates.emulation(),
+            registry: metrics.clone(),
             metrics: AdmissionMetrics::new(&metrics),
         };
+        let elsewhere = open_elsewhere(options).await?;
         let routes = install(
             options,
             &store,
+            &elsewhere,
             &access,
             &services,
             &connections,
@@ -140,6 +154,18 @@ impl ControlPlane {
             "etcd-readiness",
             &store,
             options.storage.readycheck_timeout.to_std(),
+        ));
+        for (number, (_, store)) in elsewhere.iter().enumerate() {
+            let name = |name: &str| format!("{name}-{number}");
+            let (check, ready) = (options.storage.healthcheck_timeout, options.storage.readycheck_timeout);
+            health.add(store_check(&name("etcd-override"), store, check.to_std()));
+            health.add_readyz(store_check(&name("etcd-override-readiness"), store, ready.to_std()));
+        }
+        tokio::spawn(measure_size(
+            store.clone(),
+            options.storage.size_poll_interval.to_std(),
+            metrics.clone(),
+            background.clone(),
         ));
         let hooks = keeping::announce(&mut health, options.generic.livez_grace_period.to_std());
         let keeper = keeping.start(options, &routes, &store, hooks)?;
@@ -165,10 +191,11 @@ impl ControlPlane {
             version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),
         };
         Ok(Self {
-            server: ApiServer::new(config, routes, health, metrics),
+            server: ApiServer::new(config, routes, health, metrics.clone()),
+            metrics,
             client_cas: access.authentication.client_cas,
             audit_tasks,
-            store,
+            stores: elsewhere.into_iter().map(|(_, store)| store).chain([store]).collect(),
             background,
             keeper,
             connections,
@@ -191,7 +218,9 @@ impl ControlPlane {
         self.connections.shutdown().await;
         self.background.cancel();
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
-        self.store.close().await;
+        for store in self.stores {
+            store.close().await;
+        }
     }
 }
 
@@ -225,6 +254,51 @@ async fn limits(
         .map_err(|status| RunError::Storage(format!("unable to initialize APF bootstrap configuration: {status}")))?;
     tokio::spawn(config.run(background.clone()));
     Ok(Limits::Fair(controller))
+}
+
+/// A store, and the group and name of the resource whose objects it keeps.
+type Elsewhere = ((String, String), Arc<dyn Storage>);
+
+/// Opens the stores of resources that are stored elsewhere; the same members are one store.
+async fn open_elsewhere(options: &ServerOptions) -> Result<Vec<Elsewhere>, RunError> {
+    let mut opened: Vec<(Vec<String>, Arc<dyn Storage>)> = Vec::new();
+    let mut elsewhere = Vec::new();
+    for wanted in options.storage.overrides().map_err(RunError::Option)? {
+        let mut servers = wanted.servers;
+        servers.sort_unstable();
+        let known = opened.iter().find(|(known, _)| *known == servers);
+        let store = match known.map(|(_, store)| store.clone()) {
+            Some(store) => store,
+            None => {
+                let store = storage::open_etcd(&options.storage, &servers).await;
+                let store = store.map_err(|error| RunError::Storage(error.to_string()))?;
+                opened.push((servers, store.clone()));
+                store
+            }
+        };
+        elsewhere.push((wanted.resource, store));
+    }
+    Ok(elsewhere)
+}
+
+/// Reads the size of the store again and again, for its metric.
+async fn measure_size(store: Arc<dyn Storage>, interval: Duration, metrics: MetricsRegistry, stop: CancellationToken) {
+    let opts = MetricOpts::new("apiserver_storage_size_bytes", "Bytes that the store takes on disk.");
+    let size = metrics.gauge_vec(opts.stability(Stability::Stable), &["storage_cluster_id"]);
+    let size = size.with(&["etcd-0"]);
+    if interval.is_zero() {
+        return;
+    }
+    loop {
+        match store.status().await {
+            Ok(status) => size.set(i64::try_from(status.size).unwrap_or(i64::MAX)),
+            Err(error) => tracing::warn!(%error, "cannot read the size of the store"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
 }
 
 /// Whether the store answers in time.
@@ -286,6 +360,7 @@ fn edge(options: &ServerOptions) -> Result<Edge, RunError> {
 async fn install(
     options: &ServerOptions,
     store: &Arc<dyn Storage>,
+    elsewhere: &[Elsewhere],
     access: &Access,
     services: &Arc<ServiceHooks>,
     connections: &Connections,
@@ -301,6 +376,9 @@ async fn install(
     };
     let mut installer = Installer {
         storage: store.clone(),
+        elsewhere: elsewhere.to_vec(),
+        uncached: !options.storage.watch_cache,
+        uncached_resources: options.storage.uncached().map_err(RunError::Option)?,
         prefix: normalize_prefix(&options.storage.etcd_prefix),
         gates: environment.gates.clone(),
         admission: admission_chain::build(&options.admission, environment)?,
@@ -325,11 +403,19 @@ async fn install(
     }
     let interval = options.storage.compaction_interval.to_std();
     if !interval.is_zero() {
-        tokio::spawn(apiserver_storage::run_compaction(
-            store.clone(),
-            interval,
-            background.clone(),
-        ));
+        let mut stores = vec![store];
+        for (_, store) in elsewhere {
+            if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
+                stores.push(store);
+            }
+        }
+        for store in stores {
+            tokio::spawn(apiserver_storage::run_compaction(
+                store.clone(),
+                interval,
+                background.clone(),
+            ));
+        }
     }
     Ok(installer.routes)
 }
@@ -338,8 +424,14 @@ async fn install(
 ///
 /// # Errors
 /// What keeps the server from starting.
-pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(
+    options: ServerOptions,
+    version: VersionInfo,
+    log: LogHandle,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
     let plane = ControlPlane::start(&options, &version, stop.clone()).await?;
+    serve_debug(&options, &plane, &log)?;
     let advertised = options.advertised_ip();
     let services = options.services.complete(advertised).map_err(RunError::Option)?;
     let names = ["kubernetes.default.svc", "kubernetes.default", "kubernetes"].map(str::to_owned);
@@ -363,24 +455,52 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
     if !watches.is_zero() {
         settings.long_running_limit = watches;
     }
-    let serving = Server::of(Arc::new(ServerHandler(plane.server.clone())))
+    // Load balancers see that /readyz fails before connections are refused.
+    let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
+    let handler: Arc<dyn Handler> = Arc::new(ServerHandler(plane.server.clone()));
+    let retry_after = RetryAfter::new(handler.clone(), draining.clone());
+    let sends_retry_after = options.generic.shutdown_send_retry_after;
+    let handler = if sends_retry_after {
+        Arc::new(retry_after.clone())
+    } else {
+        handler
+    };
+    let drain_limit = settings.drain_limit;
+    let serving = Server::of(handler)
         .with_tls(tls)
         .with_settings(settings)
+        .with_handshake_errors(plane.metrics.counter(HANDSHAKE_ERRORS))
         .with_panic_response(|_| panic_response());
     // While requests are drained new ones already go elsewhere.
     let leaving = async {
         stop.cancelled().await;
         plane.leave().await;
     };
-    // Load balancers see that /readyz fails before connections are refused.
-    let draining = CancellationToken::new();
     let delay = async {
         stop.cancelled().await;
         tokio::time::sleep(options.generic.shutdown_delay.to_std()).await;
         draining.cancel();
+        if sends_retry_after && tokio::time::timeout(drain_limit, retry_after.drained()).await.is_err() {
+            tracing::warn!(limit = ?drain_limit, "requests are still in flight after the limit");
+        }
+        stopping.cancel();
     };
-    tokio::join!(serving.serve(listener, draining.clone()), leaving, delay);
+    tokio::join!(serving.serve(listener, stopping.clone()), leaving, delay);
     plane.close().await;
+    Ok(())
+}
+
+/// Serves what is below `/debug/`, on the secure port if profiling is on, and on a socket of its own if there is one.
+fn serve_debug(options: &ServerOptions, plane: &ControlPlane, log: &LogHandle) -> Result<(), RunError> {
+    let generic = &options.generic;
+    if generic.debugging.enable_profiling {
+        plane.server.serve_debug(Arc::new(debug::router(log)));
+    }
+    if !generic.debug_socket_path.is_empty() {
+        let path = Path::new(&generic.debug_socket_path);
+        let served = debug::serve_socket(path, log, plane.background.clone());
+        served.map_err(|error| RunError::Option(format!("--debug-socket-path {}: {error}", path.display())))?;
+    }
     Ok(())
 }
 

@@ -46,6 +46,11 @@ pub(crate) async fn open(options: &StorageOptions, stop: &CancellationToken) -> 
     if options.etcd_servers.is_empty() {
         return Err(StorageError::NoServers);
     }
+    open_etcd(options, &options.etcd_servers).await
+}
+
+/// Opens the etcd of these members, with the flags' prefix and certificates.
+pub(crate) async fn open_etcd(options: &StorageOptions, servers: &[String]) -> Result<Arc<dyn Storage>, StorageError> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     let etcd = Etcd3Options {
         prefix: options.etcd_prefix.clone(),
@@ -56,7 +61,7 @@ pub(crate) async fn open(options: &StorageOptions, stop: &CancellationToken) -> 
             reuse_seconds: options.lease_reuse_seconds.unsigned_abs(),
             ..LeaseOptions::default()
         },
-        ..Etcd3Options::new(options.etcd_servers.iter().cloned())
+        ..Etcd3Options::new(servers.iter().cloned())
     };
     Ok(Arc::new(Etcd3::connect(etcd).await?))
 }

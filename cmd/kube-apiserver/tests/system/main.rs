@@ -1,4 +1,5 @@
-//! The program as it is installed: SIGKILL under load.
+//! The program as it is installed: SIGKILL under load, and kubectl on every kind.
 
 mod kill;
+mod kubectl;
 mod server;

@@ -1,8 +1,11 @@
 //! The table.
 
-use perf::usage::{Memory, load};
+use perf::{
+    latency::Latency,
+    usage::{Memory, load},
+};
 
-use crate::{load::Latency, scenarios::Scenario};
+use crate::scenarios::Scenario;
 
 const MEGABYTE: f64 = 1e6;
 
@@ -99,7 +102,7 @@ mod tests {
     use perf::usage::Memory;
 
     use super::{Figure, Measured};
-    use crate::load::Latency;
+    use perf::latency::Latency;
 
     #[test]
     fn figures_come_in_the_unit_of_their_line() {

@@ -12,12 +12,12 @@ use client_go::rest::ByteStream;
 use futures::StreamExt as _;
 use http::Method;
 use parking_lot::Mutex;
+use perf::latency::Latency;
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
     Failure,
     cluster::{Cluster, PODS},
-    load::Latency,
 };
 
 /// How long events may take.
