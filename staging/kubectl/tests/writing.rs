@@ -392,7 +392,10 @@ async fn diff_shows_what_would_change() {
         ),
         (
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"pass": "bmV3"}}),
-            ["\n-  pass: '*** (before)'\n+  pass: '*** (after)'\n", "/v1.Secret.default.s\t"],
+            [
+                "\n-  pass: '*** (before)'\n+  pass: '*** (after)'\n",
+                "/v1.Secret.default.s\t",
+            ],
         ),
     ] {
         let text = fixture.call("diff -f -", &changed.to_string()).await;

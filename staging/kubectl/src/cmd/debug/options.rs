@@ -66,7 +66,6 @@ impl Default for DebugOptions {
 }
 
 impl Flags for DebugOptions {
-    #[expect(clippy::too_many_lines, reason = "one flag after the other")]
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         flags
             .add("filename", &mut self.filenames, "identifying the resource to debug")
