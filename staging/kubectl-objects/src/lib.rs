@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here does IO. Objects are JSON values; a function that refuses says why in the words a user
 //! is to read ([`Refusal`]).
 
+pub mod debugging;
 pub mod json;
 pub mod last_applied;
 pub mod numbers;

@@ -41,6 +41,7 @@ pub static ROOT: Command = Command {
         &cmd::auth::COMMAND,
         &cmd::proxy::COMMAND,
         &cmd::cp::COMMAND,
+        &cmd::debug::COMMAND,
         &cmd::events::COMMAND,
         // Advanced Commands
         &cmd::diff::COMMAND,

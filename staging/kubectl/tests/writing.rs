@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cli_runtime::IoStreams;
-use client_go::testing::{Canned, Seen, FakeServer};
+use client_go::testing::{Canned, FakeServer, Seen};
 use k8s_api::scheme::{ResourceInfo, api_version, resources};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -115,10 +115,55 @@ fn objects() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// A deployment and a daemon set with two revisions each. The server's first object is called `uid-1`, and so on.
+fn rolled_out() -> Vec<(&'static str, Value)> {
+    let template = |app: &str, image: &str| json!({"metadata": {"labels": {"app": app}}, "spec": {"containers": [{"name": "c", "image": image}]}});
+    let owned = |name: &str, app: &str, owner: &str| json!({"name": name, "labels": {"app": app}, "ownerReferences": [{"controller": true, "uid": owner}]});
+    let revision = "deployment.kubernetes.io/revision";
+    let mut found = vec![
+        (
+            "/apis/apps/v1/deployments",
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "annotations": {revision: "2"}},
+                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template("web", "i:2")},
+                "status": {"observedGeneration": 9, "replicas": 2, "updatedReplicas": 1}}),
+        ),
+        (
+            "/apis/apps/v1/daemonsets",
+            json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "ds"},
+                "spec": {"selector": {"matchLabels": {"app": "ds"}}, "updateStrategy": {"type": "OnDelete"},
+                    "template": template("ds", "i:2")}}),
+        ),
+        (
+            "/api/v1/configmaps",
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}}),
+        ),
+    ];
+    for number in [1, 2] {
+        let mut set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": owned(&format!("web-{number}"), "web", "uid-1"),
+            "spec": {"template": template("web", &format!("i:{number}"))}});
+        set["metadata"]["annotations"] =
+            json!({revision: number.to_string(), "kubernetes.io/change-cause": format!("cause {number}")});
+        set["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] = format!("h{number}").into();
+        found.push(("/apis/apps/v1/replicasets", set));
+        let mut data = json!({"spec": {"template": template("ds", &format!("i:{number}"))}});
+        data["spec"]["template"]["$patch"] = "replace".into();
+        found.push((
+            "/apis/apps/v1/controllerrevisions",
+            json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": owned(&format!("ds-{number}"), "ds", "uid-2"),
+                "revision": number, "data": data}),
+        ));
+    }
+    found
+}
+
 /// What lies in the folder.
-const FILES: [(&str, &[u8]); 7] = [
+const FILES: [(&str, &[u8]); 8] = [
     ("dir/a.txt", b"hello"),
     ("dir/b.conf", b"x=y"),
+    (
+        "k/kustomization.yaml",
+        b"namePrefix: x-\ncommonLabels: {a: b}\nconfigMapGenerator: [{name: m, literals: [k=v]}]\n",
+    ),
     ("bytes", b"\xff\xfe"),
     ("e.env", b"# none\nA=1\n\nB=two words\n"),
     ("bad.env", b"1A=1\n"),
@@ -131,13 +176,15 @@ const FILES: [(&str, &[u8]); 7] = [
 
 struct Fixture {
     folder: TempDir,
-    _server: FakeServer,
+    server: FakeServer,
 }
 
 impl Fixture {
-    async fn new() -> Self {
+    async fn new(objects: Vec<(&'static str, Value)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("dir")).expect("a folder");
+        for name in ["dir", "k"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
         for (name, content) in FILES {
             std::fs::write(folder.path().join(name), content).expect("a file");
         }
@@ -145,7 +192,7 @@ impl Fixture {
         let documents = discovery();
         server.on_request(move |seen: &Seen| documents.get(&seen.path).map(|document| Canned::json(200, document)));
         server.with_store(|store| {
-            for (collection, object) in objects() {
+            for (collection, object) in objects {
                 store.create(collection, "default", object).expect("a new object");
             }
         });
@@ -155,10 +202,7 @@ impl Fixture {
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": ""}}],
         });
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string()).expect("a file");
-        Self {
-            folder,
-            _server: server,
-        }
+        Self { folder, server }
     }
 
     /// What a call comes to, as the files have it.
@@ -204,11 +248,15 @@ fn split(line: &str) -> Vec<String> {
 }
 
 async fn check(name: &str) {
+    check_with(name, objects()).await;
+}
+
+async fn check_with(name: &str, objects: Vec<(&'static str, Value)>) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name);
     let expected = std::fs::read_to_string(&path).expect("the golden file");
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(objects).await;
     let (mut actual, mut calls) = (String::new(), 0);
     let mut lines = expected.lines().peekable();
     while let Some(line) = lines.next() {
@@ -240,6 +288,45 @@ async fn check(name: &str) {
 }
 
 #[tokio::test]
+async fn the_end_of_an_attached_pod_is_that_of_the_command() {
+    let fixture = Fixture::new(objects()).await;
+    let documents = discovery();
+    let ended = json!({"phase": "Failed", "containerStatuses": [
+        {"name": "p", "state": {"terminated": {"exitCode": 3, "reason": "Error", "message": "bad"}}}]});
+    fixture
+        .server
+        .on_request(move |seen: &Seen| match (seen.method.as_str(), seen.path.as_str()) {
+            ("GET", "/api/v1/namespaces/default/pods") => {
+                let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
+                "spec": {"containers": [{"name": "p"}]}, "status": ended});
+                Some(Canned::json(
+                    200,
+                    &json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]}),
+                ))
+            }
+            ("GET", "/api/v1/namespaces/default/pods/p/log") => Some(Canned {
+                status: 200,
+                headers: vec![("content-type", "text/plain".to_owned())],
+                body: b"hello\n".to_vec(),
+            }),
+            _ => documents.get(&seen.path).map(|document| Canned::json(200, document)),
+        });
+    for (line, expected) in [
+        (
+            "run p --image=x --attach --restart=Never --rm",
+            "hello\npod \"p\" deleted from default namespace\n! pod default/p terminated (Error)\n! bad\n= 3\n",
+        ),
+        ("run p --image=x -i --rm -q", "hello\n"),
+        (
+            "run p --image=x --attach --restart=Never --leave-stdin-open --rm",
+            "hello\npod \"p\" deleted from default namespace\n",
+        ),
+    ] {
+        assert_eq!(fixture.call(line, "").await, expected, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn run() {
     check("run.txt").await;
 }
@@ -262,4 +349,59 @@ async fn set() {
 #[tokio::test]
 async fn local_and_recorded() {
     check("local.txt").await;
+}
+
+#[tokio::test]
+async fn rollout() {
+    check_with("rollout.txt", rolled_out()).await;
+}
+
+#[tokio::test]
+async fn nodes() {
+    check("nodes.txt").await;
+}
+
+#[tokio::test]
+async fn certificate() {
+    check("certificate.txt").await;
+}
+
+#[tokio::test]
+async fn debug() {
+    check("debug.txt").await;
+}
+
+#[tokio::test]
+async fn kustomize() {
+    check("kustomize.txt").await;
+}
+
+#[tokio::test]
+async fn diff() {
+    check("diff.txt").await;
+}
+
+/// The names of the compared folders are made up, so that these lines are looked for and no others.
+#[tokio::test]
+async fn diff_shows_what_would_change() {
+    let fixture = Fixture::new(objects()).await;
+    for (changed, expected) in [
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}, "data": {"a.b": "new"}}),
+            ["\n-  a.b: c\n+  a.b: new\n", "/v1.ConfigMap.default.cm\t"],
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"pass": "bmV3"}}),
+            [
+                "\n-  pass: '*** (before)'\n+  pass: '*** (after)'\n",
+                "/v1.Secret.default.s\t",
+            ],
+        ),
+    ] {
+        let text = fixture.call("diff -f -", &changed.to_string()).await;
+        for part in expected {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+        assert!(text.ends_with("= 1\n"), "differences are told by the exit code: {text}");
+    }
 }

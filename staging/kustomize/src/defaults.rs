@@ -167,9 +167,13 @@ fn named(group: &str, version: &str, kind: &str, referrers: Vec<FieldSpec>) -> N
     }
 }
 
+/// Every kind with a pod template.
+fn everywhere() -> Vec<&'static str> {
+    TEMPLATES.iter().map(|(kind, _)| *kind).collect()
+}
+
 /// Which fields name which types.
 fn name_references() -> Vec<NameReference> {
-    let everywhere: Vec<&str> = TEMPLATES.iter().map(|(kind, _)| *kind).collect();
     let controllers = [
         "Pod",
         "StatefulSet",
@@ -179,134 +183,18 @@ fn name_references() -> Vec<NameReference> {
         "Job",
         "DaemonSet",
     ];
-    let mut references: Vec<NameReference> = ["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"]
+    let scaled = ["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"];
+    let mut references: Vec<NameReference> = scaled
         .map(|kind| {
-            named(
-                "",
-                "",
-                kind,
-                vec![field("HorizontalPodAutoscaler", "spec/scaleTargetRef/name")],
-            )
+            let scaler = field("HorizontalPodAutoscaler", "spec/scaleTargetRef/name");
+            named("", "", kind, vec![scaler])
         })
         .to_vec();
-
-    let mut config_maps = in_pods(
-        &everywhere,
-        &[
-            "volumes/configMap/name",
-            "containers/env/valueFrom/configMapKeyRef/name",
-            "initContainers/env/valueFrom/configMapKeyRef/name",
-            "containers/envFrom/configMapRef/name",
-            "initContainers/envFrom/configMapRef/name",
-            "volumes/projected/sources/configMap/name",
-        ],
-    );
-    config_maps.push(field("Node", "spec/configSource/configMap"));
-    config_maps.extend(["Role", "ClusterRole"].map(|kind| field(kind, "rules/resourceNames")));
-    config_maps.push(field(
-        "Ingress",
-        "metadata/annotations/nginx.ingress.kubernetes.io\\/fastcgi-params-configmap",
-    ));
-    references.push(named("", "v1", "ConfigMap", config_maps));
-
-    let mut secrets = in_pods(
-        &everywhere,
-        &[
-            "volumes/secret/secretName",
-            "containers/env/valueFrom/secretKeyRef/name",
-            "initContainers/env/valueFrom/secretKeyRef/name",
-            "containers/envFrom/secretRef/name",
-            "initContainers/envFrom/secretRef/name",
-            "imagePullSecrets/name",
-            "volumes/projected/sources/secret/name",
-        ],
-    );
-    secrets.push(field("Ingress", "spec/tls/secretName"));
-    for annotation in [
-        "ingress.kubernetes.io\\/auth-secret",
-        "nginx.ingress.kubernetes.io\\/auth-secret",
-        "nginx.ingress.kubernetes.io\\/auth-tls-secret",
-    ] {
-        secrets.push(field("Ingress", &format!("metadata/annotations/{annotation}")));
-    }
-    secrets.push(field("ServiceAccount", "imagePullSecrets/name"));
-    for parameter in ["secretName", "adminSecretName", "userSecretName", "secretRef"] {
-        secrets.push(field("StorageClass", &format!("parameters/{parameter}")));
-    }
-    secrets.extend(["Role", "ClusterRole"].map(|kind| field(kind, "rules/resourceNames")));
-    secrets.push(FieldSpec {
-        gvk: Gvk::new("serving.knative.dev", "v1", "Service"),
-        path: "spec/template/spec/containers/env/valueFrom/secretKeyRef/name".to_owned(),
-        create: false,
-    });
-    secrets.push(field("PersistentVolume", "spec/azureFile/secretName"));
-    references.push(named("", "v1", "Secret", secrets));
-
-    let webhooks = ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"];
-    let mut services = vec![of_group("apps", "StatefulSet", "spec/serviceName", false)];
-    for path in [
-        "spec/rules/http/paths/backend/serviceName",
-        "spec/backend/serviceName",
-        "spec/rules/http/paths/backend/service/name",
-        "spec/defaultBackend/service/name",
-    ] {
-        services.push(field("Ingress", path));
-    }
-    services.push(of_group(
-        "apiregistration.k8s.io",
-        "APIService",
-        "spec/service/name",
-        false,
-    ));
-    services.extend(webhooks.map(|kind| {
-        of_group(
-            "admissionregistration.k8s.io",
-            kind,
-            "webhooks/clientConfig/service",
-            false,
-        )
-    }));
-    references.push(named("", "v1", "Service", services));
-
-    let rbac = "rbac.authorization.k8s.io";
-    let binding = |kind: &str, path: &str| of_group(rbac, kind, path, false);
-    references.push(named(rbac, "", "Role", vec![binding("RoleBinding", "roleRef/name")]));
-    let bindings = ["RoleBinding", "ClusterRoleBinding"];
-    references.push(named(
-        rbac,
-        "",
-        "ClusterRole",
-        bindings.map(|kind| binding(kind, "roleRef/name")).to_vec(),
-    ));
-    let mut accounts = bindings.map(|kind| binding(kind, "subjects")).to_vec();
-    accounts.extend(in_pods(&controllers, &["serviceAccountName"]));
-    references.push(named("", "v1", "ServiceAccount", accounts));
-
-    references.push(named(
-        "",
-        "v1",
-        "PersistentVolumeClaim",
-        in_pods(&controllers, &["volumes/persistentVolumeClaim/claimName"]),
-    ));
-    references.push(named(
-        "",
-        "v1",
-        "PersistentVolume",
-        vec![
-            field("PersistentVolumeClaim", "spec/volumeName"),
-            field("ClusterRole", "rules/resourceNames"),
-        ],
-    ));
-    references.push(named(
-        "storage.k8s.io",
-        "v1",
-        "StorageClass",
-        vec![
-            field("PersistentVolume", "spec/storageClassName"),
-            field("PersistentVolumeClaim", "spec/storageClassName"),
-            field("StatefulSet", "spec/volumeClaimTemplates/spec/storageClassName"),
-        ],
-    ));
+    references.push(named("", "v1", "ConfigMap", config_map_names()));
+    references.push(named("", "v1", "Secret", secret_names()));
+    references.push(named("", "v1", "Service", service_names()));
+    references.extend(rbac_references(&controllers));
+    references.extend(storage_references(&controllers));
     references.push(named(
         "scheduling.k8s.io",
         "v1",
@@ -321,18 +209,136 @@ fn name_references() -> Vec<NameReference> {
         vec![field("Ingress", "spec/ingressClassName")],
     ));
     let admission = "admissionregistration.k8s.io";
-    references.push(named(
-        admission,
-        "",
-        "ValidatingAdmissionPolicy",
-        vec![of_group(
-            admission,
-            "ValidatingAdmissionPolicyBinding",
-            "spec/policyName",
-            false,
-        )],
-    ));
+    let policy = of_group(admission, "ValidatingAdmissionPolicyBinding", "spec/policyName", false);
+    references.push(named(admission, "", "ValidatingAdmissionPolicy", vec![policy]));
     references
+}
+
+fn config_map_names() -> Vec<FieldSpec> {
+    let mut fields = in_pods(
+        &everywhere(),
+        &[
+            "volumes/configMap/name",
+            "containers/env/valueFrom/configMapKeyRef/name",
+            "initContainers/env/valueFrom/configMapKeyRef/name",
+            "containers/envFrom/configMapRef/name",
+            "initContainers/envFrom/configMapRef/name",
+            "volumes/projected/sources/configMap/name",
+        ],
+    );
+    fields.push(field("Node", "spec/configSource/configMap"));
+    fields.extend(["Role", "ClusterRole"].map(|kind| field(kind, "rules/resourceNames")));
+    fields.push(field(
+        "Ingress",
+        "metadata/annotations/nginx.ingress.kubernetes.io\\/fastcgi-params-configmap",
+    ));
+    fields
+}
+
+fn secret_names() -> Vec<FieldSpec> {
+    let mut fields = in_pods(
+        &everywhere(),
+        &[
+            "volumes/secret/secretName",
+            "containers/env/valueFrom/secretKeyRef/name",
+            "initContainers/env/valueFrom/secretKeyRef/name",
+            "containers/envFrom/secretRef/name",
+            "initContainers/envFrom/secretRef/name",
+            "imagePullSecrets/name",
+            "volumes/projected/sources/secret/name",
+        ],
+    );
+    fields.push(field("Ingress", "spec/tls/secretName"));
+    for annotation in [
+        "ingress.kubernetes.io\\/auth-secret",
+        "nginx.ingress.kubernetes.io\\/auth-secret",
+        "nginx.ingress.kubernetes.io\\/auth-tls-secret",
+    ] {
+        fields.push(field("Ingress", &format!("metadata/annotations/{annotation}")));
+    }
+    fields.push(field("ServiceAccount", "imagePullSecrets/name"));
+    for parameter in ["secretName", "adminSecretName", "userSecretName", "secretRef"] {
+        fields.push(field("StorageClass", &format!("parameters/{parameter}")));
+    }
+    fields.extend(["Role", "ClusterRole"].map(|kind| field(kind, "rules/resourceNames")));
+    fields.push(FieldSpec {
+        gvk: Gvk::new("serving.knative.dev", "v1", "Service"),
+        path: "spec/template/spec/containers/env/valueFrom/secretKeyRef/name".to_owned(),
+        create: false,
+    });
+    fields.push(field("PersistentVolume", "spec/azureFile/secretName"));
+    fields
+}
+
+fn service_names() -> Vec<FieldSpec> {
+    let mut fields = vec![of_group("apps", "StatefulSet", "spec/serviceName", false)];
+    for path in [
+        "spec/rules/http/paths/backend/serviceName",
+        "spec/backend/serviceName",
+        "spec/rules/http/paths/backend/service/name",
+        "spec/defaultBackend/service/name",
+    ] {
+        fields.push(field("Ingress", path));
+    }
+    fields.push(of_group(
+        "apiregistration.k8s.io",
+        "APIService",
+        "spec/service/name",
+        false,
+    ));
+    for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+        let group = "admissionregistration.k8s.io";
+        fields.push(of_group(group, kind, "webhooks/clientConfig/service", false));
+    }
+    fields
+}
+
+fn rbac_references(controllers: &[&str]) -> Vec<NameReference> {
+    let group = "rbac.authorization.k8s.io";
+    let bindings = ["RoleBinding", "ClusterRoleBinding"];
+    let binding = |kind: &str, path: &str| of_group(group, kind, path, false);
+    let mut accounts = bindings.map(|kind| binding(kind, "subjects")).to_vec();
+    accounts.extend(in_pods(controllers, &["serviceAccountName"]));
+    vec![
+        named(group, "", "Role", vec![binding("RoleBinding", "roleRef/name")]),
+        named(
+            group,
+            "",
+            "ClusterRole",
+            bindings.map(|kind| binding(kind, "roleRef/name")).to_vec(),
+        ),
+        named("", "v1", "ServiceAccount", accounts),
+    ]
+}
+
+fn storage_references(controllers: &[&str]) -> Vec<NameReference> {
+    vec![
+        named(
+            "",
+            "v1",
+            "PersistentVolumeClaim",
+            in_pods(controllers, &["volumes/persistentVolumeClaim/claimName"]),
+        ),
+        named(
+            "",
+            "v1",
+            "PersistentVolume",
+            vec![
+                field("PersistentVolumeClaim", "spec/volumeName"),
+                field("ClusterRole", "rules/resourceNames"),
+            ],
+        ),
+        named(
+            "storage.k8s.io",
+            "v1",
+            "StorageClass",
+            vec![
+                field("PersistentVolume", "spec/storageClassName"),
+                field("PersistentVolumeClaim", "spec/storageClassName"),
+                field("StatefulSet", "spec/volumeClaimTemplates/spec/storageClassName"),
+            ],
+        ),
+    ]
 }
 
 /// Which fields may hold `$(VARIABLE)`.

@@ -68,3 +68,48 @@ pub struct Built {
 pub fn build(folder: &Path, options: Options) -> Built {
     accumulate::build(folder, options)
 }
+
+/// Names for a file of each object: `apps_v1_deployment_web.yaml`, with the namespace before it if there are several.
+#[must_use]
+pub fn file_names(objects: &[Value]) -> Vec<String> {
+    let ids: Vec<id::ResId> = objects.iter().map(id::ResId::of).collect();
+    let place = |id: &id::ResId| id.effective_namespace().to_owned();
+    let places: std::collections::BTreeSet<String> = ids
+        .iter()
+        .map(place)
+        .filter(|place| place != id::NO_NAMESPACE)
+        .collect();
+    let name = |id: &id::ResId| {
+        let parts = [&id.gvk.group, &id.gvk.version, &id.gvk.kind, &id.name];
+        let parts: Vec<&str> = parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(String::as_str)
+            .collect();
+        let name = parts.join("_");
+        let name = match place(id) {
+            own if places.len() > 1 && own != id::NO_NAMESPACE => format!("{own}_{name}"),
+            _ => name,
+        };
+        format!("{}.yaml", name.to_lowercase())
+    };
+    ids.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::file_names;
+
+    #[test]
+    fn files_are_called_by_type_and_name() {
+        let object = |kind: &str, namespace: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "N", "namespace": namespace}});
+        let objects = [object("Namespace", ""), object("Pod", "a"), object("Pod", "")];
+        assert_eq!(file_names(&objects[..2]), ["v1_namespace_n.yaml", "v1_pod_n.yaml"]);
+        assert_eq!(
+            file_names(&objects),
+            ["v1_namespace_n.yaml", "a_v1_pod_n.yaml", "default_v1_pod_n.yaml"]
+        );
+    }
+}

@@ -6,7 +6,7 @@ use k8s_api::primitives::quote;
 use super::jsonpath::{JsonPath, JsonPathPrinter};
 use super::template::{GoTemplatePrinter, Template};
 use super::{CustomColumnsPrinter, JsonPrinter, KyamlPrinter, NamePrinter, ResourcePrinter, YamlPrinter};
-use crate::{CommandError, Result, message};
+use crate::{CommandError, Result, io_words, message};
 
 /// The formats of every command that prints objects.
 pub const FORMATS: [&str; 11] = [
@@ -36,7 +36,7 @@ pub struct PrintFlags {
     pub show_managed_fields: bool,
     /// What was done, for the line of a command without `-o`: `created`.
     pub operation: String,
-    /// Whether JSON has its members as the types of the objects declare them, not by name. No flag: commands that make
+    /// Whether JSON and KYAML have their members as the types of the objects declare them, not by name. No flag: commands that make
     /// objects of built-in kinds say so.
     pub declared: bool,
 }
@@ -92,7 +92,10 @@ impl PrintFlags {
                 declared: self.declared,
             }),
             "yaml" => Box::new(YamlPrinter::new(show_managed_fields)),
-            "kyaml" => Box::new(KyamlPrinter { show_managed_fields }),
+            "kyaml" => Box::new(KyamlPrinter {
+                show_managed_fields,
+                declared: self.declared,
+            }),
             "name" => Box::new(NamePrinter::default()),
             "" => Box::new(NamePrinter {
                 operation: self.operation.clone(),
@@ -162,14 +165,6 @@ impl PrintFlags {
             return CustomColumnsPrinter::from_template(&text).map(Some);
         }
         CustomColumnsPrinter::from_spec(&spec, no_headers).map(Some)
-    }
-}
-
-fn io_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ use client_go::rest::Client;
 use http::Method;
 use k8s_api::primitives::quote;
 
-use crate::{IoStreams, Result, message};
+use crate::{IoStreams, Result, io_words, message};
 
 /// Endings of manifests within folders.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
@@ -60,13 +60,13 @@ fn build(folder: &Path, streams: &IoStreams) -> Result<Vec<u8>> {
 }
 
 fn open_error(path: &Path, error: &io::Error) -> String {
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => return format!("read {}: is a directory", path.display()),
-        _ => error.to_string(),
+    // Go opens a folder, and fails to read it.
+    let step = if error.kind() == io::ErrorKind::IsADirectory {
+        "read"
+    } else {
+        "open"
     };
-    format!("open {}: {why}", path.display())
+    format!("{step} {}: {}", path.display(), io_words(error))
 }
 
 async fn download(url: &str) -> Result<Vec<u8>> {

@@ -19,8 +19,7 @@ pub(super) fn change_cause(command: &[&str], line: &[&str], flags: &FlagSet<'_>)
                 note(&mut given, &info, value.or(info.implied).or_else(|| line.next()));
             }
         } else if word.len() > 1 && word.starts_with('-') {
-            let mut letters = word[1..].char_indices();
-            while let Some((at, letter)) = letters.next() {
+            for (at, letter) in word[1..].char_indices() {
                 let Some(info) = flags.infos().find(|info| info.shorthand == Some(letter)) else {
                     break;
                 };

@@ -164,7 +164,8 @@ impl AutoscaleOptions {
                 "failed to create autoscaling/v2 HPA and the configuration is incompatible with autoscaling/v1: {error}"
             )
         })?;
-        if !by_percent && !(self.memory.is_empty() && matches!(target, Target::Utilization(_))) {
+        let by_share = self.memory.is_empty() && matches!(target, Target::Utilization(_));
+        if !(by_percent || by_share) {
             return Err(message!(
                 "failed to create autoscaling/v2 HPA and the configuration is incompatible with autoscaling/v1: %!w(<nil>)"
             ));

@@ -7,7 +7,7 @@ use apimachinery::names::env_var_name;
 use component_base::flags::{FlagSet, StringArray};
 use k8s_api::primitives::quote;
 
-use cli_runtime::{Result, message};
+use cli_runtime::{Result, io_words, message};
 
 /// Where the data come from.
 #[derive(Default)]
@@ -41,7 +41,8 @@ impl Sources {
     /// # Errors
     /// Environment files and others.
     pub(super) fn check(&self) -> Result<()> {
-        if !self.env_files.is_empty() && !(self.files.is_empty() && self.literals.is_empty()) {
+        let others = !self.files.is_empty() || !self.literals.is_empty();
+        if others && !self.env_files.is_empty() {
             return Err(message!(
                 "from-env-file cannot be combined with from-file or from-literal"
             ));
@@ -128,17 +129,6 @@ fn kind_of(file: &str) -> Result<std::fs::FileType> {
 
 fn read(file: &str) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|error| message!("open {file}: {}", io_words(&error)))
-}
-
-/// An error of the system in its own words.
-pub(super) fn io_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = words.chars();
-    match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => String::new(),
-    }
 }
 
 /// Key and path of `[KEY=]PATH`.

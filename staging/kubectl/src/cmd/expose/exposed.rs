@@ -8,6 +8,8 @@ use serde_json::Value;
 use cli_runtime::resource::{group_kind, text_at};
 use cli_runtime::{Info, Result, message};
 
+use crate::pods::select::pairs;
+
 /// Refuses kinds that have no pods which a Service could find.
 ///
 /// # Errors
@@ -18,15 +20,6 @@ pub(super) fn check(info: &Info) -> Result<()> {
         ("", kind) => Err(message!("cannot expose a {kind}")),
         (group, kind) => Err(message!("cannot expose a {kind}.{group}")),
     }
-}
-
-/// Labels as text.
-pub(super) fn pairs(labels: &Value) -> String {
-    let pairs = labels.as_object().into_iter().flatten();
-    let pairs: Vec<String> = pairs
-        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-        .collect();
-    pairs.join(",")
 }
 
 /// The labels by which a Service finds the object's pods.

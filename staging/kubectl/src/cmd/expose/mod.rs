@@ -9,6 +9,7 @@ use kubectl_objects::service::ServiceOptions;
 use cli_runtime::{FilenameOptions, Info, Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
+use crate::pods::select::pairs;
 use crate::write::{self, Overrides, Record, Writing, made, refused, visit};
 
 /// The command.
@@ -187,7 +188,7 @@ impl ExposeOptions {
         }
         service.protocols = exposed::protocols(object);
         if service.labels.is_empty() {
-            service.labels = exposed::pairs(&object["metadata"]["labels"]);
+            service.labels = pairs(&object["metadata"]["labels"]);
         }
         Ok(service)
     }

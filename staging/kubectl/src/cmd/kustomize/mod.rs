@@ -4,9 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use component_base::flags::{FlagSet, Flags, StringArray};
-use serde_json::Value;
 
-use cli_runtime::resource::text_at;
 use cli_runtime::{Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
@@ -193,32 +191,9 @@ impl Run for KustomizeOptions {
         if !output.is_dir() {
             return Ok(std::fs::write(output, kustomize::to_yaml(&objects))?);
         }
-        for object in &objects {
-            std::fs::write(
-                output.join(file_name(object, &objects)),
-                kustomize::to_yaml(std::slice::from_ref(object)),
-            )?;
+        for (name, object) in kustomize::file_names(&objects).iter().zip(&objects) {
+            std::fs::write(output.join(name), kustomize::to_yaml(std::slice::from_ref(object)))?;
         }
         Ok(())
-    }
-}
-
-/// `apps_v1_deployment_web.yaml`; the namespace stands before it if objects have several.
-fn file_name(object: &Value, all: &[Value]) -> String {
-    let namespace = |object: &Value| text_at(object, &["metadata", "namespace"]).to_owned();
-    let namespaces: std::collections::BTreeSet<String> = all
-        .iter()
-        .map(namespace)
-        .filter(|namespace| !namespace.is_empty())
-        .collect();
-    let parts = [
-        text_at(object, &["apiVersion"]).replace('/', "_"),
-        text_at(object, &["kind"]).to_owned(),
-        text_at(object, &["metadata", "name"]).to_owned(),
-    ];
-    let name = parts.join("_").to_lowercase();
-    match namespace(object) {
-        own if namespaces.len() > 1 && !own.is_empty() => format!("{own}_{name}.yaml"),
-        _ => format!("{name}.yaml"),
     }
 }

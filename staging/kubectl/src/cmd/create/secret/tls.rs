@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use component_base::flags::FlagSet;
 use serde_json::Value;
 
-use cli_runtime::{Result, message};
+use cli_runtime::{Result, io_words, message};
 
 use super::Data;
 use crate::cmd::create::generated::{Generated, Generator};
-use crate::cmd::create::sources::io_words;
 use crate::frame::{Command, Context};
 
 /// The command.

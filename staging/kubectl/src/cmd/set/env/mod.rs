@@ -63,7 +63,6 @@ env | grep RAILS_ | kubectl set env -e - deployment/registry",
     ..Command::EMPTY
 };
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct EnvOptions {
     targets: Targets,
     containers: String,
