@@ -19,15 +19,17 @@ use k8s_api::{Object, scheme};
 use registry::{Registration, Version};
 use tokio_util::sync::CancellationToken;
 
+use crate::stores::ResourceName;
+
 /// Installs resources one after the other.
 pub(crate) struct Installer {
     pub(crate) storage: Arc<dyn Storage>,
     /// Where objects of single resources are stored instead, by group and name.
-    pub(crate) elsewhere: Vec<((String, String), Arc<dyn Storage>)>,
+    pub(crate) elsewhere: Vec<(ResourceName, Arc<dyn Storage>)>,
     /// Whether no read is answered as of some time ago.
     pub(crate) uncached: bool,
     /// The resources of which none is, by group and name.
-    pub(crate) uncached_resources: Vec<(String, String)>,
+    pub(crate) uncached_resources: Vec<ResourceName>,
     pub(crate) prefix: String,
     pub(crate) gates: Arc<FeatureGates>,
     pub(crate) admission: Chain,

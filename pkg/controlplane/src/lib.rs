@@ -11,6 +11,7 @@ mod reviews;
 mod server;
 mod snapshot;
 mod storage;
+mod stores;
 mod subresources;
 
 pub use options::{ApiOptions, CompatibleOptions, GenericOptions, ServerOptions, ServiceOptions, StorageOptions};

@@ -12,11 +12,11 @@ use apiserver::{
     },
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
-use apiserver_storage::{Storage, etcd3::normalize_prefix};
+use apiserver_storage::etcd3::normalize_prefix;
 use component_base::{
-    health::{CheckFn, HealthCheck, HealthEndpoints, HealthError},
+    health::HealthEndpoints,
     logs::LogHandle,
-    metrics::{MetricOpts, MetricsRegistry, Stability},
+    metrics::{MetricOpts, MetricsRegistry},
     options::SecureServingError,
     serving::{Body, DynamicCaBundle, Handler, Server},
     version::{MINOR, VersionInfo},
@@ -37,7 +37,9 @@ use crate::{
     install::Installer,
     keeping::{self, Keeping},
     options::{ApiOptions, ServerOptions},
-    resources, reviews, storage, subresources,
+    resources, reviews,
+    stores::Stores,
+    subresources,
 };
 
 /// Connections that ended before they were any.
@@ -82,7 +84,7 @@ pub struct ControlPlane {
     metrics: MetricsRegistry,
     client_cas: Vec<Arc<DynamicCaBundle>>,
     audit_tasks: AuditTasks,
-    stores: Vec<Arc<dyn Storage>>,
+    stores: Stores,
     background: CancellationToken,
     keeper: Keeper,
     /// What streams and upgraded proxies have become.
@@ -110,9 +112,8 @@ impl ControlPlane {
         let access = Access::new(options, &metrics, &background)?;
         let audit_tasks = AuditTasks::default();
         let audit = options.audit.build(&audit_tasks)?;
-        let store = storage::open(&options.storage, &background)
-            .await
-            .map_err(|error| RunError::Storage(error.to_string()))?;
+        let stores = Stores::open(&options.storage, &background).await;
+        let stores = stores.map_err(|error| RunError::Storage(error.to_string()))?;
         let connections = Connections::new();
         let services = ServiceHooks::new(Arc::new(options.gates.clone()));
         let keeping = Keeping::new(options, services.clone())?;
@@ -127,11 +128,9 @@ impl ControlPlane {
             registry: metrics.clone(),
             metrics: AdmissionMetrics::new(&metrics),
         };
-        let elsewhere = open_elsewhere(options).await?;
         let routes = install(
             options,
-            &store,
-            &elsewhere,
+            &stores,
             &access,
             &services,
             &connections,
@@ -145,30 +144,10 @@ impl ControlPlane {
         );
         bound?;
         let mut health = HealthEndpoints::new();
-        health.add(store_check(
-            "etcd",
-            &store,
-            options.storage.healthcheck_timeout.to_std(),
-        ));
-        health.add_readyz(store_check(
-            "etcd-readiness",
-            &store,
-            options.storage.readycheck_timeout.to_std(),
-        ));
-        for (number, (_, store)) in elsewhere.iter().enumerate() {
-            let name = |name: &str| format!("{name}-{number}");
-            let (check, ready) = (options.storage.healthcheck_timeout, options.storage.readycheck_timeout);
-            health.add(store_check(&name("etcd-override"), store, check.to_std()));
-            health.add_readyz(store_check(&name("etcd-override-readiness"), store, ready.to_std()));
-        }
-        tokio::spawn(measure_size(
-            store.clone(),
-            options.storage.size_poll_interval.to_std(),
-            metrics.clone(),
-            background.clone(),
-        ));
+        stores.add_checks(&options.storage, &mut health);
+        stores.measure(&options.storage, &metrics, &background);
         let hooks = keeping::announce(&mut health, options.generic.livez_grace_period.to_std());
-        let keeper = keeping.start(options, &routes, &store, hooks)?;
+        let keeper = keeping.start(options, &routes, stores.own(), hooks)?;
         health.add_shutdown(stop);
         let documents = Arc::new(ApiDocuments::new(
             &version.git_version,
@@ -195,7 +174,7 @@ impl ControlPlane {
             metrics,
             client_cas: access.authentication.client_cas,
             audit_tasks,
-            stores: elsewhere.into_iter().map(|(_, store)| store).chain([store]).collect(),
+            stores,
             background,
             keeper,
             connections,
@@ -218,9 +197,7 @@ impl ControlPlane {
         self.connections.shutdown().await;
         self.background.cancel();
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
-        for store in self.stores {
-            store.close().await;
-        }
+        self.stores.close().await;
     }
 }
 
@@ -254,67 +231,6 @@ async fn limits(
         .map_err(|status| RunError::Storage(format!("unable to initialize APF bootstrap configuration: {status}")))?;
     tokio::spawn(config.run(background.clone()));
     Ok(Limits::Fair(controller))
-}
-
-/// A store, and the group and name of the resource whose objects it keeps.
-type Elsewhere = ((String, String), Arc<dyn Storage>);
-
-/// Opens the stores of resources that are stored elsewhere; the same members are one store.
-async fn open_elsewhere(options: &ServerOptions) -> Result<Vec<Elsewhere>, RunError> {
-    let mut opened: Vec<(Vec<String>, Arc<dyn Storage>)> = Vec::new();
-    let mut elsewhere = Vec::new();
-    for wanted in options.storage.overrides().map_err(RunError::Option)? {
-        let mut servers = wanted.servers;
-        servers.sort_unstable();
-        let known = opened.iter().find(|(known, _)| *known == servers);
-        let store = match known.map(|(_, store)| store.clone()) {
-            Some(store) => store,
-            None => {
-                let store = storage::open_etcd(&options.storage, &servers).await;
-                let store = store.map_err(|error| RunError::Storage(error.to_string()))?;
-                opened.push((servers, store.clone()));
-                store
-            }
-        };
-        elsewhere.push((wanted.resource, store));
-    }
-    Ok(elsewhere)
-}
-
-/// Reads the size of the store again and again, for its metric.
-async fn measure_size(store: Arc<dyn Storage>, interval: Duration, metrics: MetricsRegistry, stop: CancellationToken) {
-    let opts = MetricOpts::new("apiserver_storage_size_bytes", "Bytes that the store takes on disk.");
-    let size = metrics.gauge_vec(opts.stability(Stability::Stable), &["storage_cluster_id"]);
-    let size = size.with(&["etcd-0"]);
-    if interval.is_zero() {
-        return;
-    }
-    loop {
-        match store.status().await {
-            Ok(status) => size.set(i64::try_from(status.size).unwrap_or(i64::MAX)),
-            Err(error) => tracing::warn!(%error, "cannot read the size of the store"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval) => {}
-        }
-    }
-}
-
-/// Whether the store answers in time.
-fn store_check(name: &str, store: &Arc<dyn Storage>, limit: Duration) -> Arc<dyn HealthCheck> {
-    let store = store.clone();
-    Arc::new(CheckFn::asynchronous(name, move || {
-        let store = store.clone();
-        Box::pin(async move {
-            match tokio::time::timeout(limit, store.health()).await {
-                Ok(health) => health.map_err(|error| HealthError(error.to_string())),
-                Err(_) => Err(HealthError(
-                    "error getting data from etcd: context deadline exceeded".to_owned(),
-                )),
-            }
-        })
-    }))
 }
 
 /// The resources that `--runtime-config` leaves; the others' stores stay for what the server itself keeps.
@@ -359,8 +275,7 @@ fn edge(options: &ServerOptions) -> Result<Edge, RunError> {
 /// Installs every resource and waits until each cache has listed the store.
 async fn install(
     options: &ServerOptions,
-    store: &Arc<dyn Storage>,
-    elsewhere: &[Elsewhere],
+    stores: &Stores,
     access: &Access,
     services: &Arc<ServiceHooks>,
     connections: &Connections,
@@ -375,8 +290,8 @@ async fn install(
         allow_privileged: options.allow_privileged,
     };
     let mut installer = Installer {
-        storage: store.clone(),
-        elsewhere: elsewhere.to_vec(),
+        storage: stores.own().clone(),
+        elsewhere: stores.elsewhere.clone(),
         uncached: !options.storage.watch_cache,
         uncached_resources: options.storage.uncached().map_err(RunError::Option)?,
         prefix: normalize_prefix(&options.storage.etcd_prefix),
@@ -391,7 +306,7 @@ async fn install(
     };
     resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    let health = store_check("etcd", store, options.storage.healthcheck_timeout.to_std());
+    let health = stores.check(&options.storage);
     subresources::install(&mut installer, options, access, connections, health)?;
     environment.directory.bind(&installer.routes);
     installer.start(background);
@@ -401,22 +316,7 @@ async fn install(
             .await
             .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
     }
-    let interval = options.storage.compaction_interval.to_std();
-    if !interval.is_zero() {
-        let mut stores = vec![store];
-        for (_, store) in elsewhere {
-            if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
-                stores.push(store);
-            }
-        }
-        for store in stores {
-            tokio::spawn(apiserver_storage::run_compaction(
-                store.clone(),
-                interval,
-                background.clone(),
-            ));
-        }
-    }
+    stores.compact(&options.storage, background);
     Ok(installer.routes)
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum StorageError {
     /// etcd without its addresses.
     #[error("--etcd-servers must be specified")]
     NoServers,
+    /// `--etcd-servers-overrides` cannot be read.
+    #[error("{0}")]
+    Overrides(String),
     /// The store itself.
     #[error("cannot open the store: {0}")]
     Open(#[from] Error),

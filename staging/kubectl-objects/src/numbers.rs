@@ -3,7 +3,7 @@
 use k8s_api::primitives::quote;
 use serde_json::Value;
 
-use crate::{Refusal, Result, refuse};
+use crate::{Result, refuse};
 
 /// `strconv.Atoi`.
 ///
@@ -46,10 +46,11 @@ pub fn wrapped(number: i64) -> i32 {
     wrapped
 }
 
-/// `intstr.Parse`: a number, or else a text.
+/// `intstr.Parse`: a number of 32 bits, or else a text.
 #[must_use]
 pub fn int_or_string(text: &str) -> Value {
-    atoi(text).map_or_else(|Refusal(_)| text.into(), |number| wrapped(number).into())
+    let number = atoi(text).ok().and_then(|number| i32::try_from(number).ok());
+    number.map_or_else(|| text.into(), Value::from)
 }
 
 #[cfg(test)]
@@ -79,6 +80,7 @@ mod tests {
             assert_eq!(port(text).map_err(|error| error.0), expected.map_err(str::to_owned));
         }
         assert_eq!(int_or_string("http"), "http");
-        assert_eq!(int_or_string("4294967376"), 80);
+        assert_eq!(int_or_string("80"), 80);
+        assert_eq!(int_or_string("4294967376"), "4294967376");
     }
 }

@@ -36,7 +36,7 @@ pub struct PrintFlags {
     pub show_managed_fields: bool,
     /// What was done, for the line of a command without `-o`: `created`.
     pub operation: String,
-    /// Whether JSON has its members as the types of the objects declare them, not by name. No flag: commands that make
+    /// Whether JSON and KYAML have their members as the types of the objects declare them, not by name. No flag: commands that make
     /// objects of built-in kinds say so.
     pub declared: bool,
 }
@@ -92,7 +92,10 @@ impl PrintFlags {
                 declared: self.declared,
             }),
             "yaml" => Box::new(YamlPrinter::new(show_managed_fields)),
-            "kyaml" => Box::new(KyamlPrinter { show_managed_fields }),
+            "kyaml" => Box::new(KyamlPrinter {
+                show_managed_fields,
+                declared: self.declared,
+            }),
             "name" => Box::new(NamePrinter::default()),
             "" => Box::new(NamePrinter {
                 operation: self.operation.clone(),

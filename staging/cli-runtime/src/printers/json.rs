@@ -2,72 +2,20 @@
 
 use std::io::Write;
 
-use apimachinery::codec::{go, json as go_json, yaml};
-use serde::Serialize as _;
+use apimachinery::codec::{json as go_json, yaml};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::ResourcePrinter;
+use super::ordered::Ordered;
 use crate::gotext::TabWriter;
 use crate::resource::text_at;
 use crate::{Result, message};
 
-/// The JSON of an object with its members as its type declares them, four blanks a level; no line break at the end.
-fn declared_indented(object: &Value) -> String {
-    let (group, version) = k8s_api::scheme::split_api_version(text_at(object, &["apiVersion"]));
-    match k8s_api::scheme::resource_of_kind(group, version, text_at(object, &["kind"])) {
-        Some(resource) => go_escaped(indented(&go::declared_order(object, resource.type_ref(), &Value::Null))),
-        None => json_indented(object),
-    }
-}
-
-/// JSON text without blanks, broken into lines with four blanks a level.
-fn indented(json: &str) -> String {
-    let (mut out, mut depth) = (String::with_capacity(2 * json.len()), 0);
-    let (mut quoted, mut escaped) = (false, false);
-    let mut letters = json.chars().peekable();
-    let line =
-        |out: &mut String, depth: usize| out.extend(std::iter::once("\n").chain(std::iter::repeat_n("    ", depth)));
-    while let Some(letter) = letters.next() {
-        if quoted {
-            quoted = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-            out.push(letter);
-            continue;
-        }
-        match letter {
-            '{' | '[' => {
-                out.push(letter);
-                match letters.next_if(|next| matches!(next, '}' | ']')) {
-                    Some(end) => out.push(end),
-                    None => {
-                        depth += 1;
-                        line(&mut out, depth);
-                    }
-                }
-            }
-            '}' | ']' => {
-                depth -= 1;
-                line(&mut out, depth);
-                out.push(letter);
-            }
-            ',' => {
-                out.push(letter);
-                line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            _ => {
-                quoted = letter == '"';
-                out.push(letter);
-            }
-        }
-    }
-    out
-}
-
 /// JSON with four blanks a level, as Go's `MarshalIndent` writes it; no line break at the end.
 #[must_use]
-pub fn json_indented(value: &Value) -> String {
+pub fn json_indented(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
     value.serialize(&mut serializer).expect("a JSON value encodes as JSON");
@@ -124,15 +72,15 @@ pub struct JsonPrinter {
 impl ResourcePrinter for JsonPrinter {
     fn print(&mut self, object: &Value, out: &mut dyn Write) -> Result<()> {
         check_type(object)?;
-        let text = if self.declared {
-            declared_indented
+        let shown = if self.show_managed_fields {
+            object
         } else {
-            json_indented
+            &without_managed_fields(object)
         };
-        let text = if self.show_managed_fields {
-            text(object)
+        let text = if self.declared {
+            json_indented(&Ordered::declared(shown))
         } else {
-            text(&without_managed_fields(object))
+            json_indented(shown)
         };
         Ok(writeln!(out, "{text}")?)
     }

@@ -17,13 +17,16 @@ use component_base::{
     metrics::{Children, Family, MetricOpts, MetricsRegistry, Stability},
     serving::{Body, BoxError},
 };
-use http::{Method, Response, StatusCode, header};
+use http::{Response, StatusCode};
 use http_body::Body as _;
 use parking_lot::{Mutex, RwLock};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
+use super::{
+    WatchMetrics,
+    labels::{COMPONENT, LABELS, Labels, OTHER_METHOD},
+};
 use crate::{
-    admission::GroupVersionName,
     endpoints::{Call, Endpoint},
     request::RequestContext,
 };
@@ -35,129 +38,8 @@ const SECONDS: [f64; 23] = [
 /// How many of the smallest bounds the indicator of service levels goes without.
 const FINE: usize = 2;
 const RESPONSE_BYTES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
-const EVENT_BYTES: [f64; 8] = [1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131_072.0];
-/// The component of everything but documents and health.
-const COMPONENT: &str = "apiserver";
-const OTHER_METHOD: &str = "other";
-/// Subresources that connect to something else.
-const CONNECTS: [&str; 5] = ["log", "exec", "portforward", "attach", "proxy"];
-const LABELS: [&str; 7] = [
-    "verb",
-    "group",
-    "version",
-    "resource",
-    "subresource",
-    "scope",
-    "component",
-];
 /// Kinds of requests: those that read, those that change something.
 const KINDS: [&str; 2] = ["readOnly", "mutating"];
-
-/// What a request is counted as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Labels<'a> {
-    verb: &'static str,
-    dry_run: &'static str,
-    group: &'a str,
-    version: &'a str,
-    resource: &'a str,
-    subresource: &'a str,
-    scope: &'static str,
-    component: &'static str,
-}
-
-fn dry_run(call: &Call<'_>) -> &'static str {
-    let mut values = call.query.all("dryRun");
-    match values.next() {
-        None => "",
-        Some("All") if values.all(|value| value == "All") => "All",
-        Some(_) => "invalid",
-    }
-}
-
-fn verb(call: &Call<'_>, scope: &str) -> &'static str {
-    let info = &call.context.info;
-    if info.is_resource_request && CONNECTS.contains(&info.subresource.as_str()) {
-        return "CONNECT";
-    }
-    match call.method {
-        Method::GET | Method::HEAD if info.verb == "watch" => "WATCH",
-        Method::GET | Method::HEAD if matches!(scope, "resource" | "") => "GET",
-        Method::GET | Method::HEAD => "LIST",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::PATCH if call.header(header::CONTENT_TYPE) == "application/apply-patch+yaml" => "APPLY",
-        Method::PATCH => "PATCH",
-        _ => OTHER_METHOD,
-    }
-}
-
-impl<'a> Labels<'a> {
-    /// Those of a request for a resource.
-    fn of_resource(call: &'a Call<'_>, endpoint: &'a Endpoint) -> Self {
-        let info = &call.context.info;
-        let scope = if !info.name.is_empty() || call.method == Method::POST {
-            "resource"
-        } else if !info.namespace.is_empty() {
-            "namespace"
-        } else {
-            "cluster"
-        };
-        let GroupVersionName { group, version, name } = &endpoint.resource;
-        Self {
-            verb: verb(call, scope),
-            dry_run: dry_run(call),
-            group,
-            version,
-            resource: name,
-            subresource: &info.subresource,
-            scope,
-            component: COMPONENT,
-        }
-    }
-
-    /// Those of a document or a health check, which goes by its path.
-    fn of_path(call: &Call<'_>, path: &'static str) -> Self {
-        Self {
-            verb: verb(call, ""),
-            dry_run: "",
-            group: "",
-            version: "",
-            resource: "",
-            subresource: path,
-            scope: "",
-            component: "",
-        }
-    }
-
-    fn values(&self) -> [&'a str; 7] {
-        [
-            self.verb,
-            self.group,
-            self.version,
-            self.resource,
-            self.subresource,
-            self.scope,
-            self.component,
-        ]
-    }
-
-    fn values_with_dry_run(&self) -> [&'a str; 8] {
-        let [verb, rest @ ..] = self.values();
-        let [group, version, resource, subresource, scope, component] = rest;
-        [
-            verb,
-            self.dry_run,
-            group,
-            version,
-            resource,
-            subresource,
-            scope,
-            component,
-        ]
-    }
-}
 
 /// The children of one combination of labels.
 #[derive(Debug)]
@@ -557,55 +439,5 @@ impl http_body::Body for TrackedBody {
 
     fn size_hint(&self) -> http_body::SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// What is counted of watches' events.
-#[derive(Clone)]
-pub struct WatchMetrics {
-    events: Family<IntCounterVec>,
-    sizes: Family<HistogramVec>,
-}
-
-impl std::fmt::Debug for WatchMetrics {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("WatchMetrics").finish_non_exhaustive()
-    }
-}
-
-/// The events of one resource's watches.
-#[derive(Clone, Debug)]
-pub(crate) struct WatchEvents {
-    events: IntCounter,
-    sizes: Histogram,
-}
-
-impl WatchMetrics {
-    fn new(registry: &MetricsRegistry) -> Self {
-        let labels = ["group", "version", "resource"];
-        let events = MetricOpts::new("apiserver_watch_events_total", "Events sent to watchers.");
-        let sizes = MetricOpts::new("apiserver_watch_events_sizes", "Bytes of events sent to watchers.");
-        Self {
-            events: registry.counter_vec(events, &labels),
-            sizes: registry.histogram_vec(sizes, &labels, &EVENT_BYTES),
-        }
-    }
-
-    /// Those of a resource.
-    pub(crate) fn of(&self, resource: &GroupVersionName) -> WatchEvents {
-        let values = [resource.group.as_str(), &resource.version, &resource.name];
-        WatchEvents {
-            events: self.events.with(&values),
-            sizes: self.sizes.with(&values),
-        }
-    }
-}
-
-impl WatchEvents {
-    /// An event of so many bytes was sent.
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.events.inc();
-        #[allow(clippy::cast_precision_loss, reason = "sizes fall into coarse buckets")]
-        self.sizes.observe(bytes as f64);
     }
 }
