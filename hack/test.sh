@@ -24,7 +24,7 @@ fi
 (($# == 0)) || exit 0
 
 echo "== a cluster of two nodes"
-programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network image-builder e2e)
+programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl cluster-dns pod-network image-builder e2e)
 cargo build --workspace "${programs[@]/#/--bin=}"
 bin=${CARGO_TARGET_DIR:-target}/debug
 "$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1

@@ -44,7 +44,7 @@ fn serve(options: ServerOptions, version: component_base::version::VersionInfo) 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let stop = lifecycle::shutdown_on_signals()?;
-        controlplane::run(options, version, stop)
+        controlplane::run(options, version, log.clone(), stop)
             .await
             .map_err(anyhow::Error::from)
     });

@@ -19,7 +19,7 @@ use apiserver::{
     admission::{AdmissionMetrics, Chain, Permissions, Plugin, StoreDirectory},
     proxy::ServiceResolver,
 };
-use component_base::{config::DecodeError, feature_gates::FeatureGates};
+use component_base::{config::DecodeError, feature_gates::FeatureGates, metrics::MetricsRegistry};
 
 pub use options::AdmissionOptions;
 pub use table::{Entry, PLUGINS};
@@ -39,6 +39,8 @@ pub struct Environment {
     pub permissions: Permissions,
     /// The newest minor version whose behaviour is known.
     pub emulated: u32,
+    /// Where plugins publish metrics of their own.
+    pub registry: MetricsRegistry,
     /// Where durations are noted.
     pub metrics: AdmissionMetrics,
 }

@@ -21,7 +21,7 @@ use admission_pod::{
     PodResizeValidator, PodTolerationRestriction, PodTopologyLabels, Priority, RuntimeClassAdmission,
     ServiceAccountAdmission, TolerationConfiguration,
 };
-use admission_podsecurity::{PodSecurity, PodSecurityConfiguration};
+use admission_podsecurity::{PodSecurity, PodSecurityConfiguration, PodSecurityMetrics};
 use admission_webhook::{
     MutatingAdmissionWebhook, ValidatingAdmissionWebhook, WebhookAdmissionConfiguration, WebhookParts,
 };
@@ -182,7 +182,8 @@ pub const PLUGINS: &[Entry] = &[
     on("PodSecurity", |parts, bytes| {
         let configuration = configured(bytes, PodSecurityConfiguration::from_slice)?;
         let emulated = parts.environment.emulated;
-        let plugin = PodSecurity::new(configuration, emulated, parts.lookup(), parts.passing());
+        let metrics = PodSecurityMetrics::new(&parts.environment.registry, emulated);
+        let plugin = PodSecurity::new(configuration, emulated, parts.lookup(), parts.passing(), metrics);
         made(plugin.map_err(|error| error.to_string())?)
     }),
     off("PodNodeSelector", |parts, bytes| {

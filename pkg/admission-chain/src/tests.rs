@@ -12,6 +12,7 @@ use component_base::{feature_gates::FeatureGates, metrics::MetricsRegistry};
 use crate::{AdmissionOptions, Environment, PLUGINS, build};
 
 fn environment() -> Environment {
+    let registry = MetricsRegistry::default();
     let directory = Arc::new(StoreDirectory::default());
     Environment {
         gates: Arc::new(FeatureGates::default()),
@@ -19,7 +20,8 @@ fn environment() -> Environment {
         directory,
         permissions: Permissions::new(Arc::new(AlwaysAllow)),
         emulated: 36,
-        metrics: AdmissionMetrics::new(&MetricsRegistry::default()),
+        metrics: AdmissionMetrics::new(&registry),
+        registry,
     }
 }
 

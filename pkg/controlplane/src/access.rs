@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apiserver::{cacher::Followed, server::Routes};
+use apiserver_auth::authentication::TokenCacheMetrics;
+use component_base::metrics::MetricsRegistry;
 use k8s_api::{
     Object,
     rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
@@ -31,13 +33,18 @@ pub(crate) struct Access {
 
 impl Access {
     /// From the flags; nothing of the server's own store is known yet.
-    pub(crate) fn new(options: &ServerOptions, background: &CancellationToken) -> Result<Self, OptionError> {
+    pub(crate) fn new(
+        options: &ServerOptions,
+        metrics: &MetricsRegistry,
+        background: &CancellationToken,
+    ) -> Result<Self, OptionError> {
         let authorization = options.authorization.build(background)?;
         let environment = Environment {
             objects: Arc::default(),
             legacy_use: Arc::default(),
             external_address: options.public_address(),
             always_allow: options.authorization.always_allows(),
+            token_metrics: Arc::new(TokenCacheMetrics::new(metrics)),
             stop: background.clone(),
         };
         let authentication = options.authentication.build(&environment)?;

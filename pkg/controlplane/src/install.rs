@@ -19,9 +19,17 @@ use k8s_api::{Object, scheme};
 use registry::{Registration, Version};
 use tokio_util::sync::CancellationToken;
 
+use crate::stores::ResourceName;
+
 /// Installs resources one after the other.
 pub(crate) struct Installer {
     pub(crate) storage: Arc<dyn Storage>,
+    /// Where objects of single resources are stored instead, by group and name.
+    pub(crate) elsewhere: Vec<(ResourceName, Arc<dyn Storage>)>,
+    /// Whether no read is answered as of some time ago.
+    pub(crate) uncached: bool,
+    /// The resources of which none is, by group and name.
+    pub(crate) uncached_resources: Vec<ResourceName>,
     pub(crate) prefix: String,
     pub(crate) gates: Arc<FeatureGates>,
     pub(crate) admission: Chain,
@@ -70,9 +78,16 @@ impl Installer {
             paths,
             Box::new(move |bytes| read_foreign(&codecs, bytes)),
         );
+        let names: Vec<(String, String)> = resource
+            .versions
+            .iter()
+            .map(|version| (version.info.group.to_owned(), version.info.plural.to_owned()))
+            .collect();
+        let elsewhere = self.elsewhere.iter().find(|(name, _)| names.contains(name));
+        let storage = elsewhere.map_or(&self.storage, |(_, storage)| storage).clone();
         let storage: Arc<dyn Storage> = match &self.encryption {
-            None => self.storage.clone(),
-            Some(keys) => Encrypted::new(self.storage.clone(), keys.clone(), info.group, info.plural),
+            None => storage,
+            Some(keys) => Encrypted::new(storage, keys.clone(), info.group, info.plural),
         };
         let cacher = Cacher::new(
             storage.clone(),
@@ -98,6 +113,7 @@ impl Installer {
             ttl: self.event_ttl.filter(|_| resource.expires),
             garbage_collection: self.garbage_collection,
             returns_deleted_object: resource.returns_deleted_object,
+            fresh_reads: self.uncached || self.uncached_resources.iter().any(|name| names.contains(name)),
             hooks: resource.hooks,
         };
         let store = Store::new(config, storage, cacher, self.gates.clone());

@@ -1,6 +1,7 @@
 //! Puts the API server together: storage, resources, documents, and what the server itself keeps.
 
 mod access;
+mod debug;
 mod documents;
 mod install;
 mod keeping;
@@ -10,6 +11,7 @@ mod reviews;
 mod server;
 mod snapshot;
 mod storage;
+mod stores;
 mod subresources;
 
 pub use options::{ApiOptions, CompatibleOptions, GenericOptions, ServerOptions, ServiceOptions, StorageOptions};

@@ -3,6 +3,7 @@
 mod apis;
 mod compatible;
 mod generic;
+mod overrides;
 mod services;
 mod storage;
 

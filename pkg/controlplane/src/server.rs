@@ -1,21 +1,24 @@
 //! Runs the API server from start to orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use admission_chain::{AdmissionError, Environment};
 use apimachinery::status::StatusError;
 use apiserver::{
     admission::{AdmissionMetrics, Permissions},
     proxy::ServiceResolver,
-    server::{ApiServer, Authentication, Edge, InFlightLimits, Limits, Routes, ServerConfig, ServerHandler},
+    server::{
+        ApiServer, Authentication, Edge, InFlightLimits, Limits, RetryAfter, Routes, ServerConfig, ServerHandler,
+    },
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
-use apiserver_storage::{Storage, etcd3::normalize_prefix};
+use apiserver_storage::etcd3::normalize_prefix;
 use component_base::{
-    health::{CheckFn, HealthCheck, HealthEndpoints, HealthError},
-    metrics::MetricsRegistry,
+    health::HealthEndpoints,
+    logs::LogHandle,
+    metrics::{MetricOpts, MetricsRegistry},
     options::SecureServingError,
-    serving::{Body, DynamicCaBundle, Server},
+    serving::{Body, DynamicCaBundle, Handler, Server},
     version::{MINOR, VersionInfo},
 };
 use controlplane_keeps::Keeper;
@@ -29,13 +32,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Access,
+    debug,
     documents::ApiDocuments,
     install::Installer,
     keeping::{self, Keeping},
     options::{ApiOptions, ServerOptions},
-    resources, reviews, storage, subresources,
+    resources, reviews,
+    stores::Stores,
+    subresources,
 };
 
+/// Connections that ended before they were any.
+const HANDSHAKE_ERRORS: MetricOpts<'static> = MetricOpts::new(
+    "apiserver_tls_handshake_errors_total",
+    "Connections that ended in the TLS handshake.",
+);
 /// How long audit events that wait at the end may take.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -70,9 +81,10 @@ impl From<AdmissionError> for RunError {
 pub struct ControlPlane {
     /// What answers requests.
     pub server: Arc<ApiServer>,
+    metrics: MetricsRegistry,
     client_cas: Vec<Arc<DynamicCaBundle>>,
     audit_tasks: AuditTasks,
-    store: Arc<dyn Storage>,
+    stores: Stores,
     background: CancellationToken,
     keeper: Keeper,
     /// What streams and upgraded proxies have become.
@@ -92,19 +104,19 @@ impl ControlPlane {
     ) -> Result<Self, RunError> {
         options.validate().map_err(RunError::Option)?;
         let background = CancellationToken::new();
-        let access = Access::new(options, &background)?;
-        let audit_tasks = AuditTasks::default();
-        let audit = options.audit.build(&audit_tasks)?;
-        let store = storage::open(&options.storage, &background)
-            .await
-            .map_err(|error| RunError::Storage(error.to_string()))?;
-        let connections = Connections::new();
-        let services = ServiceHooks::new(Arc::new(options.gates.clone()));
-        let keeping = Keeping::new(options, services.clone())?;
         let mut shown = options.metrics.clone();
         shown.complete().map_err(|error| RunError::Option(error.to_string()))?;
         let metrics = MetricsRegistry::new(&shown);
         metrics.register_process(version);
+        options.gates.register_metrics(&metrics);
+        let access = Access::new(options, &metrics, &background)?;
+        let audit_tasks = AuditTasks::default();
+        let audit = options.audit.build(&audit_tasks)?;
+        let stores = Stores::open(&options.storage, &background).await;
+        let stores = stores.map_err(|error| RunError::Storage(error.to_string()))?;
+        let connections = Connections::new();
+        let services = ServiceHooks::new(Arc::new(options.gates.clone()));
+        let keeping = Keeping::new(options, services.clone())?;
         let directory = Arc::default();
         let environment = Environment {
             gates: Arc::new(options.gates.clone()),
@@ -113,11 +125,12 @@ impl ControlPlane {
             directory,
             permissions: Permissions::new(access.authorization.authorizer.clone()),
             emulated: options.gates.emulation(),
+            registry: metrics.clone(),
             metrics: AdmissionMetrics::new(&metrics),
         };
         let routes = install(
             options,
-            &store,
+            &stores,
             &access,
             &services,
             &connections,
@@ -131,18 +144,10 @@ impl ControlPlane {
         );
         bound?;
         let mut health = HealthEndpoints::new();
-        health.add(store_check(
-            "etcd",
-            &store,
-            options.storage.healthcheck_timeout.to_std(),
-        ));
-        health.add_readyz(store_check(
-            "etcd-readiness",
-            &store,
-            options.storage.readycheck_timeout.to_std(),
-        ));
+        stores.add_checks(&options.storage, &mut health);
+        stores.measure(&options.storage, &metrics, &background);
         let hooks = keeping::announce(&mut health, options.generic.livez_grace_period.to_std());
-        let keeper = keeping.start(options, &routes, &store, hooks)?;
+        let keeper = keeping.start(options, &routes, stores.own(), hooks)?;
         health.add_shutdown(stop);
         let documents = Arc::new(ApiDocuments::new(
             &version.git_version,
@@ -165,10 +170,11 @@ impl ControlPlane {
             version: version.clone().with_effective(MINOR, MINOR - 1).to_json(),
         };
         Ok(Self {
-            server: ApiServer::new(config, routes, health, metrics),
+            server: ApiServer::new(config, routes, health, metrics.clone()),
+            metrics,
             client_cas: access.authentication.client_cas,
             audit_tasks,
-            store,
+            stores,
             background,
             keeper,
             connections,
@@ -191,7 +197,7 @@ impl ControlPlane {
         self.connections.shutdown().await;
         self.background.cancel();
         self.audit_tasks.close(AUDIT_TIMEOUT).await;
-        self.store.close().await;
+        self.stores.close().await;
     }
 }
 
@@ -225,22 +231,6 @@ async fn limits(
         .map_err(|status| RunError::Storage(format!("unable to initialize APF bootstrap configuration: {status}")))?;
     tokio::spawn(config.run(background.clone()));
     Ok(Limits::Fair(controller))
-}
-
-/// Whether the store answers in time.
-fn store_check(name: &str, store: &Arc<dyn Storage>, limit: Duration) -> Arc<dyn HealthCheck> {
-    let store = store.clone();
-    Arc::new(CheckFn::asynchronous(name, move || {
-        let store = store.clone();
-        Box::pin(async move {
-            match tokio::time::timeout(limit, store.health()).await {
-                Ok(health) => health.map_err(|error| HealthError(error.to_string())),
-                Err(_) => Err(HealthError(
-                    "error getting data from etcd: context deadline exceeded".to_owned(),
-                )),
-            }
-        })
-    }))
 }
 
 /// The resources that `--runtime-config` leaves; the others' stores stay for what the server itself keeps.
@@ -285,7 +275,7 @@ fn edge(options: &ServerOptions) -> Result<Edge, RunError> {
 /// Installs every resource and waits until each cache has listed the store.
 async fn install(
     options: &ServerOptions,
-    store: &Arc<dyn Storage>,
+    stores: &Stores,
     access: &Access,
     services: &Arc<ServiceHooks>,
     connections: &Connections,
@@ -300,7 +290,10 @@ async fn install(
         allow_privileged: options.allow_privileged,
     };
     let mut installer = Installer {
-        storage: store.clone(),
+        storage: stores.own().clone(),
+        elsewhere: stores.elsewhere.clone(),
+        uncached: !options.storage.watch_cache,
+        uncached_resources: options.storage.uncached().map_err(RunError::Option)?,
         prefix: normalize_prefix(&options.storage.etcd_prefix),
         gates: environment.gates.clone(),
         admission: admission_chain::build(&options.admission, environment)?,
@@ -313,7 +306,7 @@ async fn install(
     };
     resources::install_all(&mut installer, &settings, &access.grants, services);
     reviews::install(&mut installer, &access.authentication, &access.authorization);
-    let health = store_check("etcd", store, options.storage.healthcheck_timeout.to_std());
+    let health = stores.check(&options.storage);
     subresources::install(&mut installer, options, access, connections, health)?;
     environment.directory.bind(&installer.routes);
     installer.start(background);
@@ -323,14 +316,7 @@ async fn install(
             .await
             .map_err(|_| RunError::Storage("the store did not answer the first list of every resource".to_owned()))?;
     }
-    let interval = options.storage.compaction_interval.to_std();
-    if !interval.is_zero() {
-        tokio::spawn(apiserver_storage::run_compaction(
-            store.clone(),
-            interval,
-            background.clone(),
-        ));
-    }
+    stores.compact(&options.storage, background);
     Ok(installer.routes)
 }
 
@@ -338,8 +324,14 @@ async fn install(
 ///
 /// # Errors
 /// What keeps the server from starting.
-pub async fn run(options: ServerOptions, version: VersionInfo, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(
+    options: ServerOptions,
+    version: VersionInfo,
+    log: LogHandle,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
     let plane = ControlPlane::start(&options, &version, stop.clone()).await?;
+    serve_debug(&options, &plane, &log)?;
     let advertised = options.advertised_ip();
     let services = options.services.complete(advertised).map_err(RunError::Option)?;
     let names = ["kubernetes.default.svc", "kubernetes.default", "kubernetes"].map(str::to_owned);
@@ -363,24 +355,52 @@ pub async fn run(options: ServerOptions, version: VersionInfo, stop: Cancellatio
     if !watches.is_zero() {
         settings.long_running_limit = watches;
     }
-    let serving = Server::of(Arc::new(ServerHandler(plane.server.clone())))
+    // Load balancers see that /readyz fails before connections are refused.
+    let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
+    let handler: Arc<dyn Handler> = Arc::new(ServerHandler(plane.server.clone()));
+    let retry_after = RetryAfter::new(handler.clone(), draining.clone());
+    let sends_retry_after = options.generic.shutdown_send_retry_after;
+    let handler = if sends_retry_after {
+        Arc::new(retry_after.clone())
+    } else {
+        handler
+    };
+    let drain_limit = settings.drain_limit;
+    let serving = Server::of(handler)
         .with_tls(tls)
         .with_settings(settings)
+        .with_handshake_errors(plane.metrics.counter(HANDSHAKE_ERRORS))
         .with_panic_response(|_| panic_response());
     // While requests are drained new ones already go elsewhere.
     let leaving = async {
         stop.cancelled().await;
         plane.leave().await;
     };
-    // Load balancers see that /readyz fails before connections are refused.
-    let draining = CancellationToken::new();
     let delay = async {
         stop.cancelled().await;
         tokio::time::sleep(options.generic.shutdown_delay.to_std()).await;
         draining.cancel();
+        if sends_retry_after && tokio::time::timeout(drain_limit, retry_after.drained()).await.is_err() {
+            tracing::warn!(limit = ?drain_limit, "requests are still in flight after the limit");
+        }
+        stopping.cancel();
     };
-    tokio::join!(serving.serve(listener, draining.clone()), leaving, delay);
+    tokio::join!(serving.serve(listener, stopping.clone()), leaving, delay);
     plane.close().await;
+    Ok(())
+}
+
+/// Serves what is below `/debug/`, on the secure port if profiling is on, and on a socket of its own if there is one.
+fn serve_debug(options: &ServerOptions, plane: &ControlPlane, log: &LogHandle) -> Result<(), RunError> {
+    let generic = &options.generic;
+    if generic.debugging.enable_profiling {
+        plane.server.serve_debug(Arc::new(debug::router(log)));
+    }
+    if !generic.debug_socket_path.is_empty() {
+        let path = Path::new(&generic.debug_socket_path);
+        let served = debug::serve_socket(path, log, plane.background.clone());
+        served.map_err(|error| RunError::Option(format!("--debug-socket-path {}: {error}", path.display())))?;
+    }
     Ok(())
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum StorageError {
     /// etcd without its addresses.
     #[error("--etcd-servers must be specified")]
     NoServers,
+    /// `--etcd-servers-overrides` cannot be read.
+    #[error("{0}")]
+    Overrides(String),
     /// The store itself.
     #[error("cannot open the store: {0}")]
     Open(#[from] Error),
@@ -46,6 +49,11 @@ pub(crate) async fn open(options: &StorageOptions, stop: &CancellationToken) -> 
     if options.etcd_servers.is_empty() {
         return Err(StorageError::NoServers);
     }
+    open_etcd(options, &options.etcd_servers).await
+}
+
+/// Opens the etcd of these members, with the flags' prefix and certificates.
+pub(crate) async fn open_etcd(options: &StorageOptions, servers: &[String]) -> Result<Arc<dyn Storage>, StorageError> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     let etcd = Etcd3Options {
         prefix: options.etcd_prefix.clone(),
@@ -56,7 +64,7 @@ pub(crate) async fn open(options: &StorageOptions, stop: &CancellationToken) -> 
             reuse_seconds: options.lease_reuse_seconds.unsigned_abs(),
             ..LeaseOptions::default()
         },
-        ..Etcd3Options::new(options.etcd_servers.iter().cloned())
+        ..Etcd3Options::new(servers.iter().cloned())
     };
     Ok(Arc::new(Etcd3::connect(etcd).await?))
 }

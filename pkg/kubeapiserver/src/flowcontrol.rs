@@ -153,7 +153,9 @@ impl FlowControlConfig {
         loop {
             tokio::select! {
                 () = self.objects.changed.notified() => self.take_over().await,
-                _ = adjust.tick() => self.controller.adjust(),
+                _ = adjust.tick() => if self.controller.adjust() {
+                    self.take_over().await;
+                },
                 _ = ensure.tick() => {
                     if let Err(status) = self.ensure().await {
                         tracing::error!(err = %status, "APF bootstrap ensurer ran into error, will retry later");

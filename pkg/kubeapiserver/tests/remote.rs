@@ -6,7 +6,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use apiserver_auth::{
-    authentication::{Chain, Request},
+    authentication::{Chain, Request, TokenCacheMetrics},
     authorization::{Attributes, Authorizer},
     jose::{SigningKey, key_set_json, sign},
     serviceaccount::NumericDate,
@@ -14,6 +14,7 @@ use apiserver_auth::{
 };
 use component_base::{
     flags::FlagValue as _,
+    metrics::MetricsRegistry,
     serving::{
         Body, CertificateSource, ListenOptions, Listener, PemPair, Server, ServingCertificate, ServingTls, TlsProtocol,
         generate_self_signed,
@@ -130,6 +131,7 @@ fn environment() -> Environment {
         legacy_use: Arc::new(NotedUse::default()),
         external_address: "127.0.0.1:6443".to_owned(),
         always_allow: false,
+        token_metrics: Arc::new(TokenCacheMetrics::new(&MetricsRegistry::default())),
         stop: CancellationToken::new(),
     }
 }

@@ -57,7 +57,8 @@ impl ServiceProxy {
         let name = wanted.name;
         let service = self.services.get(namespace, name).await?;
         let service = service.ok_or_else(|| StatusError::not_found(GroupResource::new("", "services"), name))?;
-        let port = service_port(&service, number).map_err(|error| StatusError::service_unavailable(error.to_string()))?;
+        let port =
+            service_port(&service, number).map_err(|error| StatusError::service_unavailable(error.to_string()))?;
         Ok(port.name.clone())
     }
 

@@ -153,8 +153,18 @@ impl FlowController {
             wanted.insert(&level.metadata.name, level);
         }
         wanted.extend(levels.iter().map(|level| (level.metadata.name.as_str(), level)));
+        // A level without an object keeps its shares until its last request is done.
+        let quiescing: Vec<_> = before
+            .levels
+            .iter()
+            .filter(|(name, level)| !wanted.contains_key(&***name) && !level.is_idle())
+            .collect();
         let configs: Vec<_> = wanted.values().map(|level| (*level, LevelConfig::new(level))).collect();
-        let shares: f64 = configs.iter().map(|(_, config)| f64::from(config.shares)).sum();
+        let kept: f64 = quiescing
+            .iter()
+            .map(|(_, level)| f64::from(level.config().shares))
+            .sum();
+        let shares = kept + configs.iter().map(|(_, config)| f64::from(config.shares)).sum::<f64>();
         let mut now = Configured::default();
         for (object, config) in configs {
             let name = object.metadata.name.as_str();
@@ -163,7 +173,13 @@ impl FlowController {
                 None => Level::new(name, config, self.metrics.level(name)),
             };
             level.configure(config, &object.metadata.uid, self.total, shares);
+            level.set_quiescing(false);
             now.levels.insert(name.into(), level);
+        }
+        for (name, level) in quiescing {
+            level.set_quiescing(true);
+            level.configure(level.config(), &level.uid(), self.total, shares);
+            now.levels.insert(name.clone(), level.clone());
         }
         let missing = bootstrap::schemas().iter().filter(|schema| {
             let name = &schema.metadata.name;
@@ -171,7 +187,9 @@ impl FlowController {
         });
         for schema in schemas.iter().chain(missing) {
             let level = now.levels.get(schema.spec.priority_level_configuration.name.as_str());
-            let Some(level) = level.cloned() else { continue };
+            let Some(level) = level.filter(|level| !level.is_quiescing()).cloned() else {
+                continue;
+            };
             let metrics = self.metrics.schema(&level.name, &schema.metadata.name);
             now.schemas.push(Arc::new(Schema::new(schema, level, metrics)));
         }
@@ -183,10 +201,14 @@ impl FlowController {
         self.lend(Instant::now());
     }
 
-    /// Divides the seats anew by what the levels asked for. Due every ten seconds.
-    pub fn adjust(&self) {
+    /// Divides the seats anew by what the levels asked for. Due every ten seconds. Returns whether a level that has lost its
+    /// object has lost its last request, too: then the configuration is to be taken over again.
+    pub fn adjust(&self) -> bool {
         let _one_at_a_time = self.changes.lock();
         self.lend(Instant::now());
+        let configured = self.configured.load();
+        let mut levels = configured.levels.values();
+        levels.any(|level| level.is_quiescing() && level.is_idle())
     }
 
     fn lend(&self, now: Instant) {

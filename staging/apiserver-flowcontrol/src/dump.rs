@@ -45,7 +45,7 @@ impl FlowController {
                 &name,
                 &active,
                 &queues.is_idle(),
-                &false,
+                &state.quiescing,
                 &queues.waiting,
                 &queues.executing,
                 &counts.dispatched,
@@ -54,7 +54,7 @@ impl FlowController {
                 &counts.cancelled,
             ]);
         });
-        table.0
+        table.text()
     }
 
     fn dump_queues(&self) -> String {
@@ -85,7 +85,7 @@ impl FlowController {
                 ]);
             }
         });
-        table.0
+        table.text()
     }
 
     fn dump_requests(&self) -> String {
@@ -119,23 +119,46 @@ impl FlowController {
                 }
             }
         });
-        table.0
+        table.text()
     }
 }
 
-struct Table(String);
+/// Rows of cells, in columns as wide as their widest cell.
+struct Table(Vec<Vec<String>>);
+
+/// The least width of a column.
+const LEAST_WIDTH: usize = 8;
 
 impl Table {
     fn new(heads: &[&str]) -> Self {
-        Self(heads.join(", ") + "\n")
+        Self(vec![heads.iter().map(|head| (*head).to_owned()).collect()])
     }
 
     fn row(&mut self, cells: &[&dyn std::fmt::Display]) {
-        for (index, cell) in cells.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            // A String takes everything.
-            let _ = write!(self.0, "{separator}{cell}");
+        self.0.push(cells.iter().map(ToString::to_string).collect());
+    }
+
+    fn text(&self) -> String {
+        let columns = self.0.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let widest = self.0.iter().map(|row| row[column].chars().count()).max();
+            // A comma and a space follow.
+            (widest.unwrap_or_default() + 2).max(LEAST_WIDTH)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.0 {
+            for (column, cell) in row.iter().enumerate() {
+                if column + 1 == columns {
+                    text.push_str(cell);
+                } else {
+                    let width = widths[column];
+                    // A String takes everything.
+                    let _ = write!(text, "{:width$}", format_args!("{cell},").to_string());
+                }
+            }
+            text.push('\n');
         }
-        self.0.push('\n');
+        text
     }
 }

@@ -111,6 +111,8 @@ impl Demand {
 pub(crate) struct State {
     pub(crate) config: LevelConfig,
     pub(crate) uid: Box<str>,
+    /// Whether the level has lost its object and only serves its requests to their end.
+    pub(crate) quiescing: bool,
     pub(crate) seats: Seats,
     pub(crate) demand: Demand,
     pub(crate) queues: QueueSet,
@@ -132,6 +134,7 @@ impl Level {
             state: Mutex::new(State {
                 config,
                 uid: "".into(),
+                quiescing: false,
                 seats: Seats::default(),
                 demand: Demand::default(),
                 queues: QueueSet::new(config.limit, 0, Instant::now()),
@@ -192,6 +195,25 @@ impl Level {
         let nominal = state.seats.nominal;
         let by_hand = nominal / u32::try_from(hand).unwrap_or(1).max(1);
         ceil(f64::from(nominal) * MOST_OF_A_LEVEL).min(by_hand).max(1)
+    }
+
+    /// What its object says, or said.
+    pub(crate) fn config(&self) -> LevelConfig {
+        self.state.lock().config
+    }
+
+    /// Marks a level that has lost its object, or has one again.
+    pub(crate) fn set_quiescing(&self, quiescing: bool) {
+        self.state.lock().quiescing = quiescing;
+    }
+
+    pub(crate) fn is_quiescing(&self) -> bool {
+        self.state.lock().quiescing
+    }
+
+    /// Whether no request is in it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.lock().queues.is_idle()
     }
 
     pub(crate) fn uid(&self) -> Box<str> {

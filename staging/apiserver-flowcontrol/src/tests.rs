@@ -139,10 +139,52 @@ async fn what_does_not_fit_waits_and_then_is_refused() {
         .await
         .expect("whoever gave up left no trace");
     let dump = controller.dump("dump_priority_levels").unwrap();
+    let expected = "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, \
+                    DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests\n\
+                    catch-all,         0,            true,   false,       0,               0,                 0,                  \
+                    0,                0,                0\n";
+    assert!(dump.starts_with(expected), "{dump}");
     assert!(
-        dump.contains("global-default, 0, true, false, 0, 0, 3, 2, 1, 1\n"),
+        dump.contains("\nglobal-default,    0,            true,   false, "),
         "{dump}"
     );
+    let figures = ["3", "2", "1", "1"];
+    let row = dump.lines().find(|line| line.starts_with("global-default")).unwrap();
+    let cells: Vec<&str> = row.split(',').map(str::trim).collect();
+    assert_eq!(cells[6..], figures);
+}
+
+#[tokio::test]
+async fn a_level_without_its_object_keeps_its_shares_until_it_is_idle() {
+    let controller = controller(600);
+    let alice = user("alice", &["system:authenticated"]);
+    let under_way = enter(&controller, &alice, "get", "pods").await.unwrap();
+    assert_eq!(under_way.level_name(), "global-default");
+    let nominal = |level: &str| {
+        let configured = controller.configured.load();
+        configured
+            .levels
+            .get(level)
+            .map(|level| level.state.lock().seats.nominal)
+    };
+    let (own, others) = (nominal("global-default"), nominal("workload-low"));
+    let mut left = bootstrap::levels().to_vec();
+    left.retain(|level| level.metadata.name != "global-default");
+    controller.configure(&left, bootstrap::schemas());
+    assert_eq!((nominal("global-default"), nominal("workload-low")), (own, others));
+    let dump = controller.dump("dump_priority_levels").unwrap();
+    let row = dump.lines().find(|line| line.starts_with("global-default")).unwrap();
+    assert_eq!(row.split(',').nth(3).map(str::trim), Some("true"), "{dump}");
+    // Nobody new comes in by it.
+    let later = enter(&controller, &alice, "get", "pods").await.unwrap();
+    assert_eq!(later.level_name(), "catch-all");
+
+    assert!(!controller.adjust(), "it is still busy");
+    drop(under_way);
+    assert!(controller.adjust(), "it is not needed any more");
+    controller.configure(&left, bootstrap::schemas());
+    assert_eq!(nominal("global-default"), None);
+    assert!(nominal("workload-low") > others);
 }
 
 async fn futures_are_pending<F: Future + Unpin>(future: &mut F) -> bool {

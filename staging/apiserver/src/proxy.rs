@@ -244,20 +244,31 @@ mod tests {
 
     #[test]
     fn by_cluster_ip() {
-        let resolver = ServiceResolver::by_cluster_ip(FixedLookup::new(services()))
-            .with_loopback("127.0.0.1:6443".parse().ok());
+        let resolver =
+            ServiceResolver::by_cluster_ip(FixedLookup::new(services())).with_loopback("127.0.0.1:6443".parse().ok());
         for (namespace, name, port, expected) in [
             ("ns", "plain", 443, Ok("10.0.0.1:443")),
             ("ns", "plain", 80, Err("no service port 80 found for service \"plain\"")),
             ("ns", "six", 8443, Ok("[fd00::1]:8443")),
-            ("ns", "headless", 443, Err("cannot route to service with ClusterIP \"None\"")),
+            (
+                "ns",
+                "headless",
+                443,
+                Err("cannot route to service with ClusterIP \"None\""),
+            ),
             ("ns", "external", 80, Ok("elsewhere.example.com:80")),
             ("ns", "gone", 443, Err("service \"gone\" not found")),
             ("default", "kubernetes", 443, Ok("127.0.0.1:6443")),
             ("default", "kubernetes", 80, Err("service \"kubernetes\" not found")),
         ] {
-            let found = resolver.resolve(namespace, name, port).map_err(|error| error.to_string());
-            assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{name}:{port}");
+            let found = resolver
+                .resolve(namespace, name, port)
+                .map_err(|error| error.to_string());
+            assert_eq!(
+                found,
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{name}:{port}"
+            );
         }
     }
 
@@ -265,7 +276,12 @@ mod tests {
     fn by_endpoint() {
         let slices = [
             slice("plain", "IPv6", 9443, &[("fd00::9", None)]),
-            slice("plain", "IPv4", 9443, &[("10.1.0.1", Some(false)), ("10.1.0.2", Some(true))]),
+            slice(
+                "plain",
+                "IPv4",
+                9443,
+                &[("10.1.0.1", Some(false)), ("10.1.0.2", Some(true))],
+            ),
             slice("six", "IPv6", 9443, &[("fd00::9", None), ("fd00::8", Some(false))]),
         ];
         let resolver = ServiceResolver::by_endpoint(FixedLookup::new(services()), FixedLookup::new(slices));
@@ -280,7 +296,11 @@ mod tests {
             // The choice is random; what is not to be chosen never is.
             for _ in 0..20 {
                 let found = resolver.resolve("ns", name, port).map_err(|error| error.to_string());
-                assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{name}:{port}");
+                assert_eq!(
+                    found,
+                    expected.map(str::to_owned).map_err(str::to_owned),
+                    "{name}:{port}"
+                );
             }
         }
     }

@@ -263,6 +263,18 @@ fn invalid(error: &StatusError) -> String {
     }
 }
 
+/// An error of the system as Go words it: `no such file or directory`.
+#[must_use]
+pub fn io_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
 impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> Self {
         Self::Api(error)

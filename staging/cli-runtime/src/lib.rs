@@ -15,7 +15,7 @@ pub mod resource;
 mod streams;
 
 pub use config_flags::ConfigFlags;
-pub use error::{CommandError, Result};
+pub use error::{CommandError, Result, io_words};
 pub use factory::Factory;
 pub use printers::{PrintFlags, ResourcePrinter};
 pub use resource::{Builder, FilenameOptions, Info, RestMapping};

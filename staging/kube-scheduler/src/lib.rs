@@ -9,6 +9,7 @@
 //! **Invariant:** no IO, no clocks, no queue: those are `pkg/scheduler`.
 
 pub mod affinity;
+pub mod affinity_groups;
 pub mod config;
 pub mod cycle_state;
 pub mod events;

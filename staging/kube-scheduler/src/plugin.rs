@@ -128,6 +128,12 @@ pub trait PreFilterExtensions: Send + Sync {
 pub trait Filter: Send + Sync {
     /// Success, or why not.
     fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status;
+
+    /// Whether the answer follows from the node with its pods and from what [`PodInfo::is_like`] compares, and from nothing
+    /// else. It is then kept for pods that are like this one until the node changes.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// Whether nodes with changed pods would do; for PostFilter.
@@ -194,6 +200,13 @@ pub trait Score: Send + Sync {
     /// # Errors
     /// Something went wrong; the cycle fails.
     fn score(&self, context: ScoreContext<'_>, nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status>;
+
+    /// Whether a node's score follows from the node with its pods, the images of all nodes and what [`PodInfo::is_like`]
+    /// compares, and from nothing else. It is then kept, before it is normalized, for pods that are like this one until the
+    /// node changes.
+    fn is_local(&self) -> bool {
+        false
+    }
 
     /// Brings scores into 0 to 100.
     ///

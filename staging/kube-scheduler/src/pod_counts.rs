@@ -81,6 +81,11 @@ impl NodeCounts {
         self.by_slot.get(node.slot as usize).copied().unwrap_or(0)
     }
 
+    /// The slots of the nodes with pods that count, and how many there are on each.
+    pub fn nodes(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..).zip(self.by_slot.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+
     /// How many pods count altogether.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apimachinery::field::Path;
 use component_base::feature_gates::FeatureGates;
-use k8s_api::core::v1::Pod;
+use k8s_api::core::v1::{Container, NodeAffinity, Pod, PodSpec};
 
 use crate::affinity::PodAffinities;
 use crate::host_ports::HostPort;
@@ -88,6 +88,32 @@ impl PodInfo {
             claims: claims(&pod),
             pod,
         }
+    }
+
+    /// Whether both request the same resources, ports, images and nodes (by name, selector, node affinity, tolerations):
+    /// all that plugins read which look at one node at a time, volumes aside.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        fn images(containers: &[Container]) -> impl Iterator<Item = &str> {
+            containers.iter().map(|container| container.image.as_str())
+        }
+        fn volume_images(spec: &PodSpec) -> impl Iterator<Item = &str> {
+            let images = spec.volumes.iter().filter_map(|volume| volume.image.as_deref());
+            images.map(|image| image.reference.as_str())
+        }
+        fn node_affinity(spec: &PodSpec) -> Option<&NodeAffinity> {
+            spec.affinity.as_deref()?.node_affinity.as_deref()
+        }
+        let (a, b) = (&self.pod.spec, &other.pod.spec);
+        self.requests == other.requests
+            && self.host_ports == other.host_ports
+            && a.node_name == b.node_name
+            && a.tolerations == b.tolerations
+            && a.node_selector == b.node_selector
+            && node_affinity(a) == node_affinity(b)
+            && images(&a.containers).eq(images(&b.containers))
+            && images(&a.init_containers).eq(images(&b.init_containers))
+            && volume_images(a).eq(volume_images(b))
     }
 
     /// `metadata.uid`.

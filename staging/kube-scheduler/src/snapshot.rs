@@ -3,11 +3,12 @@
 //! A snapshot follows the cache by changes: [`Snapshot::apply`] costs what has changed since the last time. What plugins
 //! derive from all nodes (pods that match a selector, parts of a topology) is kept here too, and follows in the same way.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::affinity_groups::{AffinityGroup, AffinityGroups};
 use crate::node_info::{ImageStates, NodeInfo};
 use crate::pod_counts::{CountCache, NodeCounts, PodQuery};
 use crate::topology::{Topology, TopologyCache};
@@ -29,11 +30,12 @@ pub struct SnapshotChanges {
 #[derive(Default)]
 pub struct Snapshot {
     list: Vec<Arc<NodeInfo>>,
+    /// The slots of the nodes in the list.
+    order: Vec<u32>,
     /// Where in the list a slot is.
     position: Vec<u32>,
     by_name: HashMap<Box<str>, u32>,
-    with_affinity: BTreeSet<u32>,
-    with_required_anti_affinity: BTreeSet<u32>,
+    affinity_groups: AffinityGroups,
     used_claims: HashMap<String, u32>,
     images: Arc<ImageStates>,
     /// Counts the changes of nodes; `changes` has the last of them, with the change's number.
@@ -121,25 +123,14 @@ impl Snapshot {
             self.position[slot] = at;
             self.by_name.insert(node.name().into(), node.slot);
         }
+        self.order = list.iter().map(|node| node.slot).collect();
         self.list = list;
         self.labels_version += 1;
     }
 
     /// Keeps what is known about all nodes in step with one node's change.
     fn account(&mut self, slot: u32, before: Option<&NodeInfo>, after: Option<&NodeInfo>) {
-        let set = |set: &mut BTreeSet<u32>, filled: bool| {
-            if filled {
-                set.insert(slot);
-            } else {
-                set.remove(&slot);
-            }
-        };
-        let has = |pods: fn(&NodeInfo) -> &Vec<Arc<crate::PodInfo>>| after.is_some_and(|node| !pods(node).is_empty());
-        set(&mut self.with_affinity, has(|node| &node.pods_with_affinity));
-        set(
-            &mut self.with_required_anti_affinity,
-            has(|node| &node.pods_with_required_anti_affinity),
-        );
+        self.affinity_groups.account(slot, before, after);
         for pod in after.iter().flat_map(|node| &node.pods) {
             for claim in &pod.claims {
                 *self.used_claims.entry(claim_key(pod.namespace(), claim)).or_default() += 1;
@@ -187,6 +178,12 @@ impl Snapshot {
         &self.list
     }
 
+    /// The slots of the nodes in their order.
+    #[must_use]
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
     /// A node by name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&NodeInfo> {
@@ -210,16 +207,9 @@ impl Snapshot {
         self.position.len()
     }
 
-    /// The nodes with pods that have terms about other pods.
-    pub fn with_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
-        self.with_affinity.iter().filter_map(|slot| self.by_slot(*slot))
-    }
-
-    /// The nodes with pods that must not be near other pods.
-    pub fn with_required_anti_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
-        self.with_required_anti_affinity
-            .iter()
-            .filter_map(|slot| self.by_slot(*slot))
+    /// The pods on nodes that have terms about other pods, those with the same terms together.
+    pub fn affinity_groups(&self) -> impl Iterator<Item = &AffinityGroup> {
+        self.affinity_groups.iter()
     }
 
     /// Whether any pod on a node uses a claim.
@@ -231,6 +221,12 @@ impl Snapshot {
     /// All images that any node has.
     #[must_use]
     pub fn images(&self) -> &ImageStates {
+        &self.images
+    }
+
+    /// All images that any node has, shared: another allocation after any change.
+    #[must_use]
+    pub fn shared_images(&self) -> &Arc<ImageStates> {
         &self.images
     }
 
@@ -250,12 +246,14 @@ impl Snapshot {
         self.labels_version
     }
 
-    pub(crate) fn version(&self) -> u64 {
+    /// Counts the changes of nodes.
+    #[must_use]
+    pub fn version(&self) -> u64 {
         self.version
     }
 
     /// The slots that have changed after a version; `None` if that is too long ago to know.
-    pub(crate) fn changed_since(&self, version: u64) -> Option<impl Iterator<Item = u32>> {
+    pub fn changed_since(&self, version: u64) -> Option<impl Iterator<Item = u32>> {
         (version >= self.complete_from).then(|| {
             let start = self.changes.partition_point(|(at, _)| *at <= version);
             self.changes.range(start..).map(|(_, slot)| *slot)

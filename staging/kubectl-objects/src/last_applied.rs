@@ -40,24 +40,25 @@ pub fn set(object: &mut Value, text: &str) {
     object_at(object, &["metadata", "annotations"]).insert(ANNOTATION.to_owned(), text.into());
 }
 
-/// Writes the annotation if it is wanted, or if there is one already. `generated` objects have no empty map of
-/// annotations in it.
-pub fn create_or_update(wanted: bool, generated: bool, object: &mut Value) {
+/// Writes the annotation if it is wanted, or if there is one already. Of `typed` objects the text is that of Go's encoder
+/// for their type, without an empty map of annotations.
+pub fn create_or_update(wanted: bool, typed: bool, object: &mut Value) {
     if !wanted && original(object).is_none_or(str::is_empty) {
         return;
     }
     let mut bare = without(object);
-    if generated {
-        let metadata = object_at(&mut bare, &["metadata"]);
-        if metadata
-            .get("annotations")
-            .and_then(Value::as_object)
-            .is_some_and(Object::is_empty)
-        {
-            metadata.remove("annotations");
-        }
+    if !typed {
+        return set(object, &format!("{}\n", go_json(&bare)));
     }
-    set(object, &format!("{}\n", go_json(&bare)));
+    let metadata = object_at(&mut bare, &["metadata"]);
+    if metadata
+        .get("annotations")
+        .and_then(Value::as_object)
+        .is_some_and(Object::is_empty)
+    {
+        metadata.remove("annotations");
+    }
+    set(object, &format!("{}\n", crate::typed::json(&bare)));
 }
 
 #[cfg(test)]
@@ -79,7 +80,9 @@ mod tests {
     #[test]
     fn annotation_is_written_where_wanted_or_there() {
         let plain = json!({"metadata": {"name": "a"}});
-        for (wanted, generated, start, expected) in [
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "b", "name": "a"}});
+        let pod_text = "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"}}\n";
+        for (wanted, typed, start, expected) in [
             (false, false, plain.clone(), None),
             (
                 true,
@@ -87,7 +90,7 @@ mod tests {
                 plain.clone(),
                 Some("{\"metadata\":{\"annotations\":{},\"name\":\"a\"}}\n"),
             ),
-            (true, true, plain.clone(), Some("{\"metadata\":{\"name\":\"a\"}}\n")),
+            (true, true, pod, Some(pod_text)),
             (
                 false,
                 false,
@@ -96,7 +99,7 @@ mod tests {
             ),
         ] {
             let mut object = start;
-            create_or_update(wanted, generated, &mut object);
+            create_or_update(wanted, typed, &mut object);
             assert_eq!(original(&object), expected);
         }
     }

@@ -41,6 +41,27 @@ impl Members {
 /// The annotation that may be overwritten at any time.
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
+/// The pairs of words that are nothing else (upstream: `cmdutil.ParsePairs` without removals).
+///
+/// # Errors
+/// Words are no pairs; `what` says what they should be.
+pub fn parse_pairs(words: &[String], what: &str) -> Result<BTreeMap<String, String>> {
+    let (mut pairs, mut invalid) = (BTreeMap::new(), Vec::new());
+    for word in words {
+        match word.split_once('=') {
+            Some((key, value)) if !key.is_empty() => {
+                pairs.insert(key.to_owned(), value.to_owned());
+            }
+            _ => invalid.push(word.as_str()),
+        }
+    }
+    if invalid.is_empty() {
+        Ok(pairs)
+    } else {
+        Err(refuse!("invalid {what} format: {}", invalid.join(", ")))
+    }
+}
+
 /// What is to be set and what removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairs {

@@ -12,6 +12,9 @@ pub static ROOT: Command = Command {
     subcommands: &[
         // Basic Commands (Beginner)
         &cmd::create::COMMAND,
+        &cmd::expose::COMMAND,
+        &cmd::run::COMMAND,
+        &cmd::set::COMMAND,
         // Basic Commands (Intermediate)
         &cmd::explain::COMMAND,
         &cmd::get::COMMAND,
@@ -20,6 +23,7 @@ pub static ROOT: Command = Command {
         // Deploy Commands
         &cmd::rollout::COMMAND,
         &cmd::scale::COMMAND,
+        &cmd::autoscale::COMMAND,
         // Cluster Management Commands
         &cmd::certificate::COMMAND,
         &cmd::clusterinfo::COMMAND,
@@ -37,12 +41,15 @@ pub static ROOT: Command = Command {
         &cmd::auth::COMMAND,
         &cmd::proxy::COMMAND,
         &cmd::cp::COMMAND,
+        &cmd::debug::COMMAND,
         &cmd::events::COMMAND,
         // Advanced Commands
+        &cmd::diff::COMMAND,
         &cmd::apply::COMMAND,
         &cmd::patch::COMMAND,
         &cmd::replace::COMMAND,
         &cmd::wait::COMMAND,
+        &cmd::kustomize::COMMAND,
         // Settings Commands
         &cmd::label::COMMAND,
         &cmd::annotate::COMMAND,

@@ -2,8 +2,6 @@
 
 use component_base::flags::{FlagSet, FlagValue};
 
-use cli_runtime::Result;
-
 /// `--dry-run`: who, if anybody, only pretends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DryRun {
@@ -14,8 +12,6 @@ pub enum DryRun {
     Client,
     /// The server does everything but keep the result.
     Server,
-    /// `--dry-run` without a value: the old way to say `client`.
-    Unchanged,
 }
 
 impl DryRun {
@@ -28,19 +24,11 @@ impl DryRun {
         );
     }
 
-    /// Whether the value is one of today's; the old ones, none and a boolean, still mean what they meant.
-    ///
-    /// # Errors
-    /// None of them is refused.
-    pub fn check(self) -> Result<Self> {
-        Ok(self)
-    }
-
     /// Behind what was done: `(dry run)`, `(server dry run)`, or nothing.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
-            Self::Client | Self::Unchanged => "(dry run)",
+            Self::Client => "(dry run)",
             Self::Server => "(server dry run)",
             Self::None => "",
         }
@@ -49,7 +37,7 @@ impl DryRun {
     /// Whether nothing is sent.
     #[must_use]
     pub fn is_client(self) -> bool {
-        matches!(self, Self::Client | Self::Unchanged)
+        self == Self::Client
     }
 
     /// Whether the server is told to pretend.
@@ -59,13 +47,35 @@ impl DryRun {
     }
 }
 
+/// The value of `--dry-run` alone.
+const BARE_DRY_RUN: &str = "unchanged";
+
+/// What is said of the old ways to write `--dry-run`, which mean one of the new ones; `None` of other words.
+pub(crate) fn deprecated_dry_run(word: &str) -> Option<String> {
+    let value = word.strip_prefix("--dry-run")?;
+    if value.is_empty() {
+        return Some("--dry-run is deprecated and can be replaced with --dry-run=client.".to_owned());
+    }
+    let value = value.strip_prefix('=')?;
+    let mut meant = DryRun::None;
+    if meant.set(value, true).is_err() || matches!(value, "none" | "client" | "server" | BARE_DRY_RUN) {
+        return None;
+    }
+    let meant = meant.to_text();
+    Some(format!(
+        "--dry-run={value} is deprecated (boolean value) and can be replaced with --dry-run={meant}."
+    ))
+}
+
 impl FlagValue for DryRun {
     fn set(&mut self, text: &str, _first: bool) -> Result<(), String> {
         *self = match text {
-            "none" | "false" | "False" | "FALSE" | "f" | "F" | "0" => Self::None,
-            "client" | "true" | "True" | "TRUE" | "t" | "T" | "1" => Self::Client,
             "server" => Self::Server,
-            "unchanged" => Self::Unchanged,
+            "none" => Self::None,
+            "client" | BARE_DRY_RUN => Self::Client,
+            // The old way to write it.
+            "1" | "t" | "T" | "true" | "True" | "TRUE" => Self::Client,
+            "0" | "f" | "F" | "false" | "False" | "FALSE" => Self::None,
             _ => {
                 return Err(format!(
                     "Invalid dry-run value ({text}). Must be \"none\", \"server\", or \"client\"."
@@ -80,7 +90,6 @@ impl FlagValue for DryRun {
             Self::None => "none",
             Self::Client => "client",
             Self::Server => "server",
-            Self::Unchanged => "unchanged",
         }
         .to_owned()
     }
@@ -90,7 +99,7 @@ impl FlagValue for DryRun {
     }
 
     fn implied(&self) -> Option<&'static str> {
-        Some("unchanged")
+        Some(BARE_DRY_RUN)
     }
 }
 

@@ -16,9 +16,9 @@ use streaming::Connections;
 use streaming::websocket::sender::{Framing, serve_bytes, serve_messages};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// `/log` carries 5000 bytes, `/endless` one byte and no end, `/text` and `/binary` two messages.
@@ -102,7 +102,11 @@ async fn bytes_come_in_pieces_behind_an_empty_message() {
     for (offered, chosen, text) in [
         (None, "", false),
         (Some("binary.k8s.io"), "binary.k8s.io", false),
-        (Some("x, base64.binary.k8s.io, binary.k8s.io"), "base64.binary.k8s.io", true),
+        (
+            Some("x, base64.binary.k8s.io, binary.k8s.io"),
+            "base64.binary.k8s.io",
+            true,
+        ),
     ] {
         let offered: Vec<_> = offered.iter().map(|offered| (PROTOCOL, *offered)).collect();
         let (client, protocol) = open(address, "/log", &offered).await.unwrap();
@@ -126,7 +130,10 @@ async fn the_clients_close_ends_what_has_no_end() {
     let address = listen(&connections).await;
     let (mut client, _) = open(address, "/endless", &[]).await.unwrap();
     assert_eq!(client.next().await.unwrap().unwrap().len(), 0);
-    client.send(Message::text("what clients say is forgotten")).await.unwrap();
+    client
+        .send(Message::text("what clients say is forgotten"))
+        .await
+        .unwrap();
     assert_eq!(client.next().await.unwrap().unwrap(), Message::binary(&b"x"[..]));
     client.close(None).await.unwrap();
     assert!(client.next().await.unwrap().unwrap().is_close());

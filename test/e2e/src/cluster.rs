@@ -40,6 +40,8 @@ const TRACES: [(&str, &str); 7] = [
 pub(crate) struct Cluster {
     /// Where its files are.
     pub(crate) state: PathBuf,
+    /// Where its programs are.
+    pub(crate) programs: PathBuf,
     /// The administrator's client.
     pub(crate) client: Client,
 }
@@ -54,8 +56,10 @@ impl Cluster {
             .with_context(|| format!("no cluster in {}", state.display()))?;
         // Polling specs are no tenants to be fair to.
         config.qps = -1.0;
+        let programs = std::fs::read_to_string(state.join("bin")).context("where the cluster's programs are")?;
         Ok(Self {
             state: state.to_owned(),
+            programs: programs.trim().into(),
             client: Client::new(&config)?,
         })
     }

@@ -24,7 +24,7 @@ use spec::{Spec, values_at};
 struct Arguments {
     /// Only specs whose part or name contains one of these.
     filters: Vec<String>,
-    /// The directory of the programs.
+    /// The directory of the programs; with --running that of the kubectl to try.
     #[arg(long)]
     bin: Option<PathBuf>,
     /// An archive of images, instead of building one.
@@ -84,7 +84,11 @@ async fn start(arguments: Arguments) -> Result<usize> {
         return Ok(0);
     }
     if arguments.running {
-        return all(&Cluster::open(&arguments.state)?, &repository, specs, arguments.jobs).await;
+        let mut cluster = Cluster::open(&arguments.state)?;
+        if let Some(programs) = arguments.bin {
+            cluster.programs = programs.canonicalize()?;
+        }
+        return all(&cluster, &repository, specs, arguments.jobs).await;
     }
     let mut options = vec!["--nodes=2".to_owned(), format!("--proxy-mode={}", arguments.proxy_mode)];
     options.extend(arguments.etcd.then(|| "--etcd".to_owned()));

@@ -34,7 +34,7 @@ pub(crate) struct Run<'a> {
 /// # Errors
 /// A step fails: which, what came of it, and the state of the namespace.
 pub(crate) async fn run(cluster: &Cluster, repository: &Path, number: usize, spec: &Spec) -> Result<()> {
-    let run = Run::new(cluster, repository, number).await?;
+    let run = Run::new(cluster, repository, number, spec.ours).await?;
     let mut outcome = Ok(());
     for (at, step) in spec.steps.iter().enumerate() {
         if let Err(error) = run.step(step).await {
@@ -55,7 +55,7 @@ pub(crate) async fn run(cluster: &Cluster, repository: &Path, number: usize, spe
 }
 
 impl<'a> Run<'a> {
-    async fn new(cluster: &'a Cluster, repository: &Path, number: usize) -> Result<Self> {
+    async fn new(cluster: &'a Cluster, repository: &Path, number: usize, ours: bool) -> Result<Self> {
         let namespace = format!("e2e-{number}-{}", std::process::id());
         let directory = tempfile::tempdir()?;
         let kubeconfig = directory.path().join("kubeconfig");
@@ -71,8 +71,7 @@ impl<'a> Run<'a> {
             ("NODE1_IP", "10.89.0.1".into()),
             ("NODE2_IP", "10.89.0.2".into()),
             ("IMAGE", "kubernox/busybox:1".into()),
-            // The kubectl of the machine, else ours.
-            ("PATH", path_with(&cluster.state)?),
+            ("PATH", path_with(&cluster.programs, ours)),
         ];
         let prelude = text(&repository.join("test/e2e/prelude.sh"));
         let run = Self {
@@ -206,11 +205,12 @@ impl<'a> Run<'a> {
     }
 }
 
-fn path_with(state: &Path) -> Result<String> {
-    let programs = std::fs::read_to_string(state.join("bin")).context("where the cluster's programs are")?;
-    Ok(format!(
-        "{}:{}",
-        std::env::var("PATH").unwrap_or_default(),
-        programs.trim()
-    ))
+/// The kubectl of the machine is found first, else ours; with `ours` ours is.
+fn path_with(programs: &Path, ours: bool) -> String {
+    let (path, programs) = (std::env::var("PATH").unwrap_or_default(), programs.display());
+    if ours {
+        format!("{programs}:{path}")
+    } else {
+        format!("{path}:{programs}")
+    }
 }

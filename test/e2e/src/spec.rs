@@ -28,6 +28,9 @@ pub(crate) struct Spec {
     /// It is one of the few that run on every kind of store.
     #[serde(default)]
     pub(crate) core: bool,
+    /// Its `kubectl` is that of these programs, even where the machine has one.
+    #[serde(default)]
+    pub(crate) ours: bool,
     /// What is done, in order.
     pub(crate) steps: Vec<Step>,
 }
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn the_files_of_the_directory_are_specs() {
         let specs = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")).unwrap();
-        for part in ["controllers", "scheduler", "kubelet", "network", "bad-input"] {
+        for part in ["controllers", "scheduler", "kubelet", "kubectl", "network", "bad-input"] {
             assert!(
                 specs.iter().any(|spec| spec.part.starts_with(part)),
                 "no spec of {part}"

@@ -42,8 +42,9 @@ impl ApiDocuments {
         }
     }
 
-    /// Leaves a built-in resource out of discovery, and with the last one its version.
+    /// Leaves a built-in resource out of discovery and OpenAPI, and with the last one its version.
     pub(crate) fn withdraw(&self, group: &str, version: &str, resource: &str) {
+        self.openapi.withdraw(group, version, resource);
         let Some(mut left) = self.groups.version(group, version) else {
             return;
         };

@@ -6,7 +6,6 @@
 use component_base::{
     GoDuration,
     flags::{FlagSet, Flags},
-    options::DebuggingConfiguration,
 };
 
 /// The one version that this server is.
@@ -18,14 +17,8 @@ pub struct CompatibleOptions {
     emulated_version: Vec<String>,
     min_compatibility_version: Vec<String>,
     emulation_forward_compatible: bool,
-    etcd_servers_overrides: Vec<String>,
     etcd_count_metric_poll_period: GoDuration,
-    etcd_db_metric_poll_interval: GoDuration,
-    watch_cache: bool,
-    watch_cache_sizes: Vec<String>,
     delete_collection_workers: i64,
-    debugging: DebuggingConfiguration,
-    debug_socket_path: String,
     other: OtherOptions,
 }
 
@@ -35,14 +28,8 @@ impl Default for CompatibleOptions {
             emulated_version: Vec::new(),
             min_compatibility_version: Vec::new(),
             emulation_forward_compatible: false,
-            etcd_servers_overrides: Vec::new(),
             etcd_count_metric_poll_period: GoDuration::from_secs(60),
-            etcd_db_metric_poll_interval: GoDuration::from_secs(30),
-            watch_cache: true,
-            watch_cache_sizes: Vec::new(),
             delete_collection_workers: 1,
-            debugging: DebuggingConfiguration::default(),
-            debug_socket_path: String::new(),
             other: OtherOptions::default(),
         }
     }
@@ -93,7 +80,6 @@ impl CompatibleOptions {
     /// The flag that this server does not implement, or a value that is none.
     pub fn validate(&self) -> Result<(), String> {
         for (flag, value) in [
-            ("debug-socket-path", &self.debug_socket_path),
             ("egress-selector-config-file", &self.other.egress_selector_config_file),
             ("tracing-config-file", &self.other.tracing_config_file),
             ("service-account-signing-endpoint", &self.other.signing_endpoint),
@@ -101,12 +87,6 @@ impl CompatibleOptions {
             if !value.is_empty() {
                 return Err(format!("--{flag} is not implemented by this server"));
             }
-        }
-        if !self.etcd_servers_overrides.is_empty() {
-            return Err("--etcd-servers-overrides is not implemented by this server".to_owned());
-        }
-        if !self.watch_cache {
-            return Err("--watch-cache=false: this server does not serve without its caches".to_owned());
         }
         if self.delete_collection_workers < 1 {
             return Err("--delete-collection-workers must be greater than 0".to_owned());
@@ -138,7 +118,6 @@ impl CompatibleOptions {
 
 impl Flags for CompatibleOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
-        self.debugging.add_flags(flags);
         flags
             .section("generic")
             .add(
@@ -159,34 +138,15 @@ impl Flags for CompatibleOptions {
         flags
             .section("storage")
             .add(
-                "etcd-servers-overrides",
-                &mut self.etcd_servers_overrides,
-                "not implemented",
-            )
-            .add(
                 "etcd-count-metric-poll-period",
                 &mut self.etcd_count_metric_poll_period,
                 "no effect: the caches know how many objects there are",
-            )
-            .add(
-                "etcd-db-metric-poll-interval",
-                &mut self.etcd_db_metric_poll_interval,
-                "no effect: the size is read when it is asked for",
-            )
-            .add("watch-cache", &mut self.watch_cache, "the caches are always there")
-            .add(
-                "watch-cache-sizes",
-                &mut self.watch_cache_sizes,
-                "no effect: sizes follow the load",
             )
             .add(
                 "delete-collection-workers",
                 &mut self.delete_collection_workers,
                 "no effect: collections are deleted as fast as the store takes it",
             );
-        flags
-            .section("features")
-            .add("debug-socket-path", &mut self.debug_socket_path, "not implemented");
         self.other.add_flags(flags);
     }
 }
@@ -196,50 +156,60 @@ impl Flags for OtherOptions {
         flags.section("egress selector").add(
             "egress-selector-config-file",
             &mut self.egress_selector_config_file,
-            "not implemented",
+            "not implemented, refused: this server connects to nodes, webhooks and etcd by itself",
         );
-        flags
-            .section("traces")
-            .add("tracing-config-file", &mut self.tracing_config_file, "not implemented");
+        flags.section("traces").add(
+            "tracing-config-file",
+            &mut self.tracing_config_file,
+            "not implemented, refused: this server exports no traces",
+        );
         flags
             .section("misc")
             .add(
                 "service-account-signing-endpoint",
                 &mut self.signing_endpoint,
-                "not implemented",
+                "not implemented, refused: tokens are signed with --service-account-signing-key-file",
             )
             .add(
                 "aggregator-reject-forwarding-redirect",
                 &mut self.aggregator_reject_forwarding_redirect,
-                "for aggregated APIs",
+                "no effect without aggregated APIs",
             )
-            .add("enable-logs-handler", &mut self.enable_logs_handler, "no effect")
+            .add(
+                "enable-logs-handler",
+                &mut self.enable_logs_handler,
+                "no effect: /logs is not served",
+            )
             .add(
                 "coordinated-leadership-lease-duration",
                 &mut self.leadership_lease_duration,
-                "for coordinated leader election",
+                "no effect: no leader is elected for others",
             )
             .add(
                 "coordinated-leadership-renew-deadline",
                 &mut self.leadership_renew_deadline,
-                "for coordinated leader election",
+                "no effect: no leader is elected for others",
             )
             .add(
                 "coordinated-leadership-retry-period",
                 &mut self.leadership_retry_period,
-                "for coordinated leader election",
+                "no effect: no leader is elected for others",
             )
             .add(
                 "peer-advertise-ip",
                 &mut self.peer_advertise_ip,
-                "for servers of other versions",
+                "no effect: requests are not passed on to servers of other versions",
             )
             .add(
                 "peer-advertise-port",
                 &mut self.peer_advertise_port,
-                "for servers of other versions",
+                "no effect: requests are not passed on to servers of other versions",
             )
-            .add("peer-ca-file", &mut self.peer_ca_file, "for servers of other versions")
+            .add(
+                "peer-ca-file",
+                &mut self.peer_ca_file,
+                "no effect: see peer-advertise-ip",
+            )
             .add(
                 "proxy-client-cert-file",
                 &mut self.proxy_client_cert_file,
@@ -274,10 +244,6 @@ mod tests {
             (
                 with(|o| o.emulated_version = vec!["1.35".into()]),
                 "--emulated-version \"1.35\": this server is version 1.36 and no other",
-            ),
-            (
-                with(|o| o.watch_cache = false),
-                "--watch-cache=false: this server does not serve without its caches",
             ),
             (
                 with(|o| o.other.proxy_client_cert_file = "x".into()),

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use component_base::{
     GoDuration,
     flags::{FlagSet, Flags},
+    options::DebuggingConfiguration,
 };
 
 /// Times do not run backwards.
@@ -50,6 +51,10 @@ pub struct GenericOptions {
     pub cors_allowed_origins: Vec<String>,
     /// `--storage-initialization-timeout`
     pub storage_initialization_timeout: GoDuration,
+    /// `--profiling`, `--contention-profiling`
+    pub debugging: DebuggingConfiguration,
+    /// `--debug-socket-path`: a socket that serves `/debug/flags` and `/debug/pprof`; empty for none.
+    pub debug_socket_path: String,
     /// `--enable-aggregator-routing`: whether Services are reached by their endpoints, not by their cluster IPs.
     pub aggregator_routing: bool,
 }
@@ -73,6 +78,8 @@ impl Default for GenericOptions {
             hsts_directives: Vec::new(),
             cors_allowed_origins: Vec::new(),
             storage_initialization_timeout: GoDuration::from_secs(60),
+            debugging: DebuggingConfiguration::default(),
+            debug_socket_path: String::new(),
             aggregator_routing: false,
         }
     }
@@ -208,12 +215,12 @@ impl Flags for GenericOptions {
             .add(
                 "shutdown-send-retry-after",
                 &mut self.shutdown_send_retry_after,
-                "tell clients to come back while requests are drained",
+                "at the end, listen until requests under way are answered, and tell new ones to come back",
             )
             .add(
                 "send-retry-after-while-not-ready-once",
                 &mut self.send_retry_after_while_not_ready_once,
-                "tell clients to come back before the server is ready for the first time",
+                "no effect: the server listens only once it can answer",
             )
             .add(
                 "strict-transport-security-directives",
@@ -230,6 +237,12 @@ impl Flags for GenericOptions {
                 &mut self.storage_initialization_timeout,
                 "how long the first list of every resource may take",
             );
+        self.debugging.add_flags(flags);
+        flags.section("features").add(
+            "debug-socket-path",
+            &mut self.debug_socket_path,
+            "a Unix socket that serves /debug/flags and /debug/pprof to whomever may open it",
+        );
         flags.section("misc").add(
             "enable-aggregator-routing",
             &mut self.aggregator_routing,

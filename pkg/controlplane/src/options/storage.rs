@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::overrides::{self, ServersOverride};
 use apiserver::registry::StorageMedia;
 use apiserver_storage::encryption::EncryptionKeys;
 use component_base::{
@@ -24,6 +25,8 @@ pub struct StorageOptions {
     pub data_dir: PathBuf,
     /// `--etcd-servers`
     pub etcd_servers: Vec<String>,
+    /// `--etcd-servers-overrides`: `group/resource#servers`, the servers separated by semicolons.
+    pub etcd_servers_overrides: Vec<String>,
     /// `--etcd-cafile`
     pub etcd_ca_file: String,
     /// `--etcd-certfile`
@@ -50,6 +53,12 @@ pub struct StorageOptions {
     pub garbage_collector: bool,
     /// `--event-ttl`
     pub event_ttl: GoDuration,
+    /// `--watch-cache`: whether reads at resource version 0 may be answered as of some time ago.
+    pub watch_cache: bool,
+    /// `--watch-cache-sizes`: `resource[.group]#size`, of which 0 means `--watch-cache=false` for the resource.
+    pub watch_cache_sizes: Vec<String>,
+    /// `--etcd-db-metric-poll-interval`; 0 for never.
+    pub size_poll_interval: GoDuration,
 }
 
 impl Default for StorageOptions {
@@ -58,6 +67,7 @@ impl Default for StorageOptions {
             backend: String::new(),
             data_dir: PathBuf::from("/var/lib/kubernox/apiserver"),
             etcd_servers: Vec::new(),
+            etcd_servers_overrides: Vec::new(),
             etcd_ca_file: String::new(),
             etcd_cert_file: String::new(),
             etcd_key_file: String::new(),
@@ -71,6 +81,9 @@ impl Default for StorageOptions {
             encryption_reload: false,
             garbage_collector: true,
             event_ttl: GoDuration::from_secs(3600),
+            watch_cache: true,
+            watch_cache_sizes: Vec::new(),
+            size_poll_interval: GoDuration::from_secs(30),
         }
     }
 }
@@ -82,6 +95,8 @@ impl StorageOptions {
     /// The first that is wrong.
     pub fn validate(&self) -> Result<(), String> {
         self.media().map(drop)?;
+        self.overrides().map(drop)?;
+        self.uncached().map(drop)?;
         if self.encryption_reload && self.encryption_config.is_empty() {
             return Err(
                 "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
@@ -96,12 +111,23 @@ impl StorageOptions {
             ("etcd-healthcheck-timeout", self.healthcheck_timeout),
             ("etcd-readycheck-timeout", self.readycheck_timeout),
             ("event-ttl", self.event_ttl),
+            ("etcd-db-metric-poll-interval", self.size_poll_interval),
         ] {
             if value < GoDuration::default() {
                 return Err(format!("--{flag} can not be negative value"));
             }
         }
         Ok(())
+    }
+
+    /// The resources that are stored elsewhere.
+    pub(crate) fn overrides(&self) -> Result<Vec<ServersOverride>, String> {
+        overrides::servers_overrides(&self.etcd_servers_overrides)
+    }
+
+    /// Group and name of the resources that have no cache of their own as far as clients can tell.
+    pub(crate) fn uncached(&self) -> Result<Vec<(String, String)>, String> {
+        overrides::uncached(&self.watch_cache_sizes)
     }
 
     /// How objects are written.
@@ -146,6 +172,11 @@ impl Flags for StorageOptions {
                 "etcd-servers",
                 &mut self.etcd_servers,
                 "etcd members (scheme://host:port), comma separated",
+            )
+            .add(
+                "etcd-servers-overrides",
+                &mut self.etcd_servers_overrides,
+                "etcd members of single resources, group/resource#servers, the servers separated by semicolons",
             )
             .add(
                 "etcd-cafile",
@@ -199,6 +230,21 @@ impl Flags for StorageOptions {
                 &mut self.garbage_collector,
                 "deletions leave dependents to the garbage collector; as the controller manager has it",
             )
-            .add("event-ttl", &mut self.event_ttl, "how long events are kept");
+            .add("event-ttl", &mut self.event_ttl, "how long events are kept")
+            .add(
+                "watch-cache",
+                &mut self.watch_cache,
+                "whether reads at resource version 0 may be answered as of some time ago; the caches are there in any case",
+            )
+            .add(
+                "watch-cache-sizes",
+                &mut self.watch_cache_sizes,
+                "resource[.group]#size: 0 is --watch-cache=false for the resource, other sizes have no effect",
+            )
+            .add(
+                "etcd-db-metric-poll-interval",
+                &mut self.size_poll_interval,
+                "how often the size of the store is read for its metric; 0 for never",
+            );
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use apiserver_auth::jose::SigningKey;
-use component_base::{flags::FlagValue as _, version::VersionInfo};
+use component_base::{flags::FlagValue as _, logs, version::VersionInfo};
 use controlplane::{ServerOptions, run};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -148,7 +148,9 @@ impl Server {
         let task = tokio::spawn({
             let stop = stop.clone();
             async move {
-                run(options, VersionInfo::current(), stop)
+                let sink = || Box::new(std::io::sink());
+                let (_, log) = logs::layer(&options.logging, &options.gates, sink(), sink()).unwrap();
+                run(options, VersionInfo::current(), log, stop)
                     .await
                     .expect("the server runs");
             }

@@ -27,7 +27,8 @@ async fn a_watch_over_a_websocket_is_a_message_an_event() {
         ("application/json", false),
         ("application/vnd.kubernetes.protobuf;stream=watch", true),
     ] {
-        let url = format!("ws://{address}{MAPS}?watch=true&resourceVersion=0&timeoutSeconds=1&fieldSelector=metadata.name=m");
+        let url =
+            format!("ws://{address}{MAPS}?watch=true&resourceVersion=0&timeoutSeconds=1&fieldSelector=metadata.name=m");
         let mut request = url.into_client_request().expect("a request");
         for (name, value) in [
             ("accept", accept),

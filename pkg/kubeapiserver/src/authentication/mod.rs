@@ -15,7 +15,7 @@ use apiserver_auth::{
     authentication::{
         Anonymous, AudienceAgnostic, BearerToken, BootstrapTokens, CacheSettings, Chain, ClientCertificates,
         Credentials, JwtIssuers, RequestAuthenticator, RequestHeader, RequestHeaderConfig, TokenAuthenticator,
-        TokenCache, TokenFile, TokenUnion, WebSocketToken, WebhookTokens,
+        TokenCache, TokenCacheMetrics, TokenFile, TokenUnion, WebSocketToken, WebhookTokens,
         config::{self, AnonymousConfig, AuthenticationConfiguration},
     },
     jose::{Algorithm, PublicKey, SigningKey, read_public_keys},
@@ -72,6 +72,8 @@ pub struct Environment {
     pub external_address: String,
     /// Whether every authorized request passes: nobody is anonymous then.
     pub always_allow: bool,
+    /// What is counted of remembered answers about tokens.
+    pub token_metrics: Arc<TokenCacheMetrics>,
     /// Ends the reloading of files.
     pub stop: CancellationToken,
 }
@@ -157,7 +159,8 @@ impl AuthenticationOptions {
         let tokens = self.tokens(&audiences, &configured, keys.public.clone(), environment)?;
         if !tokens.is_empty() {
             let union = Arc::new(TokenUnion::new(tokens));
-            let cached = Arc::new(TokenCache::new(union, CacheSettings::default()));
+            let cached = TokenCache::new(union, CacheSettings::default());
+            let cached = Arc::new(cached.measured(environment.token_metrics.clone()));
             authenticators.push(Arc::new(BearerToken::new(cached.clone())));
             authenticators.push(Arc::new(WebSocketToken::new(cached)));
         }
@@ -292,7 +295,8 @@ impl AuthenticationOptions {
                 failure: ttl,
                 ..CacheSettings::webhook()
             };
-            tokens.push(Arc::new(TokenCache::new(webhook, settings)));
+            let cached = TokenCache::new(webhook, settings).measured(environment.token_metrics.clone());
+            tokens.push(Arc::new(cached));
         }
         Ok(tokens)
     }

@@ -2,7 +2,8 @@
 
 use std::{fs, sync::Arc};
 
-use component_base::flags::FlagValue as _;
+use apiserver_auth::authentication::TokenCacheMetrics;
+use component_base::{flags::FlagValue as _, metrics::MetricsRegistry};
 use tokio_util::sync::CancellationToken;
 
 use super::{AuthenticationOptions, Environment, NotedUse};
@@ -14,6 +15,7 @@ fn environment(always_allow: bool) -> Environment {
         legacy_use: Arc::new(NotedUse::default()),
         external_address: "127.0.0.1:6443".to_owned(),
         always_allow,
+        token_metrics: Arc::new(TokenCacheMetrics::new(&MetricsRegistry::default())),
         stop: CancellationToken::new(),
     }
 }

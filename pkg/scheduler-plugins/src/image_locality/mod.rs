@@ -76,6 +76,10 @@ impl Score for ImageLocality {
         }
         Ok(())
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

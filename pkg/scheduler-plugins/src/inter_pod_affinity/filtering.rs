@@ -7,7 +7,7 @@ use scheduler_framework::affinity::{AffinityTerm, matches_all};
 use scheduler_framework::plugin::{Filter, PreFilter, PreFilterExtensions, PreFiltered};
 use scheduler_framework::{Code, CycleState, NodeInfo, PodInfo, Snapshot, Status};
 
-use super::topology_counts::{Effects, KeyIndex, TopologyCounts};
+use super::topology_counts::{KeyIndex, TopologyCounts};
 use super::{InterPodAffinity, REASON_AFFINITY, REASON_ANTI_AFFINITY, REASON_EXISTING, query};
 
 /// The cycle's state.
@@ -31,10 +31,10 @@ struct State {
 }
 
 impl State {
-    fn add_affine(&mut self, node: &NodeInfo, value: i64) {
+    fn add_affine(&mut self, slot: u32, value: i64) {
         let mut anywhere = false;
         for key in self.affinity_keys.iter() {
-            anywhere |= self.affinity.add(*key, node, value);
+            anywhere |= self.affinity.add(*key, slot, value);
         }
         if anywhere {
             self.affine_pods += value;
@@ -46,15 +46,15 @@ impl State {
             if term.matches(&pod.pod, Some(&self.namespace_labels))
                 && let Some(key) = self.existing_anti.find(&term.topology_key)
             {
-                self.existing_anti.add(key, node, value);
+                self.existing_anti.add(key, node.slot, value);
             }
         }
         if matches_all(&self.affinity_terms, &changed.pod) {
-            self.add_affine(node, value);
+            self.add_affine(node.slot, value);
         }
         for term in self.anti_terms.iter().filter(|term| term.matches(&changed.pod, None)) {
             if let Some(key) = self.anti.find(&term.topology_key) {
-                self.anti.add(key, node, value);
+                self.anti.add(key, node.slot, value);
             }
         }
     }
@@ -64,20 +64,12 @@ impl InterPodAffinity {
     /// Where the pods are that must not be near such a pod as this.
     fn existing_anti(&self, pod: &PodInfo, labels: &Map<String>, snapshot: &Snapshot) -> TopologyCounts {
         let mut counts = TopologyCounts::default();
-        let mut effects = Effects::default();
-        for node in snapshot.with_required_anti_affinity() {
-            for existing in &node.pods_with_required_anti_affinity {
-                let effect = effects.of(existing, |terms| {
-                    let meant = terms
-                        .required_anti
-                        .iter()
-                        .filter(|term| term.matches(&pod.pod, Some(labels)));
-                    meant
-                        .map(|term| (counts.key(snapshot, &term.topology_key), 1))
-                        .collect()
-                });
-                for (key, value) in effect {
-                    counts.add(*key, node, *value);
+        for group in snapshot.affinity_groups() {
+            let terms = group.terms().required_anti.iter();
+            for term in terms.filter(|term| term.matches(&pod.pod, Some(labels))) {
+                let key = counts.key(snapshot, &term.topology_key);
+                for (slot, pods) in group.nodes() {
+                    counts.add(key, slot, i64::from(pods));
                 }
             }
         }
@@ -92,8 +84,8 @@ impl PreFilter for InterPodAffinity {
         }
         let own = pod.affinities();
         let has_own = !own.required.is_empty() || !own.required_anti.is_empty();
-        let mut others = snapshot.with_required_anti_affinity();
-        if !has_own && others.next().is_none() {
+        let mut others = snapshot.affinity_groups().map(|group| &group.terms().required_anti);
+        if !has_own && others.all(|terms| terms.is_empty()) {
             return PreFiltered::Skip;
         }
         let namespace_labels = self.namespace_labels(pod.namespace());
@@ -115,10 +107,8 @@ impl PreFilter for InterPodAffinity {
         for term in anti_terms.iter() {
             let key = anti.key(snapshot, &term.topology_key);
             let pods = snapshot.count_pods(&query([term]));
-            if pods.total() > 0 {
-                for node in snapshot.nodes().filter(|node| pods.on(node) > 0) {
-                    anti.add(key, node, i64::from(pods.on(node)));
-                }
+            for (slot, pods) in pods.nodes() {
+                anti.add(key, slot, i64::from(pods));
             }
         }
         let mut counted = State {
@@ -134,10 +124,8 @@ impl PreFilter for InterPodAffinity {
         };
         if !counted.affinity_terms.is_empty() {
             let pods = snapshot.count_pods(&query(counted.affinity_terms.iter()));
-            if pods.total() > 0 {
-                for node in snapshot.nodes().filter(|node| pods.on(node) > 0) {
-                    counted.add_affine(node, i64::from(pods.on(node)));
-                }
+            for (slot, pods) in pods.nodes() {
+                counted.add_affine(slot, i64::from(pods));
             }
         }
         state.insert(counted);

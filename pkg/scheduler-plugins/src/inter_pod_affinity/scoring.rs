@@ -1,11 +1,10 @@
 //! The preferences: the pod's own, and those that other pods have about it.
 
-use k8s_api::Map;
 use scheduler_framework::affinity::WeightedAffinityTerm;
 use scheduler_framework::plugin::{PreScore, Score, ScoreContext};
 use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
 
-use super::topology_counts::{Effects, TopologyCounts};
+use super::topology_counts::TopologyCounts;
 use super::{InterPodAffinity, query};
 
 /// The cycle's state: what each part of each topology is worth.
@@ -23,36 +22,31 @@ impl InterPodAffinity {
             }
             let key = worth.key(snapshot, &term.topology_key);
             let weight = sign * i64::from(weighted.weight);
-            for node in snapshot.nodes().filter(|node| pods.on(node) > 0) {
-                worth.add(key, node, weight * i64::from(pods.on(node)));
+            for (slot, pods) in pods.nodes() {
+                worth.add(key, slot, weight * i64::from(pods));
             }
         }
     }
 
-    /// What the terms of other pods on a node make of it, if they mean the pod.
-    fn add_others(
-        &self,
-        worth: &mut TopologyCounts,
-        effects: &mut Effects,
-        pod: &PodInfo,
-        labels: &Map<String>,
-        node: &NodeInfo,
-        snapshot: &Snapshot,
-    ) {
+    /// What the terms of other pods make of the nodes, where they mean the pod.
+    fn add_others(&self, worth: &mut TopologyCounts, pod: &PodInfo, snapshot: &Snapshot) {
+        let mut groups = snapshot.affinity_groups().peekable();
+        if groups.peek().is_none() {
+            return;
+        }
+        let labels = self.namespace_labels(pod.namespace());
         let hard = i64::from(self.args.hard_pod_affinity_weight);
-        for existing in &node.pods_with_affinity {
-            let effect = effects.of(existing, |terms| {
-                let required = terms.required.iter().filter(|_| hard > 0).map(|term| (term, hard));
-                let preferred = terms.preferred.iter().map(|of| (&of.term, i64::from(of.weight)));
-                let anti = terms.preferred_anti.iter().map(|of| (&of.term, -i64::from(of.weight)));
-                let all = required.chain(preferred).chain(anti);
-                let meant = all.filter(|(term, _)| term.matches(&pod.pod, Some(labels)));
-                meant
-                    .map(|(term, weight)| (worth.key(snapshot, &term.topology_key), weight))
-                    .collect()
-            });
-            for (key, weight) in effect {
-                worth.add(*key, node, *weight);
+        for group in groups {
+            let terms = group.terms();
+            let required = terms.required.iter().filter(|_| hard > 0).map(|term| (term, hard));
+            let preferred = terms.preferred.iter().map(|of| (&of.term, i64::from(of.weight)));
+            let anti = terms.preferred_anti.iter().map(|of| (&of.term, -i64::from(of.weight)));
+            let all = required.chain(preferred).chain(anti);
+            for (term, weight) in all.filter(|(term, _)| term.matches(&pod.pod, Some(&labels))) {
+                let key = worth.key(snapshot, &term.topology_key);
+                for (slot, pods) in group.nodes() {
+                    worth.add(key, slot, weight * i64::from(pods));
+                }
             }
         }
     }
@@ -68,14 +62,7 @@ impl PreScore for InterPodAffinity {
         let mut worth = TopologyCounts::default();
         self.add_own(&mut worth, &own.preferred, 1, snapshot);
         self.add_own(&mut worth, &own.preferred_anti, -1, snapshot);
-        let mut others = snapshot.with_affinity().peekable();
-        if others.peek().is_some() {
-            let labels = self.namespace_labels(pod.namespace());
-            let mut effects = Effects::default();
-            for node in others {
-                self.add_others(&mut worth, &mut effects, pod, &labels, node, snapshot);
-            }
-        }
+        self.add_others(&mut worth, pod, snapshot);
         if worth.is_empty() {
             return Status::SKIP;
         }

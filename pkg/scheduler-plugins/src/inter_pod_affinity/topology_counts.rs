@@ -1,11 +1,9 @@
 //! Numbers by part of several topologies.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use scheduler_framework::affinity::PodAffinities;
 use scheduler_framework::topology::Topology;
-use scheduler_framework::{NodeInfo, PodInfo, Snapshot};
+use scheduler_framework::{NodeInfo, Snapshot};
 
 #[derive(Clone)]
 struct Counts {
@@ -42,10 +40,10 @@ impl TopologyCounts {
         self.0.iter().position(|counts| &*counts.key == key).map(KeyIndex)
     }
 
-    /// Adds to the part that the node is in; false if it is in none.
-    pub(super) fn add(&mut self, index: KeyIndex, node: &NodeInfo, value: i64) -> bool {
+    /// Adds to the part that a node is in, by its slot; false if it is in none.
+    pub(super) fn add(&mut self, index: KeyIndex, slot: u32, value: i64) -> bool {
         let counts = &mut self.0[index.0];
-        let domain = counts.topology.domain(node);
+        let domain = counts.topology.by_slot(slot);
         let count = domain.and_then(|domain| counts.by_domain.get_mut(domain));
         count.map(|count| *count += value).is_some()
     }
@@ -81,38 +79,5 @@ impl TopologyCounts {
     /// Whether nothing has been counted at all.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// What the terms of pods come to in one cycle, worked out once for all pods that share them.
-#[derive(Default)]
-pub(super) struct Effects {
-    last: Option<(usize, usize)>,
-    places: HashMap<usize, usize>,
-    effects: Vec<Vec<(KeyIndex, i64)>>,
-}
-
-impl Effects {
-    /// What a pod's terms come to: numbers for the part of each topology that the pod is in.
-    pub(super) fn of(
-        &mut self,
-        pod: &PodInfo,
-        work_out: impl FnOnce(&PodAffinities) -> Vec<(KeyIndex, i64)>,
-    ) -> &[(KeyIndex, i64)] {
-        let Some(affinities) = &pod.affinities else { return &[] };
-        let address = Arc::as_ptr(affinities).addr();
-        let place = match self.last {
-            Some((last, place)) if last == address => place,
-            _ => {
-                let effects = &mut self.effects;
-                let place = *self.places.entry(address).or_insert_with(|| {
-                    effects.push(work_out(affinities));
-                    effects.len() - 1
-                });
-                self.last = Some((address, place));
-                place
-            }
-        };
-        &self.effects[place]
     }
 }

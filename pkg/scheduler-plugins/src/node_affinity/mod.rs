@@ -144,6 +144,10 @@ impl Filter for NodeAffinity {
         }
         Status::SUCCESS
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl PreScore for NodeAffinity {
@@ -170,6 +174,10 @@ impl Score for NodeAffinity {
     fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
         normalize_by_max(MAX_NODE_SCORE, false, scores);
         Ok(())
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }
 

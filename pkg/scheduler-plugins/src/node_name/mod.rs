@@ -39,6 +39,10 @@ impl Filter for NodeName {
         }
         Status::fixed(Code::UnschedulableAndUnresolvable, REASON)
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,10 @@ impl Filter for NodePorts {
         }
         Status::SUCCESS
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

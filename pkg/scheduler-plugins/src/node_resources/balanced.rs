@@ -94,4 +94,8 @@ impl Score for BalancedAllocation {
         }
         Ok(())
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }

@@ -239,6 +239,10 @@ impl Filter for Fit {
     fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
         self.status(&pod.requests.wanted, node)
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl Score for Fit {
@@ -252,5 +256,9 @@ impl Score for Fit {
             *score = self.score_one(&pod, node);
         }
         Ok(())
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }

@@ -88,6 +88,10 @@ impl Filter for NodeUnschedulable {
         }
         Status::SUCCESS
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -67,22 +67,32 @@ fn limits(node: Option<&CSINode>) -> HashMap<&str, i64> {
         .collect()
 }
 
+/// The cycle's state: the volumes that the pod wants where volumes of the tree are not migrated, and where they are.
+#[derive(Clone)]
+struct Wanted([Result<Arc<Volumes>, Status>; 2]);
+
+impl Wanted {
+    fn on(&self, migrated: bool) -> &Result<Arc<Volumes>, Status> {
+        &self.0[usize::from(migrated)]
+    }
+}
+
 impl NodeVolumeLimits {
     /// The driver and the handle of a claim's volume; `None` if no driver attaches it.
-    fn volume_of(&self, claim: &PersistentVolumeClaim, node: Option<&CSINode>) -> Option<(String, String)> {
+    fn volume_of(&self, claim: &PersistentVolumeClaim, migrated: bool) -> Option<(String, String)> {
         let name = &claim.spec.volume_name;
         let volume = (!name.is_empty()).then(|| self.volumes.get("", name)).flatten();
         if let Some(volume) = volume {
             if let Some(csi) = volume.spec.csi.as_deref() {
                 return Some((csi.driver.clone(), csi.volume_handle.clone()));
             }
-            let (driver, handle) = migration::persistent(&volume).filter(|_| migration::is_on(node))?;
+            let (driver, handle) = migration::persistent(&volume).filter(|_| migrated)?;
             return Some((driver.to_owned(), handle));
         }
         // There is no volume yet; there will be one of the class's provisioner.
         let class = self.classes.get("", class_of(claim))?;
         let driver = match migration::driver_of(&class.provisioner) {
-            Some(_) if !migration::is_on(node) => return None,
+            Some(_) if !migrated => return None,
             Some(driver) => driver.to_owned(),
             None => class.provisioner.clone(),
         };
@@ -90,17 +100,17 @@ impl NodeVolumeLimits {
         Some((driver, format!("{}-{namespace}/{name}", self.prefix)))
     }
 
-    /// Adds a pod's volumes.
+    /// Adds a pod's volumes; on a node where volumes of the tree are `migrated`, those too.
     ///
     /// # Errors
     /// A claim of a new pod does not exist, or is another pod's.
-    fn add_volumes(&self, pod: &PodInfo, node: Option<&CSINode>, new: bool, found: &mut Volumes) -> Result<(), Status> {
+    fn add_volumes(&self, pod: &PodInfo, migrated: bool, new: bool, found: &mut Volumes) -> Result<(), Status> {
         for volume in &pod.pod.spec.volumes {
             let name = match (&volume.persistent_volume_claim, &volume.ephemeral) {
                 (Some(claim), _) => claim.claim_name.clone(),
                 (None, Some(_)) => scheduler_framework::pod_info::ephemeral_claim_name(&pod.pod, &volume.name),
                 (None, None) => {
-                    let inline = migration::inline(volume).filter(|_| migration::is_on(node));
+                    let inline = migration::inline(volume).filter(|_| migrated);
                     found.extend(inline.map(|(driver, handle)| (driver.to_owned(), handle)));
                     continue;
                 }
@@ -118,7 +128,7 @@ impl NodeVolumeLimits {
                 Err(_) => continue,
             };
             found.extend(
-                self.volume_of(&claim, node)
+                self.volume_of(&claim, migrated)
                     .filter(|(driver, handle)| !driver.is_empty() && !handle.is_empty()),
             );
         }
@@ -143,11 +153,21 @@ impl NodeVolumeLimits {
         requires && !node.is_some_and(|node| node.spec.drivers.iter().any(|there| there.name == driver))
     }
 
-    fn check(&self, pod: &PodInfo, node: &NodeInfo) -> Result<(), Status> {
+    /// The volumes that a new pod wants.
+    fn wanted(&self, pod: &PodInfo, migrated: bool) -> Result<Arc<Volumes>, Status> {
+        let mut wanted = Volumes::new();
+        self.add_volumes(pod, migrated, true, &mut wanted)?;
+        Ok(Arc::new(wanted))
+    }
+
+    fn check(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Result<(), Status> {
         let csi = self.nodes.get("", node.name());
         let csi = csi.as_deref();
-        let mut wanted = Volumes::new();
-        self.add_volumes(pod, csi, true, &mut wanted)?;
+        let migrated = migration::is_on(csi);
+        let wanted = match state.get::<Wanted>() {
+            Some(wanted) => wanted.on(migrated).clone()?,
+            None => self.wanted(pod, migrated)?,
+        };
         if wanted.is_empty() {
             return Ok(());
         }
@@ -158,19 +178,31 @@ impl NodeVolumeLimits {
             return Err(Status::new(Code::Unschedulable, [words]));
         }
         let limits = limits(csi);
-        if limits.is_empty() {
+        let strictest = wanted
+            .iter()
+            .filter_map(|(driver, _)| limits.get(driver.as_str()))
+            .min();
+        let Some(strictest) = strictest else {
+            return Ok(());
+        };
+        // Nearly every call ends here, without a look at any claim: not even if all volumes were of one driver, and each
+        // another one, would there be too many.
+        let volumes = node.pods.iter().flat_map(|existing| &existing.pod.spec.volumes);
+        let at_most = volumes.filter(|volume| counts(volume)).count()
+            + self.attachments.by_index(BY_NODE, node.name()).len()
+            + wanted.len();
+        if i64::try_from(at_most).is_ok_and(|at_most| at_most <= *strictest) {
             return Ok(());
         }
         let mut there = Volumes::new();
         for existing in &node.pods {
-            self.add_volumes(existing, csi, false, &mut there)?;
+            self.add_volumes(existing, migrated, false, &mut there)?;
         }
-        wanted.retain(|volume| !there.contains(volume));
-        there.extend(self.attached(node.name()));
         let mut sums: HashMap<&str, i64> = HashMap::new();
-        for (driver, _) in &wanted {
+        for (driver, _) in wanted.iter().filter(|volume| !there.contains(*volume)) {
             *sums.entry(driver).or_default() += 1;
         }
+        there.extend(self.attached(node.name()));
         for (driver, new) in sums {
             let used = there.iter().filter(|(other, _)| other == driver).count();
             let used = i64::try_from(used).unwrap_or(i64::MAX);
@@ -236,18 +268,18 @@ impl Plugin for NodeVolumeLimits {
 }
 
 impl PreFilter for NodeVolumeLimits {
-    fn pre_filter(&self, _state: &mut CycleState, pod: &PodInfo, _snapshot: &Snapshot) -> PreFiltered {
-        if pod.pod.spec.volumes.iter().any(counts) {
-            PreFiltered::AllNodes
-        } else {
-            PreFiltered::Skip
+    fn pre_filter(&self, state: &mut CycleState, pod: &PodInfo, _snapshot: &Snapshot) -> PreFiltered {
+        if !pod.pod.spec.volumes.iter().any(counts) {
+            return PreFiltered::Skip;
         }
+        state.insert(Wanted([false, true].map(|migrated| self.wanted(pod, migrated))));
+        PreFiltered::AllNodes
     }
 }
 
 impl Filter for NodeVolumeLimits {
-    fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
-        match self.check(pod, node) {
+    fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
+        match self.check(state, pod, node) {
             Ok(()) => Status::SUCCESS,
             Err(status) => status,
         }

@@ -74,6 +74,10 @@ impl Filter for TaintToleration {
             Some(_) => Status::fixed(Code::UnschedulableAndUnresolvable, REASON),
         }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl PreScore for TaintToleration {
@@ -100,6 +104,10 @@ impl Score for TaintToleration {
     fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
         normalize_by_max(MAX_NODE_SCORE, true, scores);
         Ok(())
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }
 

@@ -33,14 +33,43 @@ impl<'f> Filters<'f> {
         self.profile
     }
 
+    fn active(&self, state: &CycleState) -> &[&'f Named<dyn Filter>] {
+        let asked = |named: &&Named<dyn Filter>| !state.skip_filter.contains(named.name);
+        self.active
+            .get_or_init(|| self.profile.filter.iter().filter(asked).collect())
+    }
+
+    /// How many Filters there are for the pod.
+    pub(crate) fn count(&self, state: &CycleState) -> usize {
+        self.active(state).len()
+    }
+
+    /// How many of the pod's Filters come before the first whose answers cannot be kept.
+    pub(crate) fn leading(&self, state: &CycleState) -> usize {
+        let active = self.active(state).iter();
+        active.take_while(|named| named.plugin.is_local()).count()
+    }
+
+    /// Whether nodes may have to be looked at with pods that are not on them.
+    pub(crate) fn has_nominated(&self) -> bool {
+        !self.nominated.is_empty()
+    }
+
+    /// Whether so many leading Filters have passed a node that this was said of.
+    pub(crate) fn passed_leading(&self, state: &CycleState, leading: usize, status: &Status) -> bool {
+        let mut first = self.active(state)[..leading].iter();
+        status.is_success() || !first.any(|named| named.name == status.plugin())
+    }
+
     /// Runs the Filters until one rejects the node.
     #[must_use]
     pub fn run(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
-        let asked = |named: &&Named<dyn Filter>| !state.skip_filter.contains(named.name);
-        let active = self
-            .active
-            .get_or_init(|| self.profile.filter.iter().filter(asked).collect());
-        for Named { name, plugin } in active {
+        self.run_from(0, state, pod, node)
+    }
+
+    /// Runs the Filters from a place on.
+    pub(crate) fn run_from(&self, place: usize, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Status {
+        for Named { name, plugin } in &self.active(state)[place..] {
             let status = plugin.filter(state, pod, node);
             if status.is_success() {
                 continue;

@@ -1,5 +1,6 @@
 //! A profile at work: runs the plugins of every extension point, in order.
 
+mod answers;
 mod build;
 mod filters;
 #[cfg(test)]
@@ -23,6 +24,8 @@ use scheduler_framework::{
     Code, CycleState, MAX_NODE_SCORE, MIN_NODE_SCORE, NodeInfo, PluginSet, PodInfo, Snapshot, Status,
 };
 
+pub(crate) use answers::Verdict;
+pub use answers::{Answers, Known};
 pub use build::{ProfileError, Registry, build, in_tree};
 pub use filters::Filters;
 
@@ -274,19 +277,19 @@ impl Profile {
         Ok(())
     }
 
-    /// Scores nodes: the weighted sum of all plugins' scores.
+    /// Scores nodes, with these slots: the weighted sum of all plugins' scores. What is known need not be asked again.
     ///
     /// # Errors
     /// Something went wrong.
     pub fn run_score(
         &self,
-        state: &CycleState,
-        pod: &PodInfo,
+        context: ScoreContext<'_>,
         nodes: &[&NodeInfo],
-        snapshot: &Snapshot,
+        slots: &[u32],
+        known: Option<&mut Known>,
     ) -> Result<Vec<i64>, Status> {
         let began = Instant::now();
-        let outcome = self.score_each(state, pod, nodes, snapshot);
+        let outcome = self.score_each(context, nodes, slots, known);
         let code = outcome.as_ref().err().map_or(Code::Success, Status::code);
         self.timed(ExtensionPoint::Score, began, code);
         outcome
@@ -294,24 +297,29 @@ impl Profile {
 
     fn score_each(
         &self,
-        state: &CycleState,
-        pod: &PodInfo,
+        context: ScoreContext<'_>,
         nodes: &[&NodeInfo],
-        snapshot: &Snapshot,
+        slots: &[u32],
+        mut known: Option<&mut Known>,
     ) -> Result<Vec<i64>, Status> {
+        let state = context.state;
         let mut total = vec![0; nodes.len()];
         let mut scores = vec![0; nodes.len()];
-        let context = ScoreContext { state, pod, snapshot };
-        for (Scorer { name, weight, plugin }, evaluated) in self.score.iter().zip(&self.evaluated.score) {
+        let scorers = self.score.iter().zip(&self.evaluated.score).enumerate();
+        for (place, (Scorer { name, weight, plugin }, evaluated)) in scorers {
             if state.skip_score.contains(name) {
                 continue;
             }
             evaluated.inc_by(u64::try_from(nodes.len()).unwrap_or(u64::MAX));
             scores.fill(0);
+            let known = known.as_deref_mut().filter(|_| plugin.is_local());
             let run = || {
-                plugin
-                    .score(context, nodes, &mut scores)
-                    .map_err(|status| format!("running Score plugins: plugin \"{name}\" failed with: {status}"))?;
+                let ask = |nodes: &[&NodeInfo], scores: &mut [i64]| plugin.score(context, nodes, scores);
+                let scored = match known {
+                    Some(known) => known.score(place, nodes, slots, &mut scores, ask),
+                    None => ask(nodes, &mut scores),
+                };
+                scored.map_err(|status| format!("running Score plugins: plugin \"{name}\" failed with: {status}"))?;
                 plugin.normalize(context, nodes, &mut scores).map_err(|status| {
                     format!("running Normalize on Score plugins: plugin \"{name}\" failed with: {status}")
                 })

@@ -49,7 +49,8 @@ impl Binding {
         }
         let waits = scheduler.binding_pods.waiting(pod.uid()).is_some();
         if scheduler.nominate_before_binding && (waits || will_work.is_success()) {
-            self.nominate(&node).await;
+            // In a box, as everything that few bindings do: the task of every binding has room for it otherwise.
+            Box::pin(self.nominate(&node)).await;
         }
         if let Some((status, waited)) = scheduler.binding_pods.decided(pod.uid()).await {
             scheduler.metrics.permit_waited(status.code(), waited);
@@ -63,7 +64,7 @@ impl Binding {
         if will_work.is_success() {
             let cancelled = scheduler.binding_pods.enter_pre_bind(pod.uid());
             let status = tokio::select! {
-                status = profile.run_pre_bind(&self.state, &pod, &node) => status,
+                status = Box::pin(profile.run_pre_bind(&self.state, &pod, &node)) => status,
                 () = cancelled.cancelled() => Status::SUCCESS,
             };
             if !status.is_success() {
@@ -74,7 +75,11 @@ impl Binding {
                 .pass_pre_bind(pod.uid())
                 .map_err(Failure::Error)?;
         }
-        let status = match scheduler.bind_by_extender(&pod, &node).await {
+        let by_extender = match &*scheduler.extenders {
+            [] => None,
+            _ => Box::pin(scheduler.bind_by_extender(&pod, &node)).await,
+        };
+        let status = match by_extender {
             Some(status) => status,
             None => profile.run_bind(&self.state, &pod, &node).await,
         };

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use client_go::events::{EventType, reference};
 use rand::Rng as _;
-use scheduler_framework::plugin::Nominating;
+use scheduler_framework::plugin::{Nominating, ScoreContext};
 use scheduler_framework::{Code, CycleState, FitError, NodeInfo, PodInfo, Status};
 
 use super::binding::Binding;
 use super::{Failed, Failure, Placement, Scheduler, SchedulingThread};
-use crate::framework::{Filters, PermitOutcome, Profile};
+use crate::framework::{Filters, Known, PermitOutcome, Profile};
 use crate::metrics::PLUGIN_SAMPLE_PERCENT;
 use crate::queue::{NominatedPods, QueuedPod};
 
@@ -81,7 +81,11 @@ impl SchedulingThread {
         pod: &QueuedPod,
     ) -> Result<Placement, (Failure, Nominating)> {
         let nominated = self.scheduler.queue.nominated();
-        let failure = match self.schedule_pod(profile, state, &pod.info, &nominated) {
+        let mut answers = std::mem::take(&mut self.answers);
+        let known = answers.of(profile, &pod.info, &self.snapshot);
+        let outcome = self.schedule_pod(profile, state, &pod.info, &nominated, known);
+        self.answers = answers;
+        let failure = match outcome {
             Ok(placement) => return Ok(placement),
             Err(failure) => failure,
         };
@@ -107,6 +111,7 @@ impl SchedulingThread {
         state: &mut CycleState,
         pod: &PodInfo,
         nominated: &NominatedPods,
+        mut known: Option<&mut Known>,
     ) -> Result<Placement, Failure> {
         let all_nodes = self.snapshot.len();
         if all_nodes == 0 {
@@ -114,7 +119,7 @@ impl SchedulingThread {
         }
         let filters = Filters::new(profile, nominated);
         let start = self.next_start % all_nodes;
-        let search = self.search(&filters, state, pod, start)?;
+        let search = self.search(&filters, state, pod, start, known.as_deref_mut())?;
         self.next_start = (start + search.processed) % all_nodes;
         let nodes: Vec<&NodeInfo> = search
             .feasible
@@ -133,7 +138,7 @@ impl SchedulingThread {
                 feasible: 1,
             }),
             nodes => {
-                let best = self.best_of(profile, state, pod, nodes)?;
+                let best = self.best_of(profile, state, pod, nodes, &search.feasible, known)?;
                 Ok(Placement {
                     node: best,
                     evaluated,
@@ -150,6 +155,8 @@ impl SchedulingThread {
         state: &mut CycleState,
         pod: &PodInfo,
         nodes: &[&NodeInfo],
+        slots: &[u32],
+        known: Option<&mut Known>,
     ) -> Result<String, Failure> {
         let error = |status: Status| Failure::Error(status.message());
         let mut scores = vec![1; nodes.len()];
@@ -157,22 +164,25 @@ impl SchedulingThread {
             profile
                 .run_pre_score(state, pod, nodes, &self.snapshot)
                 .map_err(error)?;
-            scores = profile.run_score(state, pod, nodes, &self.snapshot).map_err(error)?;
+            let context = ScoreContext {
+                state,
+                pod,
+                snapshot: &self.snapshot,
+            };
+            scores = profile.run_score(context, nodes, slots, known).map_err(error)?;
             self.scheduler.add_extender_scores(pod, nodes, &mut scores);
         }
-        let mut random = rand::rng();
-        let (mut best, mut highest, mut equal) = (0, i64::MIN, 0u32);
-        for (i, score) in scores.into_iter().enumerate() {
-            if score > highest {
-                (best, highest, equal) = (i, score, 1);
-            } else if score == highest {
-                equal += 1;
-                if random.random_range(0..equal) == 0 {
-                    best = i;
-                }
-            }
-        }
-        Ok(nodes[best].name().to_owned())
+        let highest = scores.iter().copied().max().unwrap_or(0);
+        let is_best = |score: &i64| *score == highest;
+        let equal = scores.iter().filter(|score| is_best(score)).count();
+        let one_of_them = rand::rng().random_range(0..equal.max(1));
+        let best = scores
+            .iter()
+            .zip(nodes)
+            .filter(|(score, _)| is_best(score))
+            .nth(one_of_them);
+        let (_, node) = best.ok_or_else(|| Failure::Error("empty priorityList".to_owned()))?;
+        Ok(node.name().to_owned())
     }
 }
 

@@ -22,8 +22,8 @@ use scheduler_plugins::context::InMemory;
 
 use crate::cache::Cache;
 use crate::extender::Extender;
-use crate::framework::Profile;
 use crate::framework::waiting::BindingPods;
+use crate::framework::{Answers, Profile};
 use crate::metrics::Metrics;
 use crate::queue::{QueuedPod, SchedulingQueue};
 
@@ -103,6 +103,7 @@ pub struct Scheduler {
 pub struct SchedulingThread {
     scheduler: Arc<Scheduler>,
     snapshot: Snapshot,
+    answers: Answers,
     /// Where in the order of nodes the next search begins, so that all nodes get their turn.
     next_start: usize,
 }
@@ -114,6 +115,7 @@ impl SchedulingThread {
         Self {
             scheduler,
             snapshot: Snapshot::default(),
+            answers: Answers::default(),
             next_start: 0,
         }
     }

@@ -13,7 +13,7 @@ use scheduler_framework::plugin::FilterRunner as _;
 use scheduler_framework::{Code, CycleState, Diagnosis, NodeInfo, PodInfo, Status, names};
 
 use super::{Failure, SchedulingThread};
-use crate::framework::Filters;
+use crate::framework::{Filters, Known, Verdict};
 use scheduler_framework::config::ExtensionPoint;
 
 /// Fewer nodes than this are all looked at.
@@ -54,6 +54,7 @@ impl SchedulingThread {
         state: &mut CycleState,
         pod: &PodInfo,
         start: usize,
+        known: Option<&mut Known>,
     ) -> Result<Search, Failure> {
         let profile = filters.profile();
         let outcome = profile.run_pre_filter(state, pod, &self.snapshot);
@@ -75,7 +76,7 @@ impl SchedulingThread {
             });
         }
         if let Some(node) = self.snapshot.get(pod.nominated_node()) {
-            let found = self.passing(filters, state, pod, &[node], 0, &mut diagnosis)?;
+            let found = self.passing(filters, state, pod, &[node], 0, None, &mut diagnosis)?;
             let found = self.through_extenders(pod, found, &mut diagnosis)?;
             if !found.is_empty() {
                 return Ok(Search {
@@ -89,14 +90,15 @@ impl SchedulingThread {
         let found = match &outcome.nodes {
             None => {
                 let nodes = self.snapshot.shared();
-                self.passing(filters, state, pod, nodes, start, &mut diagnosis)
+                let known = known.filter(|_| !filters.has_nominated());
+                self.passing(filters, state, pod, nodes, start, known, &mut diagnosis)
             }
             Some(names) => {
                 let nodes: Vec<&NodeInfo> = names.iter().filter_map(|name| self.snapshot.get(name)).collect();
                 let plugins: Vec<_> = outcome.narrowing.iter().collect();
                 let words = format!("node(s) didn't satisfy plugin(s) [{}]", plugins.join(" "));
                 diagnosis.statuses.set_absent(Status::unresolvable(words));
-                self.passing(filters, state, pod, &nodes, start, &mut diagnosis)
+                self.passing(filters, state, pod, &nodes, start, None, &mut diagnosis)
             }
         };
         let code = if found.is_ok() { Code::Success } else { Code::Error };
@@ -133,7 +135,9 @@ impl SchedulingThread {
         Ok(left)
     }
 
-    /// The nodes that pass the Filters, from a place on, until there are enough.
+    /// The nodes that pass the Filters, from a place on, until there are enough. Answers are only known where `nodes` are all
+    /// nodes in their order.
+    #[allow(clippy::too_many_arguments, reason = "each is a thing of its own")]
     fn passing<N: AsRef<NodeInfo> + Sync>(
         &self,
         filters: &Filters<'_>,
@@ -141,6 +145,7 @@ impl SchedulingThread {
         pod: &PodInfo,
         nodes: &[N],
         start: usize,
+        mut known: Option<&mut Known>,
         diagnosis: &mut Diagnosis,
     ) -> Result<Vec<u32>, Failure> {
         let profile = filters.profile();
@@ -153,12 +158,44 @@ impl SchedulingThread {
                 .iter()
                 .any(|extender| extender.filters() || extender.prioritizes());
         let wanted = if chooses { enough(nodes.len(), percentage) } else { 1 };
-        let node = |i: usize| nodes[(start + i) % nodes.len()].as_ref();
+        let start = start % nodes.len().max(1);
+        let place = |i: usize| {
+            let place = start + i;
+            if place < nodes.len() {
+                place
+            } else {
+                place - nodes.len()
+            }
+        };
+        let slots = self.snapshot.order();
+        let leading = filters.leading(state);
+        let all_leading = leading == filters.count(state);
+        let look = |known: Option<&Known>, place: usize| {
+            let known = known.map_or(Verdict::Unknown, |known| known.verdict(slots[place]));
+            match known {
+                Verdict::Unknown => filters.run_filters_with_nominated_pods(state, pod, nodes[place].as_ref()),
+                Verdict::Rejected(status) => status.clone(),
+                Verdict::Passes if all_leading => Status::SUCCESS,
+                Verdict::Passes => filters.run_from(leading, state, pod, nodes[place].as_ref()),
+            }
+        };
+        // Going to the node for its slot costs more than everything else about a node that is known.
+        let slot = |known: Option<&Known>, place: usize| match known {
+            Some(_) => slots[place],
+            None => nodes[place].as_ref().slot,
+        };
+        let success = Status::SUCCESS;
+        let learn = |known: Option<&mut Known>, slot: u32, status: &Status| {
+            if let Some(known) = known {
+                let passed = filters.passed_leading(state, leading, status);
+                known.learn(slot, if passed { &success } else { status });
+            }
+        };
         let mut feasible = Vec::with_capacity(wanted.min(nodes.len()));
         let mut rejected: BTreeMap<&'static str, usize> = BTreeMap::new();
-        let mut take = |node: &NodeInfo, status: Status, feasible: &mut Vec<u32>| {
+        let mut take = |slot: u32, status: Status, feasible: &mut Vec<u32>| {
             if status.is_success() {
-                feasible.push(node.slot);
+                feasible.push(slot);
                 return Ok(());
             }
             if status.code() == Code::Error {
@@ -166,7 +203,7 @@ impl SchedulingThread {
             }
             *rejected.entry(status.plugin()).or_default() += 1;
             diagnosis.add_plugin_status(&status);
-            diagnosis.statuses.set(node.slot, status);
+            diagnosis.statuses.set(slot, status);
             Ok(())
         };
         let probe = nodes.len().min(PROBE);
@@ -180,21 +217,27 @@ impl SchedulingThread {
                     break;
                 }
             }
-            let status = filters.run_filters_with_nominated_pods(state, pod, node(i));
-            take(node(i), status, &mut feasible)?;
+            let status = look(known.as_deref(), place(i));
+            let slot = slot(known.as_deref(), place(i));
+            learn(known.as_deref_mut(), slot, &status);
+            take(slot, status, &mut feasible)?;
             i += 1;
         }
         let mut looked_at = i;
         if i < nodes.len() && feasible.len() < wanted {
             let missing = wanted - feasible.len();
-            for (i, status) in shared(i..nodes.len(), missing, |i| {
-                filters.run_filters_with_nominated_pods(state, pod, node(i))
-            }) {
+            let answers = {
+                let known = known.as_deref();
+                shared(i..nodes.len(), missing, |i| look(known, place(i)))
+            };
+            for (i, status) in answers {
                 looked_at += 1;
+                let slot = slot(known.as_deref(), place(i));
+                learn(known.as_deref_mut(), slot, &status);
                 if status.is_success() && feasible.len() == wanted {
                     continue;
                 }
-                take(node(i), status, &mut feasible)?;
+                take(slot, status, &mut feasible)?;
             }
         }
         profile.count_filters(state, looked_at, &rejected);

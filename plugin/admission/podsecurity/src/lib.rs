@@ -12,6 +12,7 @@ mod config;
 mod evaluator;
 mod existing;
 mod level;
+mod metrics;
 mod plugin;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ mod workload;
 pub use config::{ConfigError, Defaults, Exemptions, PodSecurityConfiguration};
 pub use evaluator::{Evaluator, Verdict};
 pub use level::{Level, LevelVersion, Policy, Version};
+pub use metrics::PodSecurityMetrics;
 pub use plugin::PodSecurity;

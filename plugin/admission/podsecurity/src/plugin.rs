@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use apimachinery::status::{GroupResource, StatusError};
+use apimachinery::{
+    field::ErrorList,
+    status::{GroupResource, StatusError},
+};
 use apiserver::{
     admission::{Attributes, Lookup, Operation, Plugin},
     registry::AnyObject,
@@ -18,6 +21,7 @@ use crate::{
     evaluator::Evaluator,
     existing,
     level::{Level, MODES, Policy},
+    metrics::{Mode, PodSecurityMetrics},
     workload::{WORKLOADS, template},
 };
 
@@ -41,6 +45,7 @@ pub struct PodSecurity {
     evaluator: Arc<Evaluator>,
     namespaces: Arc<dyn Lookup<Namespace>>,
     pods: Arc<dyn Lookup<Pod>>,
+    metrics: PodSecurityMetrics,
 }
 
 impl PodSecurity {
@@ -53,6 +58,7 @@ impl PodSecurity {
         emulated: u32,
         namespaces: Arc<dyn Lookup<Namespace>>,
         pods: Arc<dyn Lookup<Pod>>,
+        metrics: PodSecurityMetrics,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             defaults: configuration.policy()?,
@@ -60,6 +66,7 @@ impl PodSecurity {
             evaluator: Arc::new(Evaluator::new(emulated)),
             namespaces,
             pods,
+            metrics,
         })
     }
 
@@ -148,6 +155,7 @@ impl PodSecurity {
         } else {
             return false;
         };
+        self.metrics.exempt(attributes);
         annotate(attributes, "exempt", reason);
         true
     }
@@ -158,11 +166,13 @@ impl PodSecurity {
         }
         let Some(namespace) = self.namespaces.find("", attributes.namespace).await? else {
             let message = format!("failed to lookup namespace \"{}\"", attributes.namespace);
+            self.metrics.failed(true, attributes);
             annotate(attributes, "error", message.clone());
             return Err(StatusError::internal_error(message));
         };
         let (policy, errors) = Policy::of_labels(&namespace.metadata.labels, &self.defaults);
         if errors.is_empty() && policy.is_fully_privileged() {
+            self.metrics.evaluated(true, policy.enforce, Mode::Enforce, attributes);
             annotate(attributes, "enforce-policy", "privileged:latest");
             return Ok(());
         }
@@ -173,7 +183,7 @@ impl PodSecurity {
             }
         }
         if !errors.is_empty() {
-            annotate(attributes, "error", format!("Failed to parse policy: {errors}"));
+            self.unreadable(attributes, &errors);
         }
         self.judge(attributes, &policy, &pod.metadata, &pod.spec, true)
     }
@@ -187,6 +197,7 @@ impl PodSecurity {
                 "failed to lookup namespace \"{0}\": namespaces \"{0}\" not found",
                 attributes.namespace
             );
+            self.metrics.failed(true, attributes);
             annotate(attributes, "error", message);
             return Ok(());
         };
@@ -196,12 +207,18 @@ impl PodSecurity {
             return Ok(());
         }
         if !errors.is_empty() {
-            annotate(attributes, "error", format!("Failed to parse policy: {errors}"));
+            self.unreadable(attributes, &errors);
         }
         match template(object) {
             Some((metadata, spec)) => self.judge(attributes, &policy, metadata, spec, false),
             None => Ok(()),
         }
+    }
+
+    /// The namespace's labels are no policy; a stricter one holds instead.
+    fn unreadable(&self, attributes: &Attributes<'_>, errors: &ErrorList) {
+        self.metrics.failed(false, attributes);
+        annotate(attributes, "error", format!("Failed to parse policy: {errors}"));
     }
 
     fn judge(
@@ -214,17 +231,22 @@ impl PodSecurity {
     ) -> Result<(), StatusError> {
         let runtime_class = spec.runtime_class_name.as_deref();
         if self.configuration.exemptions.runtime_class(runtime_class) {
+            self.metrics.exempt(attributes);
             annotate(attributes, "exempt", "runtimeClass");
             return Ok(());
         }
         let evaluate = |mode| self.evaluator.evaluate(mode, metadata, spec);
         let enforced = enforce.then(|| evaluate(policy.enforce));
-        if enforce {
-            annotate(attributes, "enforce-policy", policy.enforce.to_string());
+        if let Some(verdict) = &enforced {
+            let mode = policy.enforce;
+            self.metrics
+                .evaluated(verdict.is_allowed(), mode, Mode::Enforce, attributes);
+            annotate(attributes, "enforce-policy", mode.to_string());
         }
         let same = |mode| enforced.clone().filter(|_| mode == policy.enforce);
         let audited = same(policy.audit).unwrap_or_else(|| evaluate(policy.audit));
         if !audited.is_allowed() {
+            self.metrics.evaluated(false, policy.audit, Mode::Audit, attributes);
             let text = format!("would violate PodSecurity \"{}\": {}", policy.audit, audited.detail());
             annotate(attributes, "audit-violations", text);
         }
@@ -242,6 +264,7 @@ impl PodSecurity {
             None => evaluate(policy.warn),
         };
         if !warned.is_allowed() {
+            self.metrics.evaluated(false, policy.warn, Mode::Warn, attributes);
             let text = format!("would violate PodSecurity \"{}\": {}", policy.warn, warned.detail());
             attributes.request.warn(text);
         }
@@ -249,7 +272,7 @@ impl PodSecurity {
     }
 }
 
-fn texts(errors: &apimachinery::field::ErrorList) -> Vec<String> {
+fn texts(errors: &ErrorList) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 

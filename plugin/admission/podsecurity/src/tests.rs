@@ -7,6 +7,7 @@ use apiserver::{
     registry::AnyObject,
     request::{RequestContext, RequestInfo, UserInfo},
 };
+use component_base::metrics::MetricsRegistry;
 use k8s_api::{
     Kind as _,
     apps::v1::Deployment,
@@ -14,7 +15,7 @@ use k8s_api::{
     meta::v1::ObjectMeta,
 };
 
-use crate::{Evaluator, Level, LevelVersion, PodSecurity, PodSecurityConfiguration, Version};
+use crate::{Evaluator, Level, LevelVersion, PodSecurity, PodSecurityConfiguration, PodSecurityMetrics, Version};
 
 fn evaluate(level: Level, version: Version, pod: &str) -> String {
     let pod = Pod::from_json(pod.as_bytes()).expect("a pod");
@@ -152,7 +153,9 @@ fn plugin(configuration: &str, pods: Vec<Pod>) -> PodSecurity {
         "" => PodSecurityConfiguration::default(),
         text => PodSecurityConfiguration::from_slice(text.as_bytes()).expect("a configuration"),
     };
-    PodSecurity::new(configuration, 36, FixedLookup::new(namespaces), FixedLookup::new(pods)).expect("a plugin")
+    let metrics = PodSecurityMetrics::new(&MetricsRegistry::default(), 36);
+    let (namespaces, pods) = (FixedLookup::new(namespaces), FixedLookup::new(pods));
+    PodSecurity::new(configuration, 36, namespaces, pods, metrics).expect("a plugin")
 }
 
 async fn judge(

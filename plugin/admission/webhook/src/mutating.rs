@@ -192,6 +192,7 @@ impl Plugin for MutatingAdmissionWebhook {
             let result = self
                 .call(hook, &invocation, attributes, object.as_deref_mut(), place)
                 .await;
+            attributes.request.add_waited(begun.elapsed());
             let changed = matches!(result, Ok(true));
             let note = json!({"configuration": hook.configuration, "webhook": hook.name, "mutated": changed});
             attributes.request.annotate(place.key(MUTATION), note.to_string());

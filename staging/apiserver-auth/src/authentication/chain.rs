@@ -67,7 +67,7 @@ impl Chain {
                 Some(anonymous) => anonymous.authenticate(request).await?,
                 None => None,
             }
-            .ok_or_else(|| AuthenticationError::new("no credentials"))?,
+            .ok_or_else(AuthenticationError::missing)?,
         };
         let mine = |audience: &String| request.audiences.contains(audience);
         if !request.audiences.is_empty() && !response.audiences.is_empty() && !response.audiences.iter().any(mine) {

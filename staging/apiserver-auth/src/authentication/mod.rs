@@ -15,6 +15,7 @@ mod jwt_issuer;
 mod request_header;
 mod token_cache;
 mod token_file;
+mod token_metrics;
 mod tokens;
 mod webhook;
 mod x509;
@@ -37,6 +38,7 @@ pub use jwt_issuer::{IssuerKeys, JwtIssuer, JwtIssuers};
 pub use request_header::{RequestHeader, RequestHeaderConfig};
 pub use token_cache::{CacheSettings, TokenCache};
 pub use token_file::{TokenFile, TokenFileError};
+pub use token_metrics::TokenCacheMetrics;
 pub use tokens::{AudienceAgnostic, TokenUnion};
 pub use webhook::{TokenReviewer, WebhookTokens};
 pub use x509::ClientCertificates;
@@ -88,6 +90,8 @@ impl Response {
 #[error("{message}")]
 pub struct AuthenticationError {
     message: String,
+    /// Whether there was no credential at all.
+    missing: bool,
     /// Annotations for the request's audit event.
     pub annotations: Vec<(String, String)>,
 }
@@ -97,8 +101,23 @@ impl AuthenticationError {
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
+            missing: false,
             annotations: Vec::new(),
         }
+    }
+
+    /// There is no credential, and nobody may come without.
+    pub(crate) fn missing() -> Self {
+        Self {
+            missing: true,
+            ..Self::new("no credentials")
+        }
+    }
+
+    /// Whether there was no credential at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// Adds an annotation for the audit event.
@@ -113,6 +132,7 @@ impl AuthenticationError {
         let messages: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
         (!errors.is_empty()).then(|| Self {
             message: crate::aggregate::join(&messages),
+            missing: false,
             annotations: errors.into_iter().flat_map(|error| error.annotations).collect(),
         })
     }

@@ -17,7 +17,7 @@ use aws_lc_rs::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::{Outcome, TokenAuthenticator};
+use super::{Outcome, TokenAuthenticator, TokenCacheMetrics};
 
 /// How long answers are remembered, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,7 @@ pub struct TokenCache {
     settings: CacheSettings,
     key: hmac::Key,
     table: Mutex<Table>,
+    metrics: Option<Arc<TokenCacheMetrics>>,
 }
 
 impl TokenCache {
@@ -84,6 +85,16 @@ impl TokenCache {
             settings,
             key: hmac::Key::new(hmac::HMAC_SHA256, &seed.expose()),
             table: Mutex::default(),
+            metrics: None,
+        }
+    }
+
+    /// The same, counting what it does.
+    #[must_use]
+    pub fn measured(self, metrics: Arc<TokenCacheMetrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
         }
     }
 
@@ -121,10 +132,19 @@ impl TokenCache {
 #[async_trait]
 impl TokenAuthenticator for TokenCache {
     async fn authenticate_token(&self, token: &str, audiences: &[String], now: SystemTime) -> Outcome {
-        let cell = self.cell(self.digest(token, audiences), Instant::now());
+        let begun = Instant::now();
+        let cell = self.cell(self.digest(token, audiences), begun);
+        let metrics = self.metrics.as_deref();
+        if let Some(answer) = cell.get() {
+            metrics.inspect(|metrics| metrics.answered(true, begun));
+            return answer.outcome.clone();
+        }
+        let _blocked = metrics.map(TokenCacheMetrics::blocked);
         let answer = cell
             .get_or_init(|| async {
+                let _fetching = metrics.map(TokenCacheMetrics::fetching);
                 let outcome = self.tokens.authenticate_token(token, audiences, now).await;
+                metrics.inspect(|metrics| metrics.fetched(outcome.is_ok()));
                 let ttl = match &outcome {
                     Ok(Some(_)) => self.settings.success,
                     // An error may pass; a token that nobody knows stays unknown for a while.
@@ -137,6 +157,7 @@ impl TokenAuthenticator for TokenCache {
                 }
             })
             .await;
+        metrics.inspect(|metrics| metrics.answered(false, begun));
         answer.outcome.clone()
     }
 }

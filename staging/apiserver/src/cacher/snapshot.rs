@@ -86,7 +86,12 @@ impl Snapshot {
     }
 
     /// The objects of a namespace (all of them for an empty one) that have this label, in key order.
-    pub fn labelled(&self, namespace: &str, key: &str, value: &str) -> impl Iterator<Item = &Arc<CachedObject>> + use<'_> {
+    pub fn labelled(
+        &self,
+        namespace: &str,
+        key: &str,
+        value: &str,
+    ) -> impl Iterator<Item = &Arc<CachedObject>> + use<'_> {
         let term = label_term(key, value);
         let start: Arc<str> = match namespace {
             "" => "".into(),

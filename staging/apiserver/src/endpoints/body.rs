@@ -232,23 +232,9 @@ fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<()
         )));
     }
     let reason = if registered {
-        let package = |group: &str| match group.split('.').next().unwrap_or_default() {
-            "" => "core".to_owned(),
-            first => first.to_owned(),
-        };
-        format!(
-            "converting ({}.{}) to ({}.{}): unknown conversion",
-            seen.version,
-            seen.kind,
-            package(&expected.group),
-            expected.kind
-        )
+        unknown_conversion(&seen.version, &seen.kind, &expected.group, &expected.kind)
     } else {
-        format!(
-            "no kind {:?} is registered for version {:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-            seen.kind,
-            seen.api_version()
-        )
+        not_registered(&seen.api_version(), &seen.kind)
     };
     Err(StatusError::bad_request(cannot_be_handled(
         &seen.kind,
@@ -256,6 +242,22 @@ fn check_kind(seen: &GroupVersionKind, expected: &GroupVersionKind) -> Result<()
         &expected.kind,
         &reason,
     )))
+}
+
+/// What Go's scheme says of an object that is of another kind than the resource's.
+pub(super) fn unknown_conversion(version: &str, kind: &str, wanted_group: &str, wanted_kind: &str) -> String {
+    let package = match wanted_group.split('.').next().unwrap_or_default() {
+        "" => "core",
+        first => first,
+    };
+    format!("converting ({version}.{kind}) to ({package}.{wanted_kind}): unknown conversion")
+}
+
+/// What Go's scheme says of a kind that it does not know.
+pub(super) fn not_registered(api_version: &str, kind: &str) -> String {
+    format!(
+        "no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+    )
 }
 
 fn decode_protobuf(

@@ -100,7 +100,9 @@ pub(super) fn take_managers(from: &mut Value) -> Vec<Value> {
 
 /// Puts managers into the typed object; what is no entry is left out.
 pub(super) fn set_managers(object: &mut dyn AnyObject, entries: Vec<Value>) {
-    let decoded = entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok());
+    let decoded = entries
+        .into_iter()
+        .filter_map(|entry| serde_json::from_value(entry).ok());
     object.metadata_mut().managed_fields = decoded.collect();
 }
 

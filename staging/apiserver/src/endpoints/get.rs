@@ -17,6 +17,7 @@ pub(super) async fn get(call: &Call<'_>, endpoint: &Endpoint) -> Result<Response
         ..ListOptions::default()
     };
     let stored = match options.resource_version.as_str() {
+        "0" if store.config().fresh_reads => store.get(&info.namespace, &info.name).await?,
         "" => store.get(&info.namespace, &info.name).await?,
         _ => {
             store

@@ -137,6 +137,7 @@ pub(super) async fn page(store: &Store, predicate: &Predicate, options: &ListOpt
     if options.continue_token.is_empty() {
         return match options.version()? {
             VersionMatch::Exact(revision) => at_revision(store, predicate, limit, Some(revision), None, None).await,
+            VersionMatch::Any if store.config().fresh_reads => latest(store, predicate, limit, None).await,
             VersionMatch::Any => Ok(of_snapshot(&store.cacher().snapshot(), predicate, limit, None)),
             VersionMatch::NotOlderThan(revision) => {
                 let snapshot = store.cacher().snapshot_not_older_than(revision).await;

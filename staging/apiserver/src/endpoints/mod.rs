@@ -37,6 +37,7 @@ use crate::{
     options::Query,
     registry::{ObjectBox, ResourceStrategy, Store, TableConvertor, ValidateObject, VersionCodec},
     request::RequestContext,
+    server::WatchMetrics,
 };
 
 pub(crate) use body::discard_body;
@@ -68,6 +69,8 @@ pub struct Call<'a> {
     pub min_watch: std::time::Duration,
     /// Owns what the request's connection becomes if it is upgraded.
     pub connections: Option<&'a Connections>,
+    /// Counts the events that are sent to watchers.
+    pub watches: Option<&'a WatchMetrics>,
     /// The request's head, for those who pass it on.
     pub parts: &'a http::request::Parts,
 }
@@ -88,6 +91,7 @@ impl<'a> Call<'a> {
             serving,
             min_watch: MIN_WATCH,
             connections: None,
+            watches: None,
             parts,
         }
     }

@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use component_base::serving::Body;
 use http::{Response, header};
+use k8s_api::scheme;
 use serde_json::Value;
 
 use super::{
     Call, Endpoint, Output, apply,
-    body::{MAX_BODY, judge, read_body},
+    body::{MAX_BODY, judge, not_registered, read_body, unknown_conversion},
     create::dedup_owner_references,
     field_management::{Given, Tracker},
     update::{Target, Update, check_name},
@@ -194,6 +195,18 @@ pub(super) enum Shown<'a> {
     Patch(&'a Value),
 }
 
+/// What decoding says of a document that calls itself something else than the resource's kind.
+fn other_kind(endpoint: &Endpoint, mut document: Value, api_version: &str, kind: &str) -> String {
+    let (group, version) = scheme::split_api_version(api_version);
+    let Some(info) = scheme::resource_of_kind(group, version, kind) else {
+        return not_registered(api_version, kind);
+    };
+    if let Err(error) = normalize_builtin(&mut document, info.type_id(), Source::Sorted) {
+        return error.to_string();
+    }
+    unknown_conversion(version, kind, &endpoint.kind.group, endpoint.codec.kind())
+}
+
 /// Checks and decodes the result of a patch.
 pub(super) fn decode_patched(
     update: &Update<'_>,
@@ -223,9 +236,16 @@ pub(super) fn decode_patched(
         )));
     }
     let text = |name: &str| patched.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if (text("apiVersion").as_str(), text("kind").as_str()) != (endpoint.codec.api_version(), endpoint.codec.kind()) {
-        let (got, wanted) = (text("kind"), endpoint.codec.kind());
-        return Err(invalid(format!("unable to decode a {got} as a {wanted}")));
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if (api_version.as_str(), kind.as_str()) != (endpoint.codec.api_version(), endpoint.codec.kind()) {
+        match show {
+            // A map becomes an object of the resource's kind whatever it calls itself.
+            Shown::Patch(_) => {
+                patched["apiVersion"] = endpoint.codec.api_version().into();
+                patched["kind"] = endpoint.codec.kind().into();
+            }
+            Shown::Result { .. } => return Err(invalid(other_kind(endpoint, patched, &api_version, &kind))),
+        }
     }
     let found = normalize_builtin(&mut patched, ty.id, Source::Sorted).map_err(|error| invalid(words(&error)))?;
     strict.extend(found);

@@ -27,6 +27,7 @@ use crate::{
     cacher::{CachedObject, EventType, WatchItem, WatchStart, WatchStream, json_frame},
     options::ListOptions,
     request::RequestContext,
+    server::WatchEvents,
 };
 
 /// Marks the bookmark behind the initial objects.
@@ -61,6 +62,7 @@ pub(super) async fn watch(
         context,
         include_object: call.query.text("includeObject"),
         columns_sent: false,
+        events: call.watches.map(|watches| watches.of(&endpoint.resource)),
     };
     let first = match &frames.stream {
         Some(_) => None,
@@ -142,6 +144,7 @@ struct Frames {
     context: Arc<RequestContext>,
     include_object: String,
     columns_sent: bool,
+    events: Option<WatchEvents>,
 }
 
 fn stream_of(
@@ -169,7 +172,12 @@ fn stream_of(
             () = stopped => None,
         }?;
         let bytes = match frames.encode(&item) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => {
+                if let Some(events) = &frames.events {
+                    events.sent(bytes.len());
+                }
+                bytes
+            }
             Err(status) => {
                 frames.stream = None;
                 frames.error(&status)
@@ -219,6 +227,7 @@ impl Frames {
             serving: None,
             min_watch: Duration::ZERO,
             connections: None,
+            watches: None,
         };
         let row = table::row(&call, &self.endpoint, &self.output, object)?;
         let metadata = json!({"resourceVersion": object.resource_version.to_string()});

@@ -48,6 +48,8 @@ pub struct StoreConfig {
     pub garbage_collection: bool,
     /// Whether a completed deletion answers with the object instead of a Status.
     pub returns_deleted_object: bool,
+    /// Whether reads at resource version 0 are answered as of now, too (`--watch-cache=false`).
+    pub fresh_reads: bool,
     /// What happens around writes besides storing.
     pub hooks: Arc<dyn Hooks>,
 }

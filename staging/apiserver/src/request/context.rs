@@ -1,6 +1,13 @@
 //! What accompanies a request on its way through the server.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 
@@ -19,6 +26,10 @@ pub struct RequestContext {
     pub user_agent: String,
     /// What the request's audit event is to hold.
     pub audit: Notes,
+    /// When the server began to work on it.
+    pub begun: Instant,
+    /// Nanoseconds that others took.
+    waited: AtomicU64,
     warnings: Mutex<Vec<String>>,
     annotations: Mutex<BTreeMap<String, String>>,
 }
@@ -33,6 +44,8 @@ impl RequestContext {
             received,
             user_agent,
             audit: Notes::default(),
+            begun: Instant::now(),
+            waited: AtomicU64::new(0),
             warnings: Mutex::default(),
             annotations: Mutex::default(),
         }
@@ -42,6 +55,18 @@ impl RequestContext {
     #[must_use]
     pub fn audited(self, audit: Notes) -> Self {
         Self { audit, ..self }
+    }
+
+    /// Notes that for so long others were waited for: webhooks, or those before the request in a queue.
+    pub fn add_waited(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// For how long others were waited for.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
     /// Adds a `Warning` header to the answer, once for each text.

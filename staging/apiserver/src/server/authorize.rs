@@ -1,10 +1,13 @@
 //! Whether a request may pass (upstream: `endpoints/filters/authorization.go`).
 
+use std::time::Instant;
+
 use apimachinery::status::StatusError;
 use apiserver_auth::authorization::{Authorizer, Decision, forbidden};
 use component_base::serving::Body;
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 
+use super::metrics::{AccessMetrics, Authorized};
 use crate::request::RequestContext;
 
 const DECISION: &str = "authorization.k8s.io/decision";
@@ -19,9 +22,21 @@ pub(super) enum Refusal {
 }
 
 /// Decides about the request, and notes the decision for its audit event.
-pub(super) async fn authorize(authorizer: &dyn Authorizer, context: &RequestContext) -> Result<(), Refusal> {
+pub(super) async fn authorize(
+    authorizer: &dyn Authorizer,
+    context: &RequestContext,
+    metrics: &AccessMetrics,
+) -> Result<(), Refusal> {
     let attributes = context.info.attributes(&context.user);
+    let begun = Instant::now();
     let answer = authorizer.authorize(&attributes).await;
+    let outcome = match answer.decision {
+        Decision::Allow => Authorized::Allowed,
+        _ if answer.error.is_some() => Authorized::Error,
+        Decision::Deny => Authorized::Denied,
+        Decision::NoOpinion => Authorized::NoOpinion,
+    };
+    metrics.authorized(outcome, begun);
     if answer.decision == Decision::Allow {
         context.annotate(DECISION, "allow");
         context.annotate(REASON, answer.reason.as_str());

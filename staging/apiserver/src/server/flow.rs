@@ -1,13 +1,19 @@
 //! Who gets in when there is much to do (upstream: `server/filters/priority-and-fairness.go`, `maxinflight.go`).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use apiserver_flowcontrol::{Admitted, FlowController, ListWork, Refused, Ticket, Work, list_work, mutating_work};
 use component_base::serving::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 
-use super::limits::{InFlightLimits, Place};
+use super::{
+    limits::{InFlightLimits, Place},
+    metrics::RequestMetrics,
+};
 use crate::{
     endpoints::{Backing, Call, Endpoint},
     request::RequestContext,
@@ -52,6 +58,7 @@ impl Limits {
         call: &Call<'_>,
         context: &RequestContext,
         endpoint: Option<&Endpoint>,
+        metrics: &RequestMetrics,
     ) -> Result<Passage, Response<Body>> {
         let info = &context.info;
         match self {
@@ -64,7 +71,12 @@ impl Limits {
             Self::Fair(controller) => {
                 let attributes = info.attributes(&context.user);
                 let work = |most| work(call, context, endpoint, most);
-                match controller.admit(&attributes, work, PATIENCE).await {
+                let queued = metrics.queued(context);
+                let begun = Instant::now();
+                let admitted = controller.admit(&attributes, work, PATIENCE).await;
+                context.add_waited(begun.elapsed());
+                drop(queued);
+                match admitted {
                     Ok(admitted) => Ok(Passage::Seated(Box::new(admitted))),
                     Err(refused) => Err(refusal(&refused)),
                 }

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** behind this module no header carries a credential or names a user.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use apimachinery::status::StatusError;
 use apiserver_auth::{
@@ -13,6 +13,7 @@ use apiserver_auth::{
 use component_base::serving::RequestContext as ServingContext;
 use http::{HeaderMap, request::Parts};
 
+use super::metrics::{AccessMetrics, Authenticated};
 use crate::request::{RequestInfo, UserInfo};
 
 /// How the server finds out who asks.
@@ -43,6 +44,7 @@ impl Authentication {
         info: &RequestInfo,
         serving: Option<&ServingContext>,
         received: jiff::Timestamp,
+        (metrics, begun): (&AccessMetrics, Instant),
     ) -> Result<Arc<Response>, StatusError> {
         let request = Request {
             peer_certificates: serving.map(ServingContext::peer_certificates).unwrap_or_default(),
@@ -51,7 +53,14 @@ impl Authentication {
             audiences: &self.audiences,
             now: received.into(),
         };
-        match self.chain.authenticate(&request).await {
+        let answer = self.chain.authenticate(&request).await;
+        let outcome = match &answer {
+            Ok(response) => Authenticated::Success(&response.user.name),
+            Err(error) if error.is_missing() => Authenticated::Failure,
+            Err(_) => Authenticated::Error,
+        };
+        metrics.authenticated(outcome, begun);
+        match answer {
             Ok(response) => {
                 self.chain.clear_credentials(&mut parts.headers);
                 Ok(response)

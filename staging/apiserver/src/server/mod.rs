@@ -12,8 +12,14 @@ mod edge;
 mod flow;
 mod identity;
 mod limits;
+mod metrics;
+mod retry_after;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use apimachinery::status::StatusError;
 use apiserver_auth::authorization::Authorizer;
@@ -35,6 +41,10 @@ pub use edge::Edge;
 pub use flow::Limits;
 pub use identity::Authentication;
 pub use limits::InFlightLimits;
+pub(crate) use metrics::WatchEvents;
+pub use metrics::WatchMetrics;
+use metrics::{ServerMetrics, StoredObjects};
+pub use retry_after::RetryAfter;
 
 use crate::{
     endpoints::{self, Call, Endpoint, error_response},
@@ -43,6 +53,12 @@ use crate::{
 
 /// Names a request in records and answers.
 const AUDIT_ID: header::HeaderName = header::HeaderName::from_static("audit-id");
+
+/// What is below `/debug/` besides flow control.
+const DEBUG: [&str; 2] = ["/debug/flags", "/debug/pprof"];
+
+/// The health checks that are counted.
+const HEALTH: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 
 /// The resources that are served, by group, version and plural name.
 pub type Routes = HashMap<(String, String, String), Arc<Endpoint>>;
@@ -97,7 +113,10 @@ pub struct ApiServer {
     config: ServerConfig,
     routes: ArcSwap<Routes>,
     health: HealthEndpoints,
-    metrics: MetricsRegistry,
+    registry: MetricsRegistry,
+    metrics: ServerMetrics,
+    /// What answers below `/debug/`, if anything does.
+    debug: OnceLock<Arc<dyn Handler>>,
 }
 
 impl std::fmt::Debug for ApiServer {
@@ -112,13 +131,22 @@ impl std::fmt::Debug for ApiServer {
 impl ApiServer {
     /// A server of these resources.
     #[must_use]
-    pub fn new(config: ServerConfig, routes: Routes, health: HealthEndpoints, metrics: MetricsRegistry) -> Arc<Self> {
+    pub fn new(config: ServerConfig, routes: Routes, health: HealthEndpoints, registry: MetricsRegistry) -> Arc<Self> {
+        registry.register(Box::new(StoredObjects::new(&routes)));
         Arc::new(Self {
+            metrics: ServerMetrics::new(&registry),
             config,
             routes: ArcSwap::from_pointee(routes),
             health,
-            metrics,
+            registry,
+            debug: OnceLock::new(),
         })
+    }
+
+    /// Lets `handler` answer below `/debug/flags` and `/debug/pprof`. The first one stays.
+    pub fn serve_debug(&self, handler: Arc<dyn Handler>) {
+        let first = self.debug.set(handler).is_ok();
+        debug_assert!(first, "there is one handler below /debug/");
     }
 
     /// The resources that are served.
@@ -154,10 +182,10 @@ impl ApiServer {
     ) -> Response<Body> {
         let query = parts.uri.query().unwrap_or_default();
         let info = RequestInfo::parse(&parts.method, parts.uri.path(), query);
-        let received = jiff::Timestamp::now();
+        let (received, begun) = (jiff::Timestamp::now(), Instant::now());
         let authentication = &self.config.authentication;
         let authenticated = authentication
-            .authenticate(parts, &info, serving.as_ref(), received)
+            .authenticate(parts, &info, serving.as_ref(), received, (&self.metrics.access, begun))
             .await;
         let known = authenticated.as_ref().ok().map(|response| &*response.user);
         identity::close_anonymous_http2(known, serving.as_ref());
@@ -200,6 +228,7 @@ impl ApiServer {
             Err(refusal) => (identified.user.clone(), Some(refusal)),
         };
         let mut context = request_context(user, info, received, parts);
+        context.begun = begun;
         if let Some(record) = &record {
             context = context.audited(record.notes());
         }
@@ -216,6 +245,7 @@ impl ApiServer {
         let mut call = Call::new(&context, parts, serving);
         call.min_watch = self.config.edge.min_watch;
         call.connections = Some(&self.config.connections);
+        call.watches = Some(self.metrics.requests.watches());
         let mut response = match refusal {
             Some(refusal) => refuse(&call, body, &refusal).await,
             None => self.pass_in_time(&call, &context, parts, body).await,
@@ -246,20 +276,35 @@ impl ApiServer {
             return self.pass(call, context, parts, body).await;
         };
         let answer = tokio::time::timeout(limit, self.pass(call, context, parts, body)).await;
-        answer.unwrap_or_else(|_| error_response(call, &edge::timed_out()))
+        answer.unwrap_or_else(|_| {
+            let endpoint = self.endpoint(&context.info);
+            let metrics = &self.metrics.requests;
+            metrics.terminated(call, endpoint.as_deref(), StatusCode::GATEWAY_TIMEOUT);
+            error_response(call, &edge::timed_out())
+        })
     }
 
     /// Limits and authorization, then the answer.
     async fn pass(&self, call: &Call<'_>, context: &Arc<RequestContext>, parts: &Parts, body: Body) -> Response<Body> {
         let endpoint = self.endpoint(&context.info);
-        let passage = match self.config.limits.enter(call, context, endpoint.as_deref()).await {
+        let metrics = &self.metrics.requests;
+        let entered = self
+            .config
+            .limits
+            .enter(call, context, endpoint.as_deref(), metrics)
+            .await;
+        let passage = match entered {
             Ok(passage) => passage,
             Err(refusal) => {
+                metrics.dropped(call, endpoint.as_deref());
                 endpoints::discard_body(body).await;
                 return refusal;
             }
         };
+        let limited = context.info.verb == "watch" || !context.info.is_long_running();
+        let executing = limited.then(|| metrics.executing(context));
         let response = self.authorized(call, context, endpoint, parts, body).await;
+        drop(executing);
         passage.leave(response, context.info.verb == "watch")
     }
 
@@ -280,7 +325,7 @@ impl ApiServer {
         parts: &Parts,
         body: Body,
     ) -> Response<Body> {
-        match authorize::authorize(&*self.config.authorizer, context).await {
+        match authorize::authorize(&*self.config.authorizer, context, &self.metrics.access).await {
             Ok(()) => self.dispatch(call, context, endpoint, parts, body).await,
             Err(authorize::Refusal::Forbidden(status)) => refuse(call, body, &status).await,
             Err(authorize::Refusal::Failed(error)) => {
@@ -302,7 +347,14 @@ impl ApiServer {
         let path = parts.uri.path();
         if info.is_resource_request {
             return match endpoint {
-                Some(endpoint) => endpoints::handle(call, &endpoint, context.clone(), body).await,
+                Some(endpoint) => {
+                    let tracked = self.metrics.requests.resource(call, &endpoint);
+                    let response = endpoints::handle(call, &endpoint, context.clone(), body).await;
+                    match tracked {
+                        Some(tracked) => tracked.answered(context, response),
+                        None => response,
+                    }
+                }
                 None => {
                     endpoints::discard_body(body).await;
                     self.not_found(call, path)
@@ -310,14 +362,22 @@ impl ApiServer {
             };
         }
         if let Some(response) = self.health.respond(path, parts.uri.query()).await {
-            return response;
+            return match HEALTH.into_iter().find(|known| *known == path) {
+                Some(path) => self.metrics.requests.path(call, path).answered(context, response),
+                None => response,
+            };
         }
         match path {
-            "/metrics" => return self.metrics.respond(&parts.headers),
+            "/metrics" => return self.registry.respond(&parts.headers),
             "/version" | "/version/" => return json_document(self.config.version.clone()),
             _ if path.starts_with(dump::PREFIX) => {
                 if let Some(response) = self.dump(path) {
                     return response;
+                }
+            }
+            _ if DEBUG.iter().any(|prefix| path.starts_with(prefix)) => {
+                if let Some(debug) = self.debug.get() {
+                    return debug.handle(Request::from_parts(parts.clone(), body)).await;
                 }
             }
             "/" | "/index.html" => return json_document(self.index()),

@@ -6,7 +6,7 @@ use k8s_api::primitives::quote;
 use super::jsonpath::{JsonPath, JsonPathPrinter};
 use super::template::{GoTemplatePrinter, Template};
 use super::{CustomColumnsPrinter, JsonPrinter, KyamlPrinter, NamePrinter, ResourcePrinter, YamlPrinter};
-use crate::{CommandError, Result, message};
+use crate::{CommandError, Result, io_words, message};
 
 /// The formats of every command that prints objects.
 pub const FORMATS: [&str; 11] = [
@@ -36,6 +36,9 @@ pub struct PrintFlags {
     pub show_managed_fields: bool,
     /// What was done, for the line of a command without `-o`: `created`.
     pub operation: String,
+    /// Whether JSON and KYAML have their members as the types of the objects declare them, not by name. No flag: commands that make
+    /// objects of built-in kinds say so.
+    pub declared: bool,
 }
 
 impl PrintFlags {
@@ -48,6 +51,7 @@ impl PrintFlags {
             allow_missing_template_keys: true,
             show_managed_fields: false,
             operation: operation.to_owned(),
+            declared: false,
         }
     }
 
@@ -83,9 +87,15 @@ impl PrintFlags {
         }
         let show_managed_fields = self.show_managed_fields;
         Ok(match output.to_lowercase().as_str() {
-            "json" => Box::new(JsonPrinter { show_managed_fields }),
+            "json" => Box::new(JsonPrinter {
+                show_managed_fields,
+                declared: self.declared,
+            }),
             "yaml" => Box::new(YamlPrinter::new(show_managed_fields)),
-            "kyaml" => Box::new(KyamlPrinter { show_managed_fields }),
+            "kyaml" => Box::new(KyamlPrinter {
+                show_managed_fields,
+                declared: self.declared,
+            }),
             "name" => Box::new(NamePrinter::default()),
             "" => Box::new(NamePrinter {
                 operation: self.operation.clone(),
@@ -155,14 +165,6 @@ impl PrintFlags {
             return CustomColumnsPrinter::from_template(&text).map(Some);
         }
         CustomColumnsPrinter::from_spec(&spec, no_headers).map(Some)
-    }
-}
-
-fn io_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 

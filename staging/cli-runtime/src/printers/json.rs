@@ -3,22 +3,27 @@
 use std::io::Write;
 
 use apimachinery::codec::{json as go_json, yaml};
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::ResourcePrinter;
+use super::ordered::Ordered;
 use crate::gotext::TabWriter;
 use crate::resource::text_at;
 use crate::{Result, message};
 
 /// JSON with four blanks a level, as Go's `MarshalIndent` writes it; no line break at the end.
 #[must_use]
-pub fn json_indented(value: &Value) -> String {
+pub fn json_indented(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
     value.serialize(&mut serializer).expect("a JSON value encodes as JSON");
-    let text = String::from_utf8(bytes).expect("JSON is UTF-8");
+    go_escaped(String::from_utf8(bytes).expect("JSON is UTF-8"))
+}
+
+/// What Go escapes though JSON does not ask for it.
+fn go_escaped(text: String) -> String {
     if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
         return text;
     }
@@ -60,15 +65,22 @@ fn drop_managed_fields(object: &mut Value) {
 pub struct JsonPrinter {
     /// Whether `metadata.managedFields` are written.
     pub show_managed_fields: bool,
+    /// Whether members stand as the object's type declares them, not by name.
+    pub declared: bool,
 }
 
 impl ResourcePrinter for JsonPrinter {
     fn print(&mut self, object: &Value, out: &mut dyn Write) -> Result<()> {
         check_type(object)?;
-        let text = if self.show_managed_fields {
-            json_indented(object)
+        let shown = if self.show_managed_fields {
+            object
         } else {
-            json_indented(&without_managed_fields(object))
+            &without_managed_fields(object)
+        };
+        let text = if self.declared {
+            json_indented(&Ordered::declared(shown))
+        } else {
+            json_indented(shown)
         };
         Ok(writeln!(out, "{text}")?)
     }
@@ -119,5 +131,35 @@ impl ResourcePrinter for YamlPrinter {
 
     fn print_event(&mut self, event: &str, object: &Value, out: &mut TabWriter) -> Result<()> {
         self.write(&serde_json::json!({"type": event, "object": object}), out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_stand_by_name_or_as_declared() {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"volumes": [], "containers": [{"image": "a\\\"{<", "name": "c"}]}});
+        for (declared, expected) in [
+            (
+                false,
+                "{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"Pod\",\n    \"spec\": {\n        \"containers\": [\n            {\n                \"image\": \"a\\\\\\\"{\\u003c\",\n                \"name\": \"c\"\n            }\n        ],\n        \"volumes\": []\n    }\n}\n",
+            ),
+            (
+                true,
+                "{\n    \"kind\": \"Pod\",\n    \"apiVersion\": \"v1\",\n    \"spec\": {\n        \"volumes\": [],\n        \"containers\": [\n            {\n                \"name\": \"c\",\n                \"image\": \"a\\\\\\\"{\\u003c\"\n            }\n        ]\n    }\n}\n",
+            ),
+        ] {
+            let mut printer = JsonPrinter {
+                declared,
+                ..JsonPrinter::default()
+            };
+            let mut out = Vec::new();
+            printer.print(&object, &mut out).expect("a place to write to");
+            assert_eq!(String::from_utf8(out).expect("text"), expected);
+        }
     }
 }

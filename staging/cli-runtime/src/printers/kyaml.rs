@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ResourcePrinter;
 use super::json::{check_type, without_managed_fields};
+use super::ordered::Ordered;
 use crate::Result;
 
 /// Writes KYAML.
@@ -13,6 +14,8 @@ use crate::Result;
 pub struct KyamlPrinter {
     /// Whether `metadata.managedFields` are written.
     pub show_managed_fields: bool,
+    /// Whether members stand as the object's type declares them, not by name.
+    pub declared: bool,
 }
 
 impl ResourcePrinter for KyamlPrinter {
@@ -26,6 +29,11 @@ impl ResourcePrinter for KyamlPrinter {
         } else {
             without_managed_fields(object)
         };
+        let object = if self.declared {
+            Ordered::declared(&object)
+        } else {
+            Ordered::by_name(&object)
+        };
         let mut text = "---\n".to_owned();
         value(&mut text, &object, 0);
         text.push('\n');
@@ -33,18 +41,18 @@ impl ResourcePrinter for KyamlPrinter {
     }
 }
 
-fn value(out: &mut String, json: &Value, indent: usize) {
+fn value(out: &mut String, json: &Ordered, indent: usize) {
     match json {
-        Value::Object(members) if !members.is_empty() => object(out, members, indent),
-        Value::Array(items) if !items.is_empty() => array(out, items, indent),
-        Value::Object(_) => out.push_str("{}"),
-        Value::Array(_) => out.push_str("[]"),
-        Value::String(text) => string(out, text, indent),
-        scalar => out.push_str(&scalar.to_string()),
+        Ordered::Object(members) if !members.is_empty() => object(out, members, indent),
+        Ordered::Array(items) if !items.is_empty() => array(out, items, indent),
+        Ordered::Object(_) => out.push_str("{}"),
+        Ordered::Array(_) => out.push_str("[]"),
+        Ordered::Scalar(Value::String(text)) => string(out, text, indent),
+        Ordered::Scalar(scalar) => out.push_str(&scalar.to_string()),
     }
 }
 
-fn object(out: &mut String, members: &Map<String, Value>, indent: usize) {
+fn object(out: &mut String, members: &[(String, Ordered)], indent: usize) {
     out.push_str("{\n");
     for (key, member) in members {
         out.push_str(&" ".repeat(indent + 2));
@@ -62,13 +70,13 @@ fn object(out: &mut String, members: &Map<String, Value>, indent: usize) {
 }
 
 /// Lists of objects cuddle the brackets; lists of scalars have a line an item.
-fn array(out: &mut String, items: &[Value], indent: usize) {
+fn array(out: &mut String, items: &[Ordered], indent: usize) {
     let cuddled = items
         .iter()
-        .all(|item| matches!(item, Value::Object(members) if !members.is_empty()))
+        .all(|item| matches!(item, Ordered::Object(members) if !members.is_empty()))
         || items
             .iter()
-            .all(|item| matches!(item, Value::Array(inner) if !inner.is_empty()));
+            .all(|item| matches!(item, Ordered::Array(inner) if !inner.is_empty()));
     if cuddled {
         out.push('[');
         for (index, item) in items.iter().enumerate() {

@@ -6,6 +6,7 @@ mod json;
 pub mod jsonpath;
 mod kyaml;
 mod name;
+mod ordered;
 mod table;
 pub mod template;
 #[cfg(test)]

@@ -246,12 +246,11 @@ impl<'f> Builder<'f> {
             if options.recursive {
                 self.errors.push(message!("the -k flag can't be used with -f or -R"));
             }
-            if self.errors.is_empty() {
-                self.errors.push(message!(
-                    "kustomizations are not supported: build {} with kustomize and pass the result with -f -",
-                    quote(&options.kustomize)
-                ));
-            }
+            self.sources
+                .push(Source::Kustomization(options.kustomize.clone().into()));
+            self.options.require_namespace |= enforce_namespace;
+            // What a folder means may be anything, also a single object.
+            self.options.folder = true;
             return self;
         }
         for name in &options.filenames {
@@ -729,10 +728,10 @@ impl<'f> Builder<'f> {
         Ok(())
     }
 
-    /// An object without a namespace gets ours, if that is wanted.
+    /// An object without a namespace gets ours, if that is wanted and the server says that it has one.
     fn put_into_namespace(&self, info: &mut Info) {
         let wanted = self.options.default_namespace || self.options.require_namespace;
-        if wanted && info.namespace.is_empty() && (info.mapping.is_some() || self.options.local) {
+        if wanted && info.namespace.is_empty() && info.mapping.is_some() {
             info.namespace.clone_from(&self.namespace);
             set_namespace(info, &self.namespace);
         }

@@ -136,6 +136,8 @@ pub struct FilenameOptions {
     pub recursive: bool,
     /// What the files are for, for the help: `identifying the resource to get from a server.`
     pub usage: &'static str,
+    /// Whether that is all the help says of `-f`.
+    pub usage_is_whole: bool,
 }
 
 impl FilenameOptions {
@@ -144,6 +146,16 @@ impl FilenameOptions {
     pub fn new(usage: &'static str) -> Self {
         Self {
             usage,
+            ..Self::default()
+        }
+    }
+
+    /// The flags as commands have them that can delete what they replace (upstream: `delete.NewDeleteFlags`).
+    #[must_use]
+    pub fn of_deletion(usage: &'static str) -> Self {
+        Self {
+            usage,
+            usage_is_whole: true,
             ..Self::default()
         }
     }
@@ -170,14 +182,16 @@ impl Flags for FilenameOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         let usage = match self.usage {
             "" => "Filename, directory, or URL to files".to_owned(),
+            usage if self.usage_is_whole => usage.to_owned(),
             usage => format!("Filename, directory, or URL to files {usage}"),
         };
+        let article = if self.usage_is_whole { "a" } else { "the" };
         flags.add("filename", &mut self.filenames, usage).shorthand('f');
         flags
             .add(
                 "kustomize",
                 &mut self.kustomize,
-                "Process the kustomization directory. This flag can't be used together with -f or -R.",
+                format!("Process {article} kustomization directory. This flag can't be used together with -f or -R."),
             )
             .shorthand('k');
         flags

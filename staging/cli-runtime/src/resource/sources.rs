@@ -10,7 +10,7 @@ use client_go::rest::Client;
 use http::Method;
 use k8s_api::primitives::quote;
 
-use crate::{IoStreams, Result, message};
+use crate::{IoStreams, Result, io_words, message};
 
 /// Endings of manifests within folders.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
@@ -23,6 +23,7 @@ pub(super) enum Source {
     File(PathBuf),
     Stdin,
     Url(String),
+    Kustomization(PathBuf),
     Text { name: String, bytes: Vec<u8> },
 }
 
@@ -30,7 +31,7 @@ impl Source {
     /// What messages call it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) | Self::Kustomization(path) => path.display().to_string(),
             Self::Stdin => "STDIN".to_owned(),
             Self::Url(url) => url.clone(),
             Self::Text { name, .. } => name.clone(),
@@ -42,19 +43,30 @@ impl Source {
             Self::File(path) => fs::read(path).map_err(|error| message!("{}", open_error(path, &error))),
             Self::Stdin => Ok(streams.input.read_all()?),
             Self::Url(url) => download(url).await,
+            Self::Kustomization(path) => build(path, streams),
             Self::Text { bytes, .. } => Ok(bytes.clone()),
         }
     }
 }
 
+/// What a kustomization means, as YAML.
+fn build(folder: &Path, streams: &IoStreams) -> Result<Vec<u8>> {
+    let built = kustomize::build(folder, kustomize::Options::default());
+    for warning in built.warnings {
+        streams.err.print(format!("{warning}\n"))?;
+    }
+    let objects = built.objects.map_err(|error| message!("{error}"))?;
+    Ok(kustomize::to_yaml(&objects).into_bytes())
+}
+
 fn open_error(path: &Path, error: &io::Error) -> String {
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => return format!("read {}: is a directory", path.display()),
-        _ => error.to_string(),
+    // Go opens a folder, and fails to read it.
+    let step = if error.kind() == io::ErrorKind::IsADirectory {
+        "read"
+    } else {
+        "open"
     };
-    format!("open {}: {why}", path.display())
+    format!("{step} {}: {}", path.display(), io_words(error))
 }
 
 async fn download(url: &str) -> Result<Vec<u8>> {

@@ -61,8 +61,7 @@ pub async fn watch(client: &Client, mapping: &ApiResource, what: &WatchRequest<'
         .query_some("includeObject", some(what.include_object).as_deref())
         .query_some("resourceVersion", some(what.resource_version).as_deref())
         .query_some("fieldSelector", some(what.fields).as_deref())
-        .query_some("labelSelector", some(what.labels).as_deref())
-        .timeout(None);
+        .query_some("labelSelector", some(what.labels).as_deref());
     Ok(Events {
         stream: request.stream().await?,
         buffer: Vec::new(),

@@ -126,12 +126,24 @@ impl<T: ApiObject> Api<T> {
     /// # Errors
     /// See [`Error`].
     pub async fn create_with(&self, object: &T, options: &WriteOptions) -> Result<T, Error> {
+        self.object(self.creation(object, options)).await
+    }
+
+    /// Creates an object without reading what the server made of it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn create_unread(&self, object: &T) -> Result<(), Error> {
+        self.creation(object, &WriteOptions::default()).send().await.map(drop)
+    }
+
+    fn creation(&self, object: &T, options: &WriteOptions) -> Request {
         let mut request = self.resource.collection(Method::POST);
         if !object.name().is_empty() {
             let names = self.resource.names();
             request = request.about(&names.group, &names.resource, object.name());
         }
-        self.object(options.add_to(request).body(JSON, object.encode())).await
+        options.add_to(request).body(JSON, object.encode())
     }
 
     /// Replaces an object; a conflict if it has changed since its `resourceVersion`.

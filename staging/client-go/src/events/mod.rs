@@ -17,7 +17,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use k8s_api::events::v1 as events;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -96,7 +95,7 @@ impl EventBroadcaster {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some((key, written)) = writer.writes.next() => writer.written(key, written),
+                Some((key, taken)) = writer.writes.next() => writer.written(key, taken),
                 recorded = queue.recv(), if writer.writes.len() < WRITES => match recorded {
                     Some(recorded) => writer.write(recorded).await,
                     None => break,
@@ -127,7 +126,7 @@ struct Writer<'s> {
     sink: &'s Sink,
     correlator: Correlator,
     series: SeriesCache,
-    writes: FuturesUnordered<BoxFuture<'s, (Key, Option<events::Event>)>>,
+    writes: FuturesUnordered<BoxFuture<'s, (Key, bool)>>,
 }
 
 impl Writer<'_> {
@@ -147,14 +146,14 @@ impl Writer<'_> {
         }
     }
 
-    fn written(&mut self, key: Key, written: Option<events::Event>) {
-        let next = self.series.written(key, written);
+    fn written(&mut self, key: Key, taken: bool) {
+        let next = self.series.written(key, taken);
         self.writes.extend(next.map(|write| write.send(self.sink).boxed()));
     }
 
     async fn finish_one(&mut self) {
-        if let Some((key, written)) = self.writes.next().await {
-            self.written(key, written);
+        if let Some((key, taken)) = self.writes.next().await {
+            self.written(key, taken);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! are written at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_api::events::v1::{Event, EventSeries};
@@ -18,8 +19,8 @@ const REFRESH: Duration = Duration::from_secs(30 * 60);
 /// After how long without a further event a series ends.
 const FINISH: Duration = Duration::from_secs(6 * 60);
 
-/// What events of one series have in common.
-pub(super) type Key = [String; 15];
+/// What events of one series have in common, with a zero byte after each part.
+pub(super) type Key = Arc<str>;
 
 #[derive(Default)]
 pub(super) struct SeriesCache {
@@ -27,47 +28,55 @@ pub(super) struct SeriesCache {
 }
 
 struct Running {
-    event: Event,
+    /// As it was told, not as the server has it: its name is the one it was told with.
+    event: Arc<Event>,
     observed: Instant,
     written: Instant,
     writing: bool,
     /// To be written when what is under way is done.
-    next: Option<Event>,
+    next: Option<Arc<Event>>,
 }
 
 /// An event to be written; [`SeriesCache::written`] wants to know what became of it.
 pub(super) struct Write {
     key: Key,
-    event: Event,
+    event: Arc<Event>,
 }
 
 impl Write {
-    pub(super) async fn send(self, sink: &Sink) -> (Key, Option<Event>) {
-        (self.key, sink.write_event(self.event).await)
+    /// Writes it; whether the server has taken it.
+    pub(super) async fn send(self, sink: &Sink) -> (Key, bool) {
+        (self.key, sink.write_event(&self.event).await)
     }
 }
 
 fn key(event: &Event) -> Key {
     let related = event.related.as_deref();
     let of_related =
-        |member: fn(&k8s_api::core::v1::ObjectReference) -> &String| related.map(member).cloned().unwrap_or_default();
-    [
-        event.type_.clone(),
-        event.action.clone(),
-        event.reason.clone(),
-        event.reporting_controller.clone(),
-        event.reporting_instance.clone(),
-        event.regarding.kind.clone(),
-        event.regarding.namespace.clone(),
-        event.regarding.name.clone(),
-        event.regarding.uid.clone(),
-        event.regarding.api_version.clone(),
-        event.regarding.resource_version.clone(),
-        event.regarding.field_path.clone(),
+        |member: fn(&k8s_api::core::v1::ObjectReference) -> &String| related.map_or("", |related| member(related));
+    let parts: [&str; 15] = [
+        &event.type_,
+        &event.action,
+        &event.reason,
+        &event.reporting_controller,
+        &event.reporting_instance,
+        &event.regarding.kind,
+        &event.regarding.namespace,
+        &event.regarding.name,
+        &event.regarding.uid,
+        &event.regarding.api_version,
+        &event.regarding.resource_version,
+        &event.regarding.field_path,
         of_related(|object| &object.kind),
         of_related(|object| &object.name),
         of_related(|object| &object.uid),
-    ]
+    ];
+    let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    for part in parts {
+        key.push_str(part);
+        key.push('\0');
+    }
+    key.into()
 }
 
 impl SeriesCache {
@@ -75,6 +84,7 @@ impl SeriesCache {
     pub(super) fn record(&mut self, event: Event, now: Instant) -> Option<Write> {
         let key = key(&event);
         let Some(running) = self.running.get_mut(&key) else {
+            let event = Arc::new(event);
             let running = Running {
                 event: event.clone(),
                 observed: now,
@@ -86,12 +96,13 @@ impl SeriesCache {
             return Some(Write { key, event });
         };
         running.observed = now;
-        if let Some(series) = &mut running.event.series {
+        let event = Arc::make_mut(&mut running.event);
+        if let Some(series) = &mut event.series {
             series.count = series.count.saturating_add(1);
             series.last_observed_time = Some(MicroTime::now());
             return None;
         }
-        running.event.series = Some(Box::new(EventSeries {
+        event.series = Some(Box::new(EventSeries {
             count: 2,
             last_observed_time: Some(MicroTime::now()),
         }));
@@ -105,27 +116,17 @@ impl SeriesCache {
         Some(Write { key, event })
     }
 
-    /// Notes what the server made of an event, and says what is to be written next of its series.
-    pub(super) fn written(&mut self, key: Key, written: Option<Event>) -> Option<Write> {
+    /// Notes whether the server has taken an event, and says what is to be written next of its series.
+    pub(super) fn written(&mut self, key: Key, taken: bool) -> Option<Write> {
         let running = self.running.get_mut(&key)?;
         running.writing = false;
         if let Some(event) = running.next.take() {
             running.writing = true;
             return Some(Write { key, event });
         }
-        match written {
-            Some(written) => {
-                let series = running.event.series.take();
-                running.event = written;
-                if series.is_some() {
-                    running.event.series = series;
-                }
-            }
+        if !taken && running.event.series.is_none() {
             // The next one is the first.
-            None if running.event.series.is_none() => {
-                self.running.remove(&key);
-            }
-            None => {}
+            self.running.remove(&key);
         }
         None
     }
@@ -137,9 +138,8 @@ impl SeriesCache {
             let due = now.saturating_duration_since(running.written) >= REFRESH;
             if running.event.series.is_some() && !running.writing && (ended || due) {
                 running.written = now;
-                if let Some(written) = sink.write_event(running.event.clone()).await {
-                    running.event = written;
-                }
+                // The log has what went wrong; the series goes on.
+                sink.write_event(&running.event).await;
             }
         }
         self.running

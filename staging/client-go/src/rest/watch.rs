@@ -111,7 +111,32 @@ enum Decoded<T> {
     Event(Result<WatchEvent<T>, Error>),
 }
 
+/// What happened and the object, of a frame that is laid out as servers lay it out: the type first, and no blanks.
+///
+/// A frame that is not complete has braces left open, and so has what is taken here for the object: it does not decode.
+fn usual_parts(frame: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = frame.strip_prefix(br#"{"type":""#)?;
+    let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
+    let object = rest.strip_prefix(br#"","object":"#)?;
+    Some((kind, object.trim_ascii_end().strip_suffix(b"}")?))
+}
+
+/// A change in a frame of the usual layout, read without going over the object twice.
+fn decode_usual<T: ApiObject>(frame: &[u8]) -> Option<WatchEvent<T>> {
+    let (kind, json) = usual_parts(frame)?;
+    let wrap: fn(T) -> WatchEvent<T> = match kind {
+        b"ADDED" => WatchEvent::Added,
+        b"MODIFIED" => WatchEvent::Modified,
+        b"DELETED" => WatchEvent::Deleted,
+        _ => return None,
+    };
+    T::decode(json).ok().map(wrap)
+}
+
 fn decode<T: ApiObject>(bytes: &[u8]) -> Decoded<T> {
+    if let Some(event) = decode_usual(bytes) {
+        return Decoded::Event(Ok(event));
+    }
     if bytes.trim_ascii().is_empty() {
         return Decoded::Nothing;
     }

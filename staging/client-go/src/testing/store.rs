@@ -173,13 +173,20 @@ impl Store {
         Ok(object)
     }
 
-    /// Applies a merge patch.
+    /// Applies a merge patch, or a list of operations of RFC 6902.
     ///
     /// # Errors
     /// There is no such object, or it has changed since the patch's revision.
     pub fn patch(&mut self, collection: &str, namespace: &str, name: &str, patch: Value) -> Result<Value, Refusal> {
         let mut object = self.get(collection, namespace, name).ok_or(Refusal::NotFound)?.clone();
-        apimachinery::json::merge_patch(&mut object, patch).map_err(|_| Refusal::Conflict)?;
+        if patch.is_array() {
+            let operations = apimachinery::json::JsonPatch::from_value(patch).map_err(|_| Refusal::Conflict)?;
+            operations
+                .apply(&mut object, usize::MAX)
+                .map_err(|_| Refusal::Conflict)?;
+        } else {
+            apimachinery::json::merge_patch(&mut object, patch).map_err(|_| Refusal::Conflict)?;
+        }
         self.update(collection, namespace, name, object)
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Counterpart upstream: `k8s.io/component-base/metrics`.
 
+mod children;
 mod expose;
 mod options;
 mod process;
@@ -23,6 +24,7 @@ use prometheus::{
 
 use crate::version::{self, VersionInfo};
 
+pub use children::Children;
 pub use options::{MetricsOptions, MetricsOptionsError};
 
 /// What is promised of a metric.
@@ -193,6 +195,12 @@ struct Inner {
 #[derive(Clone)]
 pub struct MetricsRegistry {
     inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for MetricsRegistry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("MetricsRegistry").finish_non_exhaustive()
+    }
 }
 
 impl Default for MetricsRegistry {

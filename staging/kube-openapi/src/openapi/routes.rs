@@ -217,12 +217,12 @@ fn unauthorized() -> Response {
     }
 }
 
-/// All built-in paths: those of discovery, of every resource, and of the server itself.
+/// All built-in paths: those of discovery, of every resource that is served, and of the server itself.
 #[must_use]
-pub fn builtin_paths() -> Vec<PathItem> {
+pub fn builtin_paths(served: impl Fn(&scheme::ResourceInfo) -> bool) -> Vec<PathItem> {
     let mut paths = server_paths();
     let mut seen: Vec<(&str, &str)> = Vec::new();
-    for info in scheme::resources() {
+    for info in scheme::resources().iter().filter(|info| served(info)) {
         if !info.group.is_empty() && !seen.iter().any(|(g, _)| *g == info.group) {
             paths.push(group_path(info.group));
         }

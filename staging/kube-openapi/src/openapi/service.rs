@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use k8s_api::scheme;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -69,6 +70,8 @@ struct Contribution {
 
 #[derive(Default)]
 struct State {
+    /// Group, version and name of built-in resources that are not served.
+    withdrawn: BTreeSet<(&'static str, &'static str, &'static str)>,
     contributions: BTreeMap<String, Contribution>,
     /// Documents of aggregated servers: name, and the URL in the index.
     remote: BTreeMap<String, String>,
@@ -140,6 +143,17 @@ impl OpenApi {
             },
             builtin: Arc::new(BuiltinDefinitions::default()),
             state: Mutex::default(),
+        }
+    }
+
+    /// Leaves a built-in resource out of the documents. What is no resource leaves them as they are.
+    pub fn withdraw(&self, group: &str, version: &str, resource: &str) {
+        let Some(info) = scheme::resource(group, version, resource) else {
+            return;
+        };
+        let mut state = self.state.lock();
+        if state.withdrawn.insert((info.group, info.version, info.plural)) {
+            state.forget();
         }
     }
 
@@ -258,7 +272,10 @@ impl OpenApi {
 
     /// All paths, the built-in ones and the contributed.
     fn paths(state: &State) -> Vec<PathItem> {
-        let mut paths = routes::builtin_paths();
+        let mut paths = routes::builtin_paths(|info| {
+            let name = (info.group, info.version, info.plural);
+            !state.withdrawn.contains(&name)
+        });
         let mut known: BTreeSet<String> = paths.iter().map(|p| p.path.clone()).collect();
         for item in state.contributions.values().flat_map(|c| &c.paths) {
             // Two custom resources of a group both bring the group's own paths.

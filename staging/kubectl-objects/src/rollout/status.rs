@@ -169,14 +169,21 @@ mod tests {
 
     type Case = (Rollable, Value, Value, i64, Result<(&'static str, bool), &'static str>);
 
+    fn check(cases: Vec<Case>) {
+        for (kind, spec, observed, revision, expected) in cases {
+            let object = json!({"metadata": {"name": "o", "generation": 1, "annotations": {"deployment.kubernetes.io/revision": "2"}},
+                "spec": spec, "status": observed});
+            let found = status(kind, &object, revision).map(|status| (status.message, status.done));
+            let expected = expected
+                .map(|(message, done)| (message.to_owned(), done))
+                .map_err(str::to_owned);
+            assert_eq!(found.map_err(|error| error.0), expected);
+        }
+    }
+
     #[test]
-    fn every_stage_has_its_line() {
-        let rolling = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}});
-        let partitioned =
-            json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
-        let on_delete = json!({"updateStrategy": {"type": "OnDelete"}});
-        let only_rolling = "rollout status is only available for RollingUpdate strategy type";
-        let cases: Vec<Case> = vec![
+    fn deployments_have_a_line_for_every_stage() {
+        check(vec![
             (
                 Rollable::Deployment,
                 json!({"replicas": 3}),
@@ -235,6 +242,15 @@ mod tests {
                 0,
                 Err("deployment \"o\" exceeded its progress deadline"),
             ),
+        ]);
+    }
+
+    #[test]
+    fn daemon_sets_have_a_line_for_every_stage() {
+        let rolling = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}});
+        let on_delete = json!({"updateStrategy": {"type": "OnDelete"}});
+        let only_rolling = "rollout status is only available for RollingUpdate strategy type";
+        check(vec![
             (Rollable::DaemonSet, on_delete.clone(), json!({}), 0, Err(only_rolling)),
             (
                 Rollable::DaemonSet,
@@ -270,6 +286,17 @@ mod tests {
                 0,
                 Ok(("daemon set \"o\" successfully rolled out\n", true)),
             ),
+        ]);
+    }
+
+    #[test]
+    fn stateful_sets_have_a_line_for_every_stage() {
+        let rolling = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}});
+        let partitioned =
+            json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
+        let on_delete = json!({"updateStrategy": {"type": "OnDelete"}});
+        let only_rolling = "rollout status is only available for RollingUpdate strategy type";
+        check(vec![
             (Rollable::StatefulSet, on_delete, json!({}), 0, Err(only_rolling)),
             (
                 Rollable::StatefulSet,
@@ -319,15 +346,6 @@ mod tests {
                 0,
                 Ok(("partitioned roll out complete: 2 new pods have been updated...\n", true)),
             ),
-        ];
-        for (kind, spec, observed, revision, expected) in cases {
-            let object = json!({"metadata": {"name": "o", "generation": 1, "annotations": {"deployment.kubernetes.io/revision": "2"}},
-                "spec": spec, "status": observed});
-            let found = status(kind, &object, revision).map(|status| (status.message, status.done));
-            let expected = expected
-                .map(|(message, done)| (message.to_owned(), done))
-                .map_err(str::to_owned);
-            assert_eq!(found.map_err(|error| error.0), expected);
-        }
+        ]);
     }
 }

@@ -1,9 +1,14 @@
 //! From the command line to an exit code.
 
-use component_base::flags::{FlagSet, Flags as _, Positional};
+use std::collections::BTreeSet;
+
+use component_base::flags::{FlagError, FlagSet, Flags as _, Positional};
 
 use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
 
+use crate::flags::deprecated_dry_run;
+
+use super::cause::change_cause;
 use super::complete::complete;
 use super::help::usage_text;
 use super::suggest::suggestion_text;
@@ -126,6 +131,18 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
     global.add_flags(&mut flags);
     flags.inherit("help", Some('h'), &mut wants_help, format!("help for {}", command.name));
     let parsed = flags.parse_positional(rest).map_err(|error| {
+        // Upstream reads these two as text and looks at the values when the command runs.
+        if let FlagError::Invalid { flag, reason, .. } = &error
+            && matches!(flag.as_str(), "--dry-run" | "--validate")
+        {
+            return CommandError::message(reason);
+        }
+        if command.usage_code != 1 {
+            return CommandError::ExitWith {
+                message: format!("error: {error}\nSee '{command_path} -h' for help and examples"),
+                code: command.usage_code,
+            };
+        }
         let advice = if command.name == "options" {
             format!("Run '{command_path}' without flags.")
         } else {
@@ -143,18 +160,30 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
         Err(error) if !asked || flags.changed("help") => return Err(error),
         Err(_) => return print_help(path, streams),
     };
-    let given = flags.changed_names().collect();
+    let given: BTreeSet<_> = flags.changed_names().collect();
+    let change_cause = if given.contains("record") {
+        change_cause(&names, rest, &flags)
+    } else {
+        String::new()
+    };
     drop(flags);
     if wants_help {
         return print_help(path, streams);
     }
     global.check()?;
+    if given.contains("dry-run") {
+        let words = rest.iter().take_while(|word| **word != "--");
+        for warning in words.filter_map(|word| deprecated_dry_run(word)) {
+            streams.err.print(format!("Warning: {warning}\n"))?;
+        }
+    }
     let warnings_as_errors = global.warnings_as_errors;
     let match_server_version = global.match_server_version;
     let context = Context {
         factory: Factory::new(global.config, streams),
         streams: streams.clone(),
         command_path,
+        change_cause,
         path: path.to_vec(),
     };
     let arguments = Arguments {

@@ -1,5 +1,6 @@
 //! Commands, and the way from a command line to one (upstream: `spf13/cobra`, `kubectl/pkg/cmd`, `util/templates`).
 
+mod cause;
 mod complete;
 mod execute;
 mod find;
@@ -16,7 +17,7 @@ use std::ops::Deref;
 use async_trait::async_trait;
 use component_base::flags::Flags;
 
-use cli_runtime::{Builder, CommandError, Factory, FilenameOptions, IoStreams, Result};
+use cli_runtime::{Builder, CommandError, Factory, FilenameOptions, IoStreams, Result, message};
 
 pub use execute::execute;
 pub use find::find;
@@ -98,6 +99,8 @@ pub struct Command {
     pub options: Option<fn() -> Box<dyn Run>>,
     /// What a shell offers for its words.
     pub completion: Completion,
+    /// The exit code for flags that make no sense; another than 1 where 1 is an answer.
+    pub usage_code: u8,
 }
 
 impl Command {
@@ -115,6 +118,7 @@ impl Command {
         subcommands: &[],
         options: None,
         completion: Completion::None,
+        usage_code: 1,
     };
 
     /// Whether the word calls it.
@@ -151,6 +155,19 @@ impl Arguments {
     pub fn given(&self, flag: &str) -> bool {
         self.given.contains(flag)
     }
+
+    /// Refuses a line without flags that must be given (upstream: cobra's `MarkFlagRequired`).
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn require(&self, flags: &[&str]) -> Result<()> {
+        let mut missing: Vec<&str> = flags.iter().copied().filter(|flag| !self.given(flag)).collect();
+        missing.sort_unstable();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(message!("required flag(s) \"{}\" not set", missing.join("\", \"")))
+    }
 }
 
 impl Deref for Arguments {
@@ -169,6 +186,8 @@ pub struct Context {
     pub streams: IoStreams,
     /// The words that called the command: `kubectl rollout status`.
     pub command_path: String,
+    /// The line that called the command; empty without `--record`.
+    pub change_cause: String,
     /// The commands from the root to the one that was called.
     pub path: Vec<&'static Command>,
 }

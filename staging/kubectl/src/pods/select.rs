@@ -51,7 +51,8 @@ pub(crate) fn selector(object: &Value) -> Result<(String, String)> {
     Ok((namespace, selector))
 }
 
-fn pairs(labels: &Value) -> String {
+/// Labels as text: `a=b,c=d`.
+pub(crate) fn pairs(labels: &Value) -> String {
     let pairs = labels.as_object().into_iter().flatten();
     let pairs: Vec<String> = pairs
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))

@@ -10,7 +10,7 @@ use apimachinery::json::create_merge_patch;
 use cli_runtime::resource::{Found, group_kind};
 use cli_runtime::{FilenameOptions, Info, Result, message};
 
-use super::{Writing, patch, refused, visit};
+use super::{Record, Writing, patch, refused, visit};
 use crate::flags as shared;
 use crate::frame::{Arguments, Context};
 
@@ -19,6 +19,7 @@ use crate::frame::{Arguments, Context};
 pub(crate) struct MetadataOptions {
     members: Members,
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     overwrite: bool,
     list: bool,
@@ -48,6 +49,7 @@ impl MetadataOptions {
         Self {
             members,
             writing: Writing::new(operation, manager),
+            record: Record::default(),
             files: FilenameOptions::new(usage),
             overwrite: false,
             list: false,
@@ -71,6 +73,7 @@ impl Flags for MetadataOptions {
         let dot = if self.members == Members::Labels { "" } else { "." };
         self.writing.add_flags(flags);
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         flags.add("overwrite", &mut self.overwrite, format!("If true, allow {many} to be overwritten, otherwise reject {one} updates that overwrite existing {many}."));
         flags.add(
             "list",
@@ -192,9 +195,15 @@ impl MetadataOptions {
                 context.streams.out.print(format!("label {key:?} not found.\n"))?;
             }
         }
+        if sends && self.members == Members::Annotations {
+            self.record.apply(context, &mut changed);
+        }
         let (added, removed) = pairs
             .apply(&mut changed, self.members, self.overwrite)
             .map_err(refused)?;
+        if sends && self.members == Members::Labels {
+            self.record.apply(context, &mut changed);
+        }
         if !self.resource_version.is_empty() {
             let version = self.resource_version.as_str().into();
             object_at(&mut changed, &["metadata"]).insert("resourceVersion".to_owned(), version);
@@ -209,7 +218,7 @@ impl MetadataOptions {
             return self.print_list(context, &info, &changed, single);
         }
         let operation = match (self.members, added, removed) {
-            (Members::Annotations, ..) => "annotated",
+            (Members::Annotations, ..) => return self.writing.print(context, &changed),
             (_, true, true) => "modified",
             (_, true, false) => "labeled",
             (_, false, true) => "unlabeled",

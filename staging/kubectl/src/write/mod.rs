@@ -1,10 +1,14 @@
 //! What the commands that change objects share: their flags, their requests, the printing of results
 //! (upstream: `resource.Helper`, parts of `cmdutil`).
 
+pub(crate) mod made;
 pub(crate) mod metadata;
+mod overrides;
 mod raw;
+mod record;
 mod visit;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use client_go::api::{DynamicObject, Patch, WriteOptions};
@@ -21,7 +25,9 @@ use cli_runtime::{CommandError, Info, PrintFlags, Result, message};
 use crate::flags::{self, DryRun};
 use crate::frame::Context;
 
+pub(crate) use overrides::Overrides;
 pub(crate) use raw::{RawRules, send_raw};
+pub(crate) use record::Record;
 pub(crate) use visit::visit;
 
 /// A refusal as the user gets it.
@@ -38,6 +44,8 @@ pub(crate) struct Writing {
     pub(crate) dry_run: DryRun,
     /// Who writes; empty where a command has no such flag.
     pub(crate) field_manager: String,
+    /// Whether something was printed already.
+    printed: Cell<bool>,
 }
 
 impl Writing {
@@ -47,7 +55,15 @@ impl Writing {
             print: PrintFlags::new(operation),
             dry_run: DryRun::None,
             field_manager: field_manager.to_owned(),
+            printed: Cell::new(false),
         }
+    }
+
+    /// The same for a command whose objects are all of built-in types.
+    pub(crate) fn declared(operation: &str, field_manager: &str) -> Self {
+        let mut writing = Self::new(operation, field_manager);
+        writing.print.declared = true;
+        writing
     }
 
     /// Adds the flags; `--field-manager` only if there is a default for it.
@@ -61,7 +77,6 @@ impl Writing {
 
     /// Refuses values that make no sense before anything is done.
     pub(crate) fn check(&self) -> Result<()> {
-        self.dry_run.check()?;
         self.print.to_printer().map(drop)
     }
 
@@ -74,17 +89,30 @@ impl Writing {
         }
     }
 
-    /// Writes an object, or what was done to it.
+    /// Writes an object, or what was done to it; YAML documents apart from each other.
     pub(crate) fn print(&self, context: &Context, object: &Value) -> Result<()> {
+        if self.printed.replace(true) && self.print.output.eq_ignore_ascii_case("yaml") {
+            context.streams.out.print("---\n")?;
+        }
         self.print_as(context, &self.print.operation, object)
     }
 
-    /// The same where something else was done than the command is named for.
+    /// The same where something else was done than the command is named for; nothing stands between documents.
     pub(crate) fn print_as(&self, context: &Context, operation: &str, object: &Value) -> Result<()> {
+        let suffix = self.dry_run.suffix();
+        let operation = if suffix.is_empty() {
+            operation.to_owned()
+        } else {
+            format!("{operation} {suffix}").trim_start().to_owned()
+        };
+        self.print_undecorated(context, &operation, object)
+    }
+
+    /// The same without a word about what is only pretended.
+    pub(crate) fn print_undecorated(&self, context: &Context, operation: &str, object: &Value) -> Result<()> {
         let mut print = self.print.clone();
         operation.clone_into(&mut print.operation);
-        let mut printer = print.with_operation_suffix(self.dry_run.suffix()).to_printer()?;
-        printer.print(object, &mut &context.streams.out)
+        print.to_printer()?.print(object, &mut &context.streams.out)
     }
 
     /// Whether whole objects are printed, not lines about them.

@@ -65,12 +65,7 @@ pub(crate) async fn send_raw(context: &Context, method: Method, path: &str, file
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => path,
     };
-    let mut request = context
-        .factory
-        .client()?
-        .request(method, path)
-        .accept("*/*")
-        .timeout(None);
+    let mut request = context.factory.client()?.request(method, path).accept("*/*");
     if !body.is_empty() {
         request = request.body("application/json", body);
     }

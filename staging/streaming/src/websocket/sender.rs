@@ -14,9 +14,9 @@ use http::header::ORIGIN;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
 use crate::connections::{Connections, LINGER};
@@ -137,7 +137,13 @@ where
     let upgraded = hyper::upgrade::on(&mut request);
     connections.spawn_until_stop(async move {
         match upgraded.await {
-            Ok(upgraded) => run(super::open(Box::new(TokioIo::new(upgraded)), Role::Server).await, messages).await,
+            Ok(upgraded) => {
+                run(
+                    super::open(Box::new(TokioIo::new(upgraded)), Role::Server).await,
+                    messages,
+                )
+                .await
+            }
             Err(error) => tracing::debug!(%error, "the connection ended before it was upgraded"),
         }
     });

@@ -1,7 +1,6 @@
 //! Secrets: the keys that their types demand, immutability, and a warning about key pairs that do
 //! not fit.
 
-mod key_pair;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 mod client_side;
 mod last_applied;
-mod prune;
+pub(crate) mod prune;
 mod server_side;
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
 use crate::cmd::delete::{Deletion, DeletionFlags};
 use crate::flags::{self as shared, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
-use crate::write::Writing;
+use crate::write::{Record, Writing};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -47,13 +47,14 @@ kubectl apply --prune -f manifest.yaml --all --prune-allowlist=core/v1/ConfigMap
 };
 
 /// The field manager of client-side apply.
-pub(super) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
+pub(crate) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
 /// The field manager of server-side apply.
-pub(super) const SERVER_SIDE: &str = "kubectl";
+pub(crate) const SERVER_SIDE: &str = "kubectl";
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct ApplyOptions {
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     validate: Validate,
     deletion: DeletionFlags,
@@ -73,7 +74,8 @@ impl Default for ApplyOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("created", CLIENT_SIDE),
-            files: FilenameOptions::new("The files that contain the configurations to apply."),
+            record: Record::default(),
+            files: FilenameOptions::of_deletion("The files that contain the configurations to apply."),
             validate: Validate::default(),
             deletion: DeletionFlags::new(false),
             server_side: false,
@@ -93,6 +95,7 @@ impl Default for ApplyOptions {
 impl Flags for ApplyOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         self.deletion.add_flags(flags);
         self.writing.add_flags(flags);
         self.validate.add_flag(flags);
@@ -127,9 +130,11 @@ impl Flags for ApplyOptions {
 
 /// What an apply has come by so far.
 #[derive(Debug, Default)]
-struct Visited {
-    uids: BTreeSet<String>,
-    namespaces: BTreeSet<String>,
+pub(crate) struct Visited {
+    /// The objects that are there.
+    pub(crate) uids: BTreeSet<String>,
+    /// Where they are.
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 #[async_trait(?Send)]
@@ -247,6 +252,9 @@ impl ApplyOptions {
         if info.namespaced() {
             visited.namespaces.insert(info.namespace.clone());
         }
+        if let Some(object) = &mut info.object {
+            self.record.apply(context, object);
+        }
         let generate = text_at(info.object(), &["metadata", "generateName"]);
         if info.name.is_empty() && !generate.is_empty() {
             return Err(message!("from {generate}: cannot use generate name with apply"));
@@ -282,7 +290,7 @@ impl ApplyOptions {
 }
 
 /// Says that an object that is changed is about to go.
-fn warn_if_deleting(context: &Context, object: &Value) -> Result<()> {
+pub(crate) fn warn_if_deleting(context: &Context, object: &Value) -> Result<()> {
     if text_at(object, &["metadata", "deletionTimestamp"]).is_empty() {
         return Ok(());
     }

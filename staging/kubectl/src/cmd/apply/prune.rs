@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kubectl_objects::last_applied;
+use serde_json::Value;
 
 use cli_runtime::resource::{list, text_at};
 use cli_runtime::{RestMapping, Result, message};
@@ -34,7 +35,7 @@ const ALLOWLIST: [(&str, &str); 16] = [
 ///
 /// # Errors
 /// An entry is not `group/version/kind`, or not served.
-pub(super) async fn parse(context: &Context, texts: &[String]) -> Result<Vec<Arc<RestMapping>>> {
+pub(crate) async fn parse(context: &Context, texts: &[String]) -> Result<Vec<Arc<RestMapping>>> {
     let mut found = Vec::with_capacity(texts.len());
     for text in texts {
         let parts: Vec<&str> = text.split('/').collect();
@@ -63,6 +64,64 @@ async fn default_resources(context: &Context) -> Result<Vec<Arc<RestMapping>>> {
     Ok(found)
 }
 
+/// What was applied once and is not in the files any more; `resources` are those of the allowlist, none for the default.
+///
+/// # Errors
+/// The server cannot be asked.
+pub(crate) async fn candidates(
+    context: &Context,
+    resources: &[Arc<RestMapping>],
+    selector: &str,
+    visited: &Visited,
+) -> Result<Vec<(Arc<RestMapping>, Value)>> {
+    let resources = if resources.is_empty() {
+        default_resources(context).await?
+    } else {
+        resources.to_vec()
+    };
+    let (namespaced, others): (Vec<_>, Vec<_>) = resources.into_iter().partition(|resource| resource.namespaced);
+    let mut found = Vec::new();
+    for namespace in &visited.namespaces {
+        for resource in &namespaced {
+            unvisited(context, resource, namespace, selector, visited, &mut found)
+                .await
+                .map_err(|error| message!("error pruning namespaced object {}: {error}", kind_of(resource)))?;
+        }
+    }
+    for resource in &others {
+        unvisited(context, resource, "", selector, visited, &mut found)
+            .await
+            .map_err(|error| message!("error pruning nonNamespaced object {}: {error}", kind_of(resource)))?;
+    }
+    Ok(found)
+}
+
+fn kind_of(resource: &RestMapping) -> String {
+    format!("{}/{}, Kind={}", resource.group, resource.version, resource.kind)
+}
+
+async fn unvisited(
+    context: &Context,
+    resource: &Arc<RestMapping>,
+    namespace: &str,
+    selector: &str,
+    visited: &Visited,
+    found: &mut Vec<(Arc<RestMapping>, Value)>,
+) -> Result<()> {
+    let client = context.factory.client()?;
+    for mut page in list(&client, resource, namespace, selector, "").await? {
+        let Value::Array(items) = page["items"].take() else {
+            continue;
+        };
+        // Nobody applied it, or it was applied just now.
+        let old = items.into_iter().filter(|object| {
+            last_applied::original(object).is_some() && !visited.uids.contains(text_at(object, &["metadata", "uid"]))
+        });
+        found.extend(old.map(|object| (resource.clone(), object)));
+    }
+    Ok(())
+}
+
 /// Deletes what is not in the files any more.
 ///
 /// # Errors
@@ -73,51 +132,22 @@ pub(super) async fn prune_all(
     resources: &[Arc<RestMapping>],
     visited: &Visited,
 ) -> Result<()> {
-    let resources = if resources.is_empty() {
-        default_resources(context).await?
-    } else {
-        resources.to_vec()
-    };
-    let (namespaced, others): (Vec<_>, Vec<_>) = resources.into_iter().partition(|resource| resource.namespaced);
-    for namespace in &visited.namespaces {
-        for resource in &namespaced {
-            prune(options, context, resource, namespace, visited)
-                .await
-                .map_err(|error| message!("error pruning namespaced object {}: {error}", kind_of(resource)))?;
-        }
-    }
-    for resource in &others {
-        prune(options, context, resource, "", visited)
-            .await
-            .map_err(|error| message!("error pruning nonNamespaced object {}: {error}", kind_of(resource)))?;
-    }
-    Ok(())
-}
-
-fn kind_of(resource: &RestMapping) -> String {
-    format!("{}/{}, Kind={}", resource.group, resource.version, resource.kind)
-}
-
-async fn prune(
-    options: &ApplyOptions,
-    context: &Context,
-    resource: &RestMapping,
-    namespace: &str,
-    visited: &Visited,
-) -> Result<()> {
-    let client = context.factory.client()?;
-    let pages = list(&client, resource, namespace, &options.selector, "").await?;
-    let api = context.factory.dynamic(resource, namespace)?;
-    for object in pages.iter().filter_map(|page| page["items"].as_array()).flatten() {
-        // Nobody applied it, or it was applied just now.
-        if last_applied::original(object).is_none() || visited.uids.contains(text_at(object, &["metadata", "uid"])) {
-            continue;
-        }
+    for (resource, object) in candidates(context, resources, &options.selector, visited).await? {
         if !options.writing.dry_run.is_client() {
-            let name = text_at(object, &["metadata", "name"]);
-            api.delete(name, &options.deletion().options()).await?;
+            let namespace = text_at(&object, &["metadata", "namespace"]);
+            let api = context.factory.dynamic(&resource, namespace)?;
+            let name = text_at(&object, &["metadata", "name"]);
+            let error = |error| {
+                let scope = if resource.namespaced {
+                    "namespaced"
+                } else {
+                    "nonNamespaced"
+                };
+                message!("error pruning {scope} object {}: {error}", kind_of(&resource))
+            };
+            api.delete(name, &options.deletion().options()).await.map_err(error)?;
         }
-        options.writing.print_as(context, "pruned", object)?;
+        options.writing.print_as(context, "pruned", &object)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use component_base::flags::{FlagSet, Flags};
+use serde_json::Value;
 use streaming::remotecommand::TerminalSize;
 
 use cli_runtime::resource::text_at;
@@ -64,55 +65,63 @@ impl Run for AttachOptions {
         let (namespace, _) = context.factory.namespace()?;
         let object = select::object(context, &namespace, &target).await?;
         let pod = select::attachable(context, object, self.session.timeout).await?;
-        let phase = text_at(&pod, &["status", "phase"]);
-        if matches!(phase, "Succeeded" | "Failed") {
-            return Err(message!(
-                "cannot attach a container in a completed pod; current phase is {phase}"
-            ));
-        }
-        let streams = &context.streams;
-        let container = containers::find_or_default(&pod, &self.session.container, self.session.quiet, streams)
-            .map_err(|error| message!("cannot attach to the container: {error}"))?;
-        let name = text_at(container, &["name"]);
-        let has_tty = container["tty"] == true;
-        if self.session.tty && !has_tty && !self.session.quiet {
-            streams.err.print(format!(
-                "error: Unable to use a TTY - container {name} did not allocate one\n"
-            ))?;
-        }
-        let terminal = Terminal::set_up(self.session.stdin, has_tty, self.session.quiet, streams)?;
-        if !self.session.quiet {
-            streams.err.print("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n")?;
-        }
-        let mut query = vec![("container", name)];
-        terminal.add_streams(&mut query);
-        let endpoint = endpoint(context, &pod, "attach", &query).await?;
-        let sizes = terminal.raw.then(terminal::size).flatten().map(|size| {
-            // A change of the size makes the program draw its screen again.
-            let larger = TerminalSize {
-                width: size.width.saturating_add(1),
-                height: size.height.saturating_add(1),
-            };
-            vec![larger, size]
-        });
-        terminal.run(&endpoint, streams, sizes.unwrap_or_default()).await?;
-        if !self.session.quiet && terminal.raw {
-            let ephemeral = containers::find(&pod, name).is_some_and(|(member, _)| member == "ephemeralContainers");
-            let command = format!(
-                "'{} {} -c {name} -n {} -i -t'",
-                context.command_path,
-                text_at(&pod, &["metadata", "name"]),
-                text_at(&pod, &["metadata", "namespace"])
-            );
-            let said = if ephemeral {
-                format!(
-                    "Session ended, the ephemeral container will not be restarted but may be reattached using {command} if it is still running\n"
-                )
-            } else {
-                format!("Session ended, resume using {command} command\n")
-            };
-            streams.out.print(said)?;
-        }
-        Ok(())
+        attach_to(context, &pod, &self.session, &context.command_path).await
     }
+}
+
+/// Attaches to a container of a pod until the session ends. `command` is what attaches again.
+///
+/// # Errors
+/// The pod has ended, has no such container, or cannot be reached.
+pub(crate) async fn attach_to(context: &Context, pod: &Value, session: &SessionFlags, command: &str) -> Result<()> {
+    let phase = text_at(pod, &["status", "phase"]);
+    if matches!(phase, "Succeeded" | "Failed") {
+        return Err(message!(
+            "cannot attach a container in a completed pod; current phase is {phase}"
+        ));
+    }
+    let streams = &context.streams;
+    let container = containers::find_or_default(pod, &session.container, session.quiet, streams)
+        .map_err(|error| message!("cannot attach to the container: {error}"))?;
+    let name = text_at(container, &["name"]);
+    let has_tty = container["tty"] == true;
+    if session.tty && !has_tty && !session.quiet {
+        streams.err.print(format!(
+            "error: Unable to use a TTY - container {name} did not allocate one\n"
+        ))?;
+    }
+    let terminal = Terminal::set_up(session.stdin, has_tty, session.quiet, streams)?;
+    if !session.quiet {
+        streams.err.print("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n")?;
+    }
+    let mut query = vec![("container", name)];
+    terminal.add_streams(&mut query);
+    let endpoint = endpoint(context, pod, "attach", &query).await?;
+    let sizes = terminal.raw.then(terminal::size).flatten().map(|size| {
+        // A change of the size makes the program draw its screen again.
+        let larger = TerminalSize {
+            width: size.width.saturating_add(1),
+            height: size.height.saturating_add(1),
+        };
+        vec![larger, size]
+    });
+    terminal.run(&endpoint, streams, sizes.unwrap_or_default()).await?;
+    if !session.quiet && terminal.raw {
+        let ephemeral = containers::find(pod, name).is_some_and(|(member, _)| member == "ephemeralContainers");
+        let again = format!(
+            "'{} {} -c {name} -n {} -i -t'",
+            command,
+            text_at(pod, &["metadata", "name"]),
+            text_at(pod, &["metadata", "namespace"])
+        );
+        let said = if ephemeral {
+            format!(
+                "Session ended, the ephemeral container will not be restarted but may be reattached using {again} if it is still running\n"
+            )
+        } else {
+            format!("Session ended, resume using {again} command\n")
+        };
+        streams.out.print(said)?;
+    }
+    Ok(())
 }

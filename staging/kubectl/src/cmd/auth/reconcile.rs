@@ -378,7 +378,7 @@ impl Run for Reconcile {
         if !arguments.is_empty() {
             return Err(message!("no arguments are allowed"));
         }
-        if self.dry_run.check()?.is_server() {
+        if self.dry_run.is_server() {
             return Err(message!("--dry-run=server for command reconcile is not supported yet"));
         }
         let found = context

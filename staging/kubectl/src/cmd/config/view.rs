@@ -138,7 +138,7 @@ impl View {
         let rules = context.factory.flags().loading_rules();
         let mut config = match &rules.explicit {
             Some(path) if !path.exists() && self.merge => Kubeconfig::default(),
-            _ => rules.load()?,
+            _ => rules.load_raw()?,
         };
         if self.minify {
             let name = &context.factory.flags().context;

@@ -66,7 +66,7 @@ impl Nodes {
         if !arguments.is_empty() && !self.selector.is_empty() {
             return Err(context.usage_error("error: cannot specify both a node name and a --selector option"));
         }
-        self.dry_run.check().map(drop)
+        Ok(())
     }
 
     /// The nodes, in pages of so many.

@@ -119,8 +119,6 @@ pub(super) fn unpack(archive: impl Read, prefix: &str, dest: &str, advice: &Advi
         }
         io::copy(&mut entry, &mut File::create(&path)?)?;
     }
-    // The end of the archive may be padded; who writes it is to come to an end.
-    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     Ok(())
 }
 

@@ -1,4 +1,25 @@
-//! `kubectl create`.
+//! `kubectl create`: what files describe, and below it a command a kind.
+
+mod binding;
+mod clusterrole;
+mod configmap;
+mod cronjob;
+mod deployment;
+mod generated;
+mod hash;
+mod ingress;
+mod job;
+mod namespace;
+mod poddisruptionbudget;
+mod policy;
+mod priorityclass;
+mod quota;
+mod role;
+mod secret;
+mod service;
+mod serviceaccount;
+mod sources;
+mod token;
 
 use async_trait::async_trait;
 use client_go::api::WriteOptions;
@@ -11,7 +32,7 @@ use cli_runtime::{FilenameOptions, Info, Result, message};
 use crate::cmd::edit::{EditMode, EditOptions};
 use crate::flags::{self as shared, Validate};
 use crate::frame::{Arguments, Command, Context, Group, Run};
-use crate::write::{self, RawRules, Writing, send_raw, visit};
+use crate::write::{self, RawRules, Record, Writing, send_raw, visit};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -28,13 +49,32 @@ cat pod.json | kubectl create -f -
 # After editing it
 kubectl create -f registry.yaml --edit -o json",
     group: Group::Beginner,
-    subcommands: &[],
+    subcommands: &[
+        &clusterrole::COMMAND,
+        &binding::CLUSTER_ROLE_BINDING,
+        &configmap::COMMAND,
+        &cronjob::COMMAND,
+        &deployment::COMMAND,
+        &ingress::COMMAND,
+        &job::COMMAND,
+        &namespace::COMMAND,
+        &poddisruptionbudget::COMMAND,
+        &priorityclass::COMMAND,
+        &quota::COMMAND,
+        &role::COMMAND,
+        &binding::ROLE_BINDING,
+        &secret::COMMAND,
+        &service::COMMAND,
+        &serviceaccount::COMMAND,
+        &token::COMMAND,
+    ],
     options: Some(|| Box::new(CreateOptions::default())),
     ..Command::EMPTY
 };
 
 struct CreateOptions {
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     validate: Validate,
     edit: bool,
@@ -48,6 +88,7 @@ impl Default for CreateOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("created", "kubectl-create"),
+            record: Record::default(),
             files: FilenameOptions::new("to use to create the resource"),
             validate: Validate::default(),
             edit: false,
@@ -62,6 +103,7 @@ impl Default for CreateOptions {
 impl Flags for CreateOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         self.validate.add_flag(flags);
         flags.add("edit", &mut self.edit, "Edit the API resource before creating");
         flags.add(
@@ -99,6 +141,7 @@ impl Run for CreateOptions {
             edit.windows_line_endings = self.windows_line_endings;
             edit.field_manager.clone_from(&self.writing.field_manager);
             edit.validate = self.validate;
+            edit.record = self.record;
             return edit.run(context, arguments).await;
         }
         let found = context
@@ -145,6 +188,7 @@ impl CreateOptions {
     async fn one(&self, context: &Context, info: Info) -> Result<()> {
         let mut object = info.object().clone();
         last_applied::create_or_update(self.save_config, false, &mut object);
+        self.record.apply(context, &mut object);
         if !self.writing.dry_run.is_client() {
             let options = WriteOptions {
                 field_validation: self.validate.field_validation().to_owned(),

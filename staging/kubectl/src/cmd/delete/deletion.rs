@@ -27,6 +27,8 @@ pub(crate) struct Deletion {
     pub(crate) dry_run: DryRun,
     /// Whether only names are written.
     pub(crate) output_name: bool,
+    /// Whether nothing is written.
+    pub(crate) quiet: bool,
     /// Whether objects that are not there are none's business.
     pub(crate) ignore_not_found: bool,
     /// Whether to warn when an object without a namespace is deleted.
@@ -80,6 +82,7 @@ impl DeletionFlags {
             cascade: self.cascade,
             dry_run,
             output_name: false,
+            quiet: false,
             ignore_not_found: false,
             warn_cluster_scope: false,
             wait: self.wait,
@@ -183,6 +186,9 @@ impl Deletion {
     }
 
     fn print(&self, context: &Context, info: &Info) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
         let kind = kind_of(info)?;
         if self.output_name {
             return Ok(context.streams.out.print(format!("{kind}/{}\n", info.name))?);

@@ -136,9 +136,7 @@ impl Run for DeleteOptions {
         self.deletion.cascade.warn(context)?;
         let (namespace, enforce) = context.factory.namespace()?;
         self.complete(arguments)?;
-        if self.raw.is_empty() {
-            self.dry_run.check()?;
-        } else {
+        if !self.raw.is_empty() {
             self.check_raw()?;
             let file = self.files.filenames.first().map(String::as_str);
             return send_raw(context, Method::DELETE, &self.raw, file).await;

@@ -12,7 +12,7 @@ use cli_runtime::{FilenameOptions, Info, PrintFlags, Result, message};
 
 use crate::flags::{self as shared, Validate};
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
-use crate::write;
+use crate::write::{self, Record};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -60,6 +60,7 @@ pub(crate) struct EditOptions {
     pub(crate) field_manager: String,
     pub(crate) save_config: bool,
     pub(crate) windows_line_endings: bool,
+    pub(crate) record: Record,
     output_patch: bool,
     subresource: String,
 }
@@ -75,6 +76,7 @@ impl EditOptions {
             field_manager: "kubectl-edit".to_owned(),
             save_config: false,
             windows_line_endings: false,
+            record: Record::default(),
             output_patch: false,
             subresource: String::new(),
         }
@@ -85,6 +87,7 @@ impl Flags for EditOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.print.add_flags(flags);
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         flags.add(
             "windows-line-endings",
             &mut self.windows_line_endings,

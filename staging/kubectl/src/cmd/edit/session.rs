@@ -135,6 +135,7 @@ impl EditOptions {
             if self.save_config {
                 last_applied::create_or_update(true, false, &mut edited);
             }
+            self.record.apply(context, &mut edited);
             if self.mode == EditMode::BeforeCreate {
                 let created = write::create(context, &info, &edited, &self.options()).await?;
                 self.print(context, "created", &created)?;

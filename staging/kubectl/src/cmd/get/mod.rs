@@ -291,7 +291,7 @@ impl GetOptions {
             None => &self.raw,
         };
         let client = context.factory.client()?;
-        let request = client.request(Method::GET, path).accept("*/*").timeout(None);
+        let request = client.request(Method::GET, path).accept("*/*");
         let mut stream = request.stream().await?;
         while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
             context.streams.out.print(chunk.map_err(client_go::Error::Body)?)?;

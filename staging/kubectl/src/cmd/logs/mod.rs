@@ -252,8 +252,7 @@ impl LogsOptions {
             .client()?
             .request(Method::GET, path)
             .query("container", &source.container)
-            .accept("*/*")
-            .timeout(None);
+            .accept("*/*");
         for (name, value) in query {
             request = request.query(name, value);
         }

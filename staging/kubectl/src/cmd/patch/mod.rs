@@ -8,7 +8,7 @@ use apimachinery::json::yaml_to_json;
 use cli_runtime::{FilenameOptions, Info, Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
-use crate::write::{self, Writing, refused, visit};
+use crate::write::{self, Record, Writing, refused, visit};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -41,6 +41,7 @@ kubectl patch deployment web --subresource='scale' --type='merge' -p '{\"spec\":
 
 struct PatchOptions {
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     patch: String,
     patch_file: String,
@@ -53,6 +54,7 @@ impl Default for PatchOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("patched", "kubectl-patch"),
+            record: Record::default(),
             files: FilenameOptions::new("identifying the resource to update"),
             patch: String::new(),
             patch_file: String::new(),
@@ -67,6 +69,7 @@ impl Flags for PatchOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.writing.add_flags(flags);
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         flags
             .add(
                 "patch",
@@ -160,7 +163,8 @@ impl PatchOptions {
     }
 
     async fn one(&self, context: &Context, info: &Info, patch: &TypedPatch) -> Result<()> {
-        let patched = if self.local || self.writing.dry_run.is_client() {
+        let sends = !(self.local || self.writing.dry_run.is_client());
+        let mut patched = if !sends {
             patching::apply(info.object(), patch.kind, &patch.patch).map_err(refused)?
         } else {
             let mut info = info.clone();
@@ -182,6 +186,9 @@ impl PatchOptions {
         } else {
             "patched"
         };
-        self.writing.print_as(context, operation, &patched)
+        if let Some(patch) = self.record.patch(context).filter(|_| sends) {
+            patched = write::send_patch(context, info, &patch, &self.writing.options()).await?;
+        }
+        self.writing.print_undecorated(context, operation, &patched)
     }
 }

@@ -49,7 +49,7 @@ impl Default for ReplaceOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("replaced", "kubectl-replace"),
-            files: FilenameOptions::new("The files that contain the configurations to replace."),
+            files: FilenameOptions::of_deletion("The files that contain the configurations to replace."),
             validate: Validate::default(),
             deletion: DeletionFlags::new(false),
             save_config: false,

@@ -106,14 +106,17 @@ impl HistoryOptions {
                 .iter()
                 .try_for_each(|revision| printer.print(&revision.object, &mut &context.streams.out));
         }
-        let mut print = self.print.clone();
-        print.operation = if revisions.is_empty() {
-            "\nNo rollout history found.".to_owned()
+        let shown = if revisions.is_empty() {
+            "No rollout history found.".to_owned()
         } else if self.revision > 0 {
-            let described = described(&self.chosen(&revisions)?[0]);
-            format!("with revision #{}\n{described}", self.revision)
+            described(&self.chosen(&revisions)?[0])
         } else {
-            format!("\n{}", table(&revisions)?)
+            table(&revisions)?
+        };
+        let mut print = self.print.clone();
+        print.operation = match self.revision {
+            0 => format!("\n{shown}"),
+            revision => format!("with revision #{revision}\n{shown}"),
         };
         print.to_printer()?.print(info.object(), &mut &context.streams.out)
     }

@@ -64,7 +64,6 @@ impl Flags for UndoOptions {
 #[async_trait(?Send)]
 impl Run for UndoOptions {
     async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
-        self.writing.dry_run.check()?;
         self.targets.check(arguments)?;
         let found = self.targets.find(context, arguments).await?;
         visit(found, async |info| self.one(context, &info).await).await

@@ -15,7 +15,7 @@ use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
 
 use crate::flags as shared;
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
-use crate::write::Writing;
+use crate::write::{Record, Writing};
 
 /// The command.
 pub static COMMAND: Command = Command {
@@ -51,6 +51,7 @@ const RETRY: Duration = Duration::from_secs(300);
 
 struct ScaleOptions {
     writing: Writing,
+    record: Record,
     files: FilenameOptions,
     selector: String,
     all: bool,
@@ -64,6 +65,7 @@ impl Default for ScaleOptions {
     fn default() -> Self {
         Self {
             writing: Writing::new("scaled", ""),
+            record: Record::default(),
             files: FilenameOptions::new("identifying the resource to set a new size"),
             selector: String::new(),
             all: false,
@@ -79,6 +81,7 @@ impl Flags for ScaleOptions {
     fn add_flags<'a>(&'a mut self, flags: &mut FlagSet<'a>) {
         self.writing.add_flags(flags);
         self.files.add_flags(flags);
+        self.record.add_flags(flags);
         shared::add_selector_flag(flags, &mut self.selector);
         flags.add(
             "all",
@@ -99,9 +102,7 @@ impl Flags for ScaleOptions {
 #[async_trait(?Send)]
 impl Run for ScaleOptions {
     async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
-        if !arguments.given("replicas") {
-            return Err(message!("required flag(s) \"replicas\" not set"));
-        }
+        arguments.require(&["replicas"])?;
         self.writing.check()?;
         if self.replicas < 0 {
             return Err(message!(
@@ -141,6 +142,10 @@ impl ScaleOptions {
         if !self.writing.dry_run.is_client() {
             let api = context.factory.dynamic(info.mapping()?, &info.namespace)?;
             replicas = self.scale(&api, &info.name).await?;
+            if let Some(patch) = self.record.patch(context) {
+                api.patch_with(&info.name, None, &patch, &self.writing.options())
+                    .await?;
+            }
             if !self.timeout.is_zero() && !self.writing.dry_run.is_server() {
                 self.wait(&api, &info.name).await?;
             }

@@ -93,7 +93,6 @@ fn split(words: &[String]) -> Result<(&[String], &[String])> {
 #[async_trait(?Send)]
 impl Run for TaintOptions {
     async fn run(&mut self, context: &Context, arguments: &Arguments) -> Result<()> {
-        self.writing.dry_run.check()?;
         let (nodes, taints) = split(arguments)?;
         let changes = Changes::parse(taints).map_err(|why| context.usage_error(&why.to_string()))?;
         let resource = nodes[0].to_lowercase();

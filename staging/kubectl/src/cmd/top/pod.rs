@@ -129,11 +129,6 @@ impl Run for TopPodOptions {
         let (labels, fields) = (labels.to_string(), fields.to_string());
         let client = context.factory.client()?;
         require_metrics(&client).await?;
-        if self.all_namespaces && !name.is_empty() {
-            return Err(message!(
-                "an empty namespace may not be set when a resource name is provided"
-            ));
-        }
         // Pods without metrics are looked for in the own namespace, even if metrics are not.
         let own = Wanted {
             namespace: &own,

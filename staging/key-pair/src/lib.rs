@@ -3,40 +3,50 @@
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls_pki_types::PrivateKeyDer;
-use x509_parser::{parse_x509_certificate, pem::Pem};
+use x509_parser::{parse_x509_certificate, pem::Pem, prelude::FromDer as _};
 
 const CERTIFICATE: &str = "CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// Why the two cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum KeyPairError {
+pub enum KeyPairError {
+    /// The certificate is no PEM.
     #[error("tls: failed to find any PEM data in certificate input")]
     NoCertificateData,
+    /// The certificate is a private key.
     #[error(
         "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched"
     )]
     Switched,
+    /// The PEM has other blocks, of these labels, but no certificate.
     #[error(
         "tls: failed to find \"CERTIFICATE\" PEM block in certificate input after skipping PEM blocks of the following types: [{}]",
         .0.join(" ")
     )]
     NoCertificate(Vec<String>),
+    /// The key is no PEM.
     #[error("tls: failed to find any PEM data in key input")]
     NoKeyData,
+    /// The key is a certificate.
     #[error("tls: found a certificate rather than a key in the PEM for the private key")]
     CertificateForKey,
+    /// The PEM has other blocks, of these labels, but no private key.
     #[error(
         "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input after skipping PEM blocks of the following types: [{}]",
         .0.join(" ")
     )]
     NoKey(Vec<String>),
+    /// The certificate cannot be read.
     #[error("x509: malformed certificate")]
     MalformedCertificate,
+    /// The key cannot be read, or is of a kind that TLS does not have.
     #[error("tls: failed to parse private key")]
     MalformedKey,
+    /// The key is that of another certificate.
     #[error("tls: private key does not match public key")]
     Mismatch,
+    /// The key is of another algorithm than the certificate's.
     #[error("tls: private key type does not match public key type")]
     TypeMismatch,
 }
@@ -61,7 +71,7 @@ fn is_key(label: &str) -> bool {
 ///
 /// # Errors
 /// Why not.
-pub(super) fn check(certificate: &[u8], key: &[u8]) -> Result<(), KeyPairError> {
+pub fn check(certificate: &[u8], key: &[u8]) -> Result<(), KeyPairError> {
     let certificate = find(certificate, |label| label == CERTIFICATE).map_err(|skipped| match skipped.as_slice() {
         [] => KeyPairError::NoCertificateData,
         [only] if only.ends_with(PRIVATE_KEY) => KeyPairError::Switched,
@@ -91,5 +101,3 @@ pub(super) fn check(certificate: &[u8], key: &[u8]) -> Result<(), KeyPairError> 
         Err(KeyPairError::TypeMismatch)
     }
 }
-
-use x509_parser::prelude::FromDer as _;
