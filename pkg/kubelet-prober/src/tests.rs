@@ -243,7 +243,11 @@ async fn many_states_in_a_moment_are_one_probe() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(world.updated(&pod), (Some(true), false));
     }
-    assert_eq!(world.recorder.messages("Unhealthy").len(), 2, "at once and a second later");
+    assert_eq!(
+        world.recorder.messages("Unhealthy").len(),
+        2,
+        "at once and a second later"
+    );
 }
 
 #[tokio::test(start_paused = true)]

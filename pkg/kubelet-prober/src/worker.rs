@@ -9,9 +9,9 @@ use kubelet_types::pod::is_terminal_phase;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use crate::{Shared, earlier};
 use crate::metrics::Subject;
 use crate::results::{ProbeKind, Verdict};
+use crate::{Shared, earlier};
 
 /// The least time between two probes, and between two looks at a container that cannot be probed yet.
 const WAITING: Duration = Duration::from_secs(1);

@@ -1,4 +1,5 @@
-//! Brings statuses to the API server: only what changed, the latest only, and again until it is there.
+//! Brings statuses to the API server: only what changed, the latest only, and again until it is there. Where another has
+//! written over it, it is written anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +48,8 @@ struct Entry {
     target: Option<StatusTarget>,
     /// What the API server has, as far as is known.
     written: Option<Arc<PodStatus>>,
+    /// The object's revision that `written` is of; what the cache still shows of an earlier one does not count.
+    revision: u64,
     /// Everything of the pod has ended on this node, and the API server wants it deleted.
     delete: bool,
 }
@@ -57,6 +60,29 @@ pub struct StatusWriter {
     entries: Mutex<BTreeMap<String, Entry>>,
     pending: Mutex<BTreeSet<String>>,
     wake: Notify,
+}
+
+fn revision_of(pod: &Pod) -> u64 {
+    pod.metadata.resource_version.parse().unwrap_or_default()
+}
+
+/// Conditions that are the kubelet's alone to know; others may write them, as the node's controller does when a node is lost.
+const OWN_CONDITIONS: [&str; 4] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"];
+
+/// Whether two statuses agree in what only the kubelet knows. Times and words do not count: the API server rounds them.
+fn says_the_same(one: &PodStatus, other: &PodStatus) -> bool {
+    let conditions = |status: &PodStatus| -> BTreeMap<String, String> {
+        let own = status.conditions.iter();
+        own.filter(|it| OWN_CONDITIONS.contains(&it.type_.as_str()))
+            .map(|it| (it.type_.clone(), it.status.clone()))
+            .collect()
+    };
+    let containers = |status: &PodStatus| -> BTreeMap<String, (String, bool, i32)> {
+        let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+        all.map(|it| (it.name.clone(), (it.container_id.clone(), it.ready, it.restart_count)))
+            .collect()
+    };
+    one.phase == other.phase && conditions(one) == conditions(other) && containers(one) == containers(other)
 }
 
 impl StatusSource for StatusWriter {
@@ -85,15 +111,27 @@ impl StatusWriter {
             status: Arc::default(),
             target: None,
             written: None,
+            revision: 0,
             delete: false,
         });
         if entry.target != target {
             entry.written = None;
             entry.target = target;
         }
-        // What the API server shows for this very pod is what was written last, whoever wrote it.
-        if entry.target.as_ref().is_some_and(|target| target.uid == *uid) && entry.written.is_none() {
-            entry.written = Some(Arc::new(pod.status.clone()));
+        // What the API server shows for this very pod is what was written last, whoever wrote it: also a status of ours that
+        // another has written over since.
+        if entry.target.as_ref().is_some_and(|target| target.uid == *uid) {
+            let revision = revision_of(pod);
+            let overwritten = || {
+                entry
+                    .written
+                    .as_ref()
+                    .is_some_and(|written| !says_the_same(written, &pod.status))
+            };
+            if entry.written.is_none() || (revision > entry.revision && overwritten()) {
+                entry.written = Some(Arc::new(pod.status.clone()));
+                entry.revision = revision;
+            }
         }
         if *entry.status != status {
             entry.status = Arc::new(status);
@@ -176,9 +214,10 @@ impl StatusWriter {
                 .patch_status(namespace, name, target_uid, &old, &status)
                 .await
             {
-                Ok(_) => {
+                Ok(shown) => {
                     if let Some(entry) = self.entries.lock().get_mut(uid) {
                         entry.written = Some(status);
+                        entry.revision = revision_of(&shown);
                     }
                 }
                 // It is gone, or another one has its name: there is nothing to write to.
@@ -197,5 +236,67 @@ impl StatusWriter {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_api::core::v1::PodCondition;
+    use kubelet_types::testing::MemoryApi;
+
+    use super::*;
+
+    fn status(ready: &str) -> PodStatus {
+        let condition = PodCondition {
+            type_: "Ready".to_owned(),
+            status: ready.to_owned(),
+            ..Default::default()
+        };
+        PodStatus {
+            phase: "Running".to_owned(),
+            conditions: vec![condition],
+            ..Default::default()
+        }
+    }
+
+    /// The pod as the cache shows it at a revision.
+    fn shown(revision: &str, ready: &str) -> Pod {
+        let mut pod = Pod {
+            status: status(ready),
+            ..Default::default()
+        };
+        pod.metadata.name = "p".to_owned();
+        pod.metadata.namespace = "ns".to_owned();
+        pod.metadata.uid = "u1".to_owned();
+        pod.metadata.resource_version = revision.to_owned();
+        pod
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_has_written_over_is_written_anew() {
+        let api = Arc::new(MemoryApi::default());
+        let writer = Arc::new(StatusWriter::new(api.clone()));
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn({
+            let (writer, cancel) = (writer.clone(), cancel.clone());
+            async move { writer.run(cancel).await }
+        });
+        // Each step: what the cache shows, and how many writes there were then. The object is at revision 5 once written.
+        for (revision, shows, server, writes) in [
+            ("1", "False", "5", 1),
+            ("5", "True", "5", 1),
+            ("3", "False", "5", 1),
+            ("6", "True", "6", 1),
+            ("7", "False", "7", 2),
+            ("7", "True", "7", 2),
+        ] {
+            let pod = shown(revision, shows);
+            api.set_pod(shown(server, shows));
+            writer.set(&pod, status("True"), Some(StatusTarget::of(&pod)));
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(api.patches().len(), writes, "at {revision}, {shows}");
+        }
+        cancel.cancel();
+        task.await.expect("it ends");
     }
 }

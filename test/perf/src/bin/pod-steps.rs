@@ -63,7 +63,7 @@ fn main() {
 
     let text = value.to_string();
     let _ = report("bytes of JSON", Duration::from_micros(text.len() as u64));
-    time("decode", || value.clone(), |value| Pod::from_value(value));
+    time("decode", || value.clone(), Pod::from_value);
     let defaults = time(
         "defaults",
         || bare.clone(),
