@@ -7,7 +7,6 @@ use apimachinery::{
     status::StatusError,
 };
 use apiserver_storage::{KeyRange, RangeOptions};
-use base64::Engine as _;
 use bytes::Bytes;
 use component_base::serving::Body;
 use http::{Response, StatusCode};
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     cacher::{CacheError, CachedObject, Predicate, Snapshot},
-    options::{ListOptions, VersionMatch},
+    options::{ContinueToken, ListOptions, VersionMatch},
     registry::Store,
 };
 
@@ -68,69 +67,6 @@ pub(super) async fn list(call: &Call<'_>, endpoint: &Endpoint) -> Result<Respons
     respond(call, endpoint, &output, &page)
 }
 
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-struct ContinueToken {
-    v: String,
-    rv: i64,
-    start: String,
-}
-
-/// Like Go's, it does not mind bits behind the last byte.
-const ENGINE: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
-    &base64::alphabet::URL_SAFE,
-    base64::engine::general_purpose::NO_PAD.with_decode_allow_trailing_bits(true),
-);
-
-fn encode_continue(revision: u64, after: &str) -> String {
-    let rv = i64::try_from(revision).unwrap_or(i64::MAX);
-    let token = ContinueToken {
-        v: "meta.k8s.io/v1".to_owned(),
-        rv,
-        start: format!("{after}\0"),
-    };
-    ENGINE.encode(serde_json::to_vec(&token).expect("a token encodes as JSON"))
-}
-
-/// Go's words for a text that is not base64.
-fn base64_words(error: &base64::DecodeError) -> String {
-    use base64::DecodeError::{InvalidByte, InvalidLastSymbol, InvalidLength, InvalidPadding};
-
-    let offset = match error {
-        InvalidByte(offset, _) | InvalidLastSymbol(offset, _) => *offset,
-        InvalidLength(length) => length.saturating_sub(1),
-        InvalidPadding => 0,
-    };
-    format!("illegal base64 data at input byte {offset}")
-}
-
-/// The revision (negative: the latest) and the key behind which the page begins.
-fn decode_continue(text: &str) -> Result<(i64, String), StatusError> {
-    let bad =
-        |reason: &str| StatusError::bad_request(format!("invalid continue token: continue key is not valid: {reason}"));
-    let data = ENGINE.decode(text).map_err(|error| bad(&base64_words(&error)))?;
-    let value = apimachinery::json::parse(&data).map_err(|error| bad(&error.to_string()))?;
-    let token: ContinueToken = serde_json::from_value(value).map_err(|error| bad(&error.to_string()))?;
-    if token.v != "meta.k8s.io/v1" {
-        return Err(bad(&format!(
-            "server does not recognize this encoded version {}",
-            token.v
-        )));
-    }
-    if token.rv == 0 {
-        return Err(bad("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
-    }
-    if token.start.is_empty() {
-        return Err(bad("encoded start key empty (version meta.k8s.io/v1)"));
-    }
-    let segments: Vec<&str> = token.start.trim_start_matches('/').split('/').collect();
-    if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) || segments.len() > 2 {
-        return Err(bad(&token.start));
-    }
-    let start = token.start.trim_start_matches('/');
-    Ok((token.rv, start.strip_suffix('\0').unwrap_or(start).to_owned()))
-}
-
 /// Reads one page.
 pub(super) async fn page(store: &Store, predicate: &Predicate, options: &ListOptions) -> Result<Page, StatusError> {
     let limit = usize::try_from(options.limit).ok().filter(|limit| *limit > 0);
@@ -156,7 +92,7 @@ pub(super) async fn page(store: &Store, predicate: &Predicate, options: &ListOpt
             "specifying resource version is not allowed when using continue",
         ));
     }
-    let (revision, after) = decode_continue(&options.continue_token)?;
+    let ContinueToken { revision, after } = ContinueToken::decode(&options.continue_token)?;
     match u64::try_from(revision) {
         Err(_) => latest(store, predicate, limit, Some(&after)).await,
         Ok(revision) => {
@@ -287,14 +223,9 @@ async fn at_revision(
 fn list_error(store: &Store, error: &apiserver_storage::Error, token: Option<&str>) -> StatusError {
     use apiserver_storage::Error;
 
-    match (error, token.and_then(|token| decode_continue(token).ok())) {
-        (Error::Compacted { .. }, Some((_, after))) => {
-            let rv = serde_json::to_vec(&ContinueToken {
-                v: "meta.k8s.io/v1".into(),
-                rv: -1,
-                start: format!("{after}\0"),
-            });
-            let inconsistent = ENGINE.encode(rv.expect("a token encodes as JSON"));
+    match (error, token.and_then(|token| ContinueToken::decode(token).ok())) {
+        (Error::Compacted { .. }, Some(ContinueToken { after, .. })) => {
+            let inconsistent = ContinueToken { revision: -1, after }.encode();
             let message = "The provided continue parameter is too old to display a consistent list result. You can start a \
                            new list without the continue parameter, or use the continue token in this response to retrieve \
                            the remainder of the results. Continuing with the provided token results in an inconsistent list - \
@@ -321,7 +252,9 @@ fn list_metadata(page: &Page) -> Value {
     }
     let mut metadata = json!({"resourceVersion": page.revision.to_string()});
     if let Some(next) = &page.next {
-        metadata["continue"] = encode_continue(page.revision, next).into();
+        let revision = i64::try_from(page.revision).unwrap_or(i64::MAX);
+        let after = next.clone();
+        metadata["continue"] = ContinueToken { revision, after }.encode().into();
         if let Some(remaining) = page.remaining {
             metadata["remainingItemCount"] = remaining.into();
         }
