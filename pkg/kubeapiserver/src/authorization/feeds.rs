@@ -25,11 +25,17 @@ struct Feed<T, I> {
     upsert: fn(&I, &T),
     /// Takes namespace and name.
     delete: fn(&I, &str, &str),
+    /// The place of a selectable field without whose value an object puts nothing into the index. It never loses it again.
+    needs: Option<usize>,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T: Object, I: Send + Sync + 'static> Follower for Feed<T, I> {
     fn upsert(&mut self, object: &CachedObject) {
+        let needed = self.needs.and_then(|field| object.fields.get(field));
+        if needed.is_some_and(|value| value.is_empty()) {
+            return;
+        }
         match T::from_json(&object.json) {
             Ok(typed) => (self.upsert)(&self.index, &typed),
             // What cannot be read grants nothing.
@@ -59,13 +65,26 @@ impl Caches<'_> {
         upsert: fn(&I, &T),
         delete: fn(&I, &str, &str),
     ) -> Result<Followed, OptionError> {
+        self.follow_those_with::<T, I>(None, index, upsert, delete)
+    }
+
+    /// [`Caches::follow`], passing over objects that have no value in the selectable field `needs`.
+    fn follow_those_with<T: Object, I: Send + Sync + 'static>(
+        &self,
+        needs: Option<&str>,
+        index: &Arc<I>,
+        upsert: fn(&I, &T),
+        delete: fn(&I, &str, &str),
+    ) -> Result<Followed, OptionError> {
+        let store = store_of::<T>(self.routes)?;
+        let fields = store.config().strategy.selectable_fields();
         let feed = Feed {
             index: index.clone(),
             upsert,
             delete,
+            needs: needs.and_then(|needs| fields.iter().position(|field| field.name == needs)),
             kind: PhantomData,
         };
-        let store = store_of::<T>(self.routes)?;
         Ok(store.cacher().feed(feed, self.stop.clone()))
     }
 }
@@ -97,7 +116,7 @@ pub(super) fn node(
 ) -> Result<Vec<Followed>, OptionError> {
     let caches = Caches { routes, stop };
     Ok(vec![
-        caches.follow::<Pod, _>(graph, Graph::upsert_pod, Graph::delete_pod)?,
+        caches.follow_those_with::<Pod, _>(Some("spec.nodeName"), graph, Graph::upsert_pod, Graph::delete_pod)?,
         caches
             .follow::<PersistentVolume, _>(graph, Graph::upsert_volume, |graph, _, name| graph.delete_volume(name))?,
         caches.follow::<VolumeAttachment, _>(

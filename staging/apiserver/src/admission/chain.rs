@@ -139,8 +139,7 @@ impl<'a> Watch<'a> {
 
 /// Goes back to the `managedFields` before admission if those that it left are invalid.
 fn check_managers(attributes: &Attributes<'_>, object: &mut ObjectBox, before: Vec<ManagedFieldsEntry>) {
-    let left = serde_json::to_value(&object.metadata().managed_fields).unwrap_or_default();
-    if let Err(error) = validate_managed_fields(&left) {
+    if let Err(error) = validate_managed_fields(&object.metadata().managed_fields) {
         object.metadata_mut().managed_fields = before;
         attributes.request.warn(format!(
             ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \

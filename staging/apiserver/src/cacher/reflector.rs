@@ -118,7 +118,9 @@ impl Cacher {
                 _ = bookmarks.tick() => {
                     watch.progress_requester().request();
                     let revision = self.state.read().revision;
-                    self.dispatch.lock().watchers.progress(revision);
+                    let mut dispatch = self.dispatch.lock();
+                    dispatch.watchers.progress(revision);
+                    dispatch.window.trim();
                     continue;
                 }
             };

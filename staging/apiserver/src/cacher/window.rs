@@ -19,6 +19,9 @@ const LOWER_BOUND: usize = 100;
 /// Most events kept.
 const UPPER_BOUND: usize = 102_400;
 
+/// Bytes of superseded states kept; of what goes beyond, only the fewest events.
+const SUPERSEDED_BYTES: usize = 32 << 20;
+
 /// What happened to an object, as one watcher sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
@@ -77,6 +80,11 @@ impl Event {
             json_frames: Default::default(),
             frames: Mutex::default(),
         }
+    }
+
+    /// Bytes of the state that this event took out of use.
+    fn superseded(&self) -> usize {
+        self.previous.as_ref().map_or(0, |previous| previous.json.len())
     }
 
     /// The JSON frame of this event as `kind`, built once for all watchers.
@@ -147,6 +155,8 @@ pub(crate) struct Window {
     events: VecDeque<Arc<Event>>,
     /// Every event after this revision is in `events`.
     complete_after: u64,
+    /// Bytes that nothing but `events` holds in memory.
+    superseded: usize,
 }
 
 impl Window {
@@ -155,21 +165,26 @@ impl Window {
         Self {
             events: VecDeque::new(),
             complete_after: revision,
+            superseded: 0,
         }
     }
 
     pub(crate) fn push(&mut self, event: Arc<Event>) {
+        self.superseded += event.superseded();
         self.events.push_back(event);
         self.trim();
     }
 
-    fn trim(&mut self) {
+    /// Lets go of events that are too old or too many.
+    pub(crate) fn trim(&mut self) {
         while self.events.len() > LOWER_BOUND {
             let old = &self.events[0];
-            if self.events.len() <= UPPER_BOUND && old.received.elapsed() < FRESH {
+            let few = self.events.len() <= UPPER_BOUND && self.superseded <= SUPERSEDED_BYTES;
+            if few && old.received.elapsed() < FRESH {
                 return;
             }
             self.complete_after = old.revision;
+            self.superseded -= old.superseded();
             self.events.pop_front();
         }
     }
@@ -188,7 +203,7 @@ impl Window {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Event, LOWER_BOUND, UPPER_BOUND, Window};
+    use super::{CachedObject, Event, LOWER_BOUND, SUPERSEDED_BYTES, UPPER_BOUND, Window};
 
     #[test]
     fn keeps_fresh_events_up_to_the_upper_bound() {
@@ -205,6 +220,24 @@ mod tests {
         let newest = 10 + UPPER_BOUND as u64 + 5;
         assert_eq!(window.since(newest).expect("complete").count(), 0);
         const { assert!(LOWER_BOUND < UPPER_BOUND) };
+    }
+
+    #[test]
+    fn large_superseded_states_are_kept_up_to_a_bound() {
+        let state = || {
+            let json = vec![b' '; SUPERSEDED_BYTES / 200].into();
+            Arc::new(CachedObject::new("n".into(), 1, json, Box::default(), Box::default()))
+        };
+        let mut window = Window::new(0);
+        for revision in 1..=300 {
+            window.push(Arc::new(Event::new(revision, Some(state()), Some(state()))));
+        }
+        assert_eq!(window.events.len(), 200);
+        assert_eq!(window.since(99).err(), Some(100));
+        for revision in 301..=600 {
+            window.push(Arc::new(Event::new(revision, Some(state()), None)));
+        }
+        assert_eq!(window.events.len(), 500, "new states are held by the snapshot as well");
     }
 
     #[test]

@@ -8,20 +8,20 @@ use apimachinery::{
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::Response;
-use k8s_api::meta::v1::StatusCause;
+use k8s_api::meta::v1::{ManagedFieldsEntry, StatusCause};
 use serde_json::Value;
 
 use super::{
     Output,
     body::warn,
     create::dedup_owner_references,
-    field_management::{Tracker, set_managers, take_managers},
+    field_management::{Live, Tracker, encode_without_managers},
     patch::{Shown, decode_patched},
     update::Update,
 };
 use crate::{
     options::FieldValidation,
-    registry::{Existing, ObjectBox, UpdateSource},
+    registry::{AnyObject, Existing, ObjectBox, UpdateSource},
 };
 
 /// Applies a configuration; an absent object is created.
@@ -102,27 +102,35 @@ impl Applied<'_> {
 
 #[async_trait]
 impl UpdateSource for Applied<'_> {
+    fn view(&self, existing: &mut dyn AnyObject) -> Value {
+        encode_without_managers(self.update.endpoint.codec.as_ref(), existing)
+    }
+
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let update = self.update;
         let (call, endpoint) = (update.call, update.endpoint);
-        let live = existing.map(|existing| endpoint.codec.encode(existing.object.as_ref()));
+        let live = existing.map(|existing| Live::new(existing, &existing.view));
         let options = ApplyOptions {
             manager: &update.options.field_manager,
             force: update.options.force.unwrap_or(false),
             now: call.context.received,
         };
         let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
-        let merge = || tracker.with(|fields| fields.apply(live.as_ref(), &self.applied, options));
-        let mut merged = merge().map_err(|error| apply_status(&error))?;
-        self.judge_duplicate()?;
+        let (value, stored) = live.map_or((None, &[][..]), |live| (Some(live.value), live.managers));
+        let merge = || tracker.with(|fields| fields.apply_beside(value, &self.applied, stored, options));
         // Beside the object, whose check need not look at them.
-        let managers = take_managers(&mut merged);
+        let (merged, managers) = merge().map_err(|error| apply_status(&error))?;
+        self.judge_duplicate()?;
         let shown = Shown::Result {
-            value: &|| merge().unwrap_or_default(),
+            value: &|| {
+                merge()
+                    .map(|(merged, managers)| shown_with(merged, &managers))
+                    .unwrap_or_default()
+            },
             opened: &Value::Null,
         };
         let mut object = decode_patched(update, merged, shown, &mut Vec::new())?;
-        set_managers(object.as_mut(), managers);
+        object.metadata_mut().managed_fields = managers;
         if existing.is_none() {
             crate::registry::wipe_system_fields(object.metadata_mut());
             call.context.info.name.clone_into(&mut object.metadata_mut().name);
@@ -137,6 +145,14 @@ impl UpdateSource for Applied<'_> {
         update.admit(&mut object, existing).await?;
         Ok(object)
     }
+}
+
+/// The merged object as an error shows it.
+fn shown_with(mut merged: Value, managers: &[ManagedFieldsEntry]) -> Value {
+    if let (Ok(managers), Some(metadata)) = (serde_json::to_value(managers), merged.get_mut("metadata")) {
+        metadata["managedFields"] = managers;
+    }
+    merged
 }
 
 fn apply_status(error: &ApplyError) -> StatusError {

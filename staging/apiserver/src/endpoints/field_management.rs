@@ -4,12 +4,13 @@ use apimachinery::{
     apply::fieldset::{Filter, PathElement, Set},
     apply::manager::{FieldManager, ResetFields, SingleVersion, manager_or_user_agent},
 };
+use k8s_api::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
 use super::Call;
 use crate::{
     admission::WriteOptions,
-    registry::{AnyObject, ObjectBox, ResourceStrategy, VersionCodec},
+    registry::{AnyObject, Existing, ObjectBox, ResourceStrategy, VersionCodec},
 };
 
 /// Field management of one version of a resource and one subresource.
@@ -61,12 +62,12 @@ impl<'a> Tracker<'a> {
         ))
     }
 
-    /// Records who owns what after a create, update or patch.
+    /// Records who owns what after a create, update or patch of `live`.
     pub(super) fn update(
         &self,
         call: &Call<'_>,
         options: &WriteOptions,
-        live: Option<&Value>,
+        live: Option<Live<'_>>,
         object: &mut ObjectBox,
         given: Given,
     ) {
@@ -79,43 +80,67 @@ impl<'a> Tracker<'a> {
         &self,
         manager: &str,
         now: jiff::Timestamp,
-        live: Option<&Value>,
+        live: Option<Live<'_>>,
         object: &mut ObjectBox,
         given: Given,
     ) {
+        // Managers are no fields of the object: its dynamic form does without them.
+        let named = std::mem::take(&mut object.metadata_mut().managed_fields);
         let mut value = self.codec.encode(object.as_ref());
-        given.restore(&mut value);
-        let mut tracked = self.with(|fields| fields.update(live, value, manager, now));
-        set_managers(object.as_mut(), take_managers(&mut tracked));
+        let given = (given.restore(&mut value) || !named.is_empty()).then_some(named.as_slice());
+        let (live, stored) = live.map_or((None, &[][..]), |live| (Some(live.value), live.managers));
+        object.metadata_mut().managed_fields =
+            self.with(|fields| fields.managers_after_update(live, &value, stored, given, manager, now));
     }
 }
 
+/// The object that a write changes, at the version of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Live<'a> {
+    /// Its dynamic form, in which managers do not count.
+    pub(crate) value: &'a Value,
+    /// Its managers.
+    pub(crate) managers: &'a [ManagedFieldsEntry],
+}
+
+impl<'a> Live<'a> {
+    /// What exists, with its dynamic form.
+    pub(crate) fn new(existing: &'a Existing, value: &'a Value) -> Self {
+        Self {
+            value,
+            managers: &existing.object.metadata().managed_fields,
+        }
+    }
+}
+
+/// The dynamic form of an object without its managers, most of which is text that nobody reads.
+pub(crate) fn encode_without_managers(codec: &dyn VersionCodec, object: &mut dyn AnyObject) -> Value {
+    let managers = std::mem::take(&mut object.metadata_mut().managed_fields);
+    let value = codec.encode(object);
+    object.metadata_mut().managed_fields = managers;
+    value
+}
+
 /// Takes the managers out of an object's dynamic form.
-pub(super) fn take_managers(from: &mut Value) -> Vec<Value> {
+fn take_managers(from: &mut Value) -> Vec<Value> {
     match from.pointer_mut("/metadata/managedFields").map(Value::take) {
         Some(Value::Array(entries)) => entries,
         _ => Vec::new(),
     }
 }
 
-/// Puts managers into the typed object; what is no entry is left out.
-pub(super) fn set_managers(object: &mut dyn AnyObject, entries: Vec<Value>) {
-    let decoded = entries
-        .into_iter()
-        .filter_map(|entry| serde_json::from_value(entry).ok());
+/// Puts the managers of `from` into the typed object; what is no entry is left out.
+pub(super) fn set_managed_fields_of(object: &mut dyn AnyObject, mut from: Value) {
+    let entries = take_managers(&mut from).into_iter();
+    let decoded = entries.filter_map(|entry| serde_json::from_value(entry).ok());
     object.metadata_mut().managed_fields = decoded.collect();
-}
-
-/// Puts the managers of `from` into the typed object.
-pub(super) fn set_managed_fields_of(object: &mut dyn AnyObject, from: &Value) {
-    set_managers(object, take_managers(&mut from.clone()));
 }
 
 /// What a client sent and a typed object may have lost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Given {
-    /// `managedFields`, empty ones too.
-    managers: Option<Value>,
+    /// There are `managedFields`, if only empty ones.
+    managers: bool,
     /// Paths of lists that are there and have no items. A typed object holds them as it holds absent ones, but who sends
     /// an empty list where there was none owns it.
     empty_lists: Vec<Vec<String>>,
@@ -127,8 +152,7 @@ impl Given {
         let mut given = Self {
             managers: value
                 .get("metadata")
-                .and_then(|metadata| metadata.get("managedFields"))
-                .cloned(),
+                .is_some_and(|metadata| metadata.get("managedFields").is_some()),
             empty_lists: Vec::new(),
         };
         given.find_empty_lists(value, &mut Vec::new());
@@ -150,7 +174,8 @@ impl Given {
         }
     }
 
-    fn restore(self, value: &mut Value) {
+    /// Gives back what a typed object lost; returns whether the client named managers.
+    fn restore(self, value: &mut Value) -> bool {
         for path in self.empty_lists {
             let member = path.iter().try_fold(&mut *value, |value, name| value.get_mut(name));
             // What is left out when empty is not there at all.
@@ -158,11 +183,7 @@ impl Given {
                 *member = Value::Array(Vec::new());
             }
         }
-        if let (Some(managers), Some(metadata)) =
-            (self.managers, value.get_mut("metadata").and_then(Value::as_object_mut))
-        {
-            metadata.insert("managedFields".to_owned(), managers);
-        }
+        self.managers
     }
 }
 
@@ -176,10 +197,7 @@ mod tests {
     fn an_empty_list_is_given_back_where_it_is_written_as_null() {
         let given = Given::of(&json!({"metadata": {"managedFields": []}, "spec": {"drivers": [], "other": []}}));
         let mut typed = json!({"metadata": {}, "spec": {"drivers": null}});
-        given.restore(&mut typed);
-        assert_eq!(
-            typed,
-            json!({"metadata": {"managedFields": []}, "spec": {"drivers": []}})
-        );
+        assert!(given.restore(&mut typed), "managers were named");
+        assert_eq!(typed, json!({"metadata": {}, "spec": {"drivers": []}}));
     }
 }

@@ -19,12 +19,12 @@ use super::{
     Call, Endpoint, Output, apply,
     body::{MAX_BODY, judge, not_registered, read_body, unknown_conversion},
     create::dedup_owner_references,
-    field_management::{Given, Tracker},
+    field_management::{Given, Live, Tracker, encode_without_managers},
     update::{Target, Update, check_name},
 };
 use crate::{
     options::{FieldValidation, PatchType, write_options},
-    registry::{Existing, ObjectBox, UpdateSource},
+    registry::{AnyObject, Existing, ObjectBox, UpdateSource},
 };
 
 /// Answers a PATCH of an object, or of a subresource with `strategy`.
@@ -120,6 +120,19 @@ impl Patch {
     }
 }
 
+impl Patch {
+    /// Whether the object's managers may decide what comes of the patch.
+    fn sees_managers(&self) -> bool {
+        let (Self::Merge { patch, .. } | Self::Strategic { patch, .. }) = self else {
+            return true;
+        };
+        let metadata = patch.get("metadata").and_then(Value::as_object);
+        let mut names = metadata.into_iter().flat_map(|members| members.keys());
+        // Directives of a strategic merge patch begin with a dollar.
+        names.any(|name| name == "managedFields" || name.starts_with('$'))
+    }
+}
+
 /// A patch that does not fit the object; upstream tells nothing more.
 fn unprocessable() -> StatusError {
     let mut status = StatusError::invalid(GroupResource::default(), "", &ErrorList::default()).into_status();
@@ -135,6 +148,15 @@ struct Patched<'a> {
 
 #[async_trait]
 impl UpdateSource for Patched<'_> {
+    fn view(&self, existing: &mut dyn AnyObject) -> Value {
+        let codec = self.update.endpoint.codec.as_ref();
+        if self.patch.sees_managers() {
+            codec.encode(existing)
+        } else {
+            encode_without_managers(codec, existing)
+        }
+    }
+
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let update = self.update;
         let endpoint = update.endpoint;
@@ -144,10 +166,13 @@ impl UpdateSource for Patched<'_> {
                 &update.call.context.info.name,
             ));
         };
-        let live = endpoint.codec.encode(existing.object.as_ref());
+        let live = &existing.view;
         let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
         let given = Given::of(&patched);
-        let again = || match self.patch.apply(endpoint, live.clone()) {
+        let again = || match self
+            .patch
+            .apply(endpoint, endpoint.codec.encode(existing.object.as_ref()))
+        {
             Ok((patched, _)) => patched,
             Err(_) => Value::Null,
         };
@@ -172,7 +197,7 @@ impl UpdateSource for Patched<'_> {
         Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy).update(
             update.call,
             update.options,
-            Some(&live),
+            Some(Live::new(existing, live)),
             &mut object,
             given,
         );

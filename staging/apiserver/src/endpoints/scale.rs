@@ -190,7 +190,7 @@ fn managers(object: &dyn AnyObject) -> Result<Value, StatusError> {
 
 fn set_managers(object: &mut dyn AnyObject, entries: Option<Value>) {
     let from = json!({"metadata": {"managedFields": entries.unwrap_or_default()}});
-    super::field_management::set_managed_fields_of(object, &from);
+    super::field_management::set_managed_fields_of(object, from);
 }
 
 /// Every fault of a scale.
@@ -231,9 +231,11 @@ impl UpdateSource for Rescaled<'_> {
         let handler = ScaleHandler::new(&entries, &api_version, &replicas);
         let mut old: ObjectBox = Box::new((self.mapping.to_scale)(parent.as_ref()));
         set_managers(old.as_mut(), handler.to_subresource().map_err(malformed)?);
+        let view = self.source.view(old.as_mut());
         let old = Existing {
             stored: existing.stored.clone(),
             object: old,
+            view,
         };
         let new = self.source.updated(Some(&old)).await?;
         let name = &existing.object.metadata().name;

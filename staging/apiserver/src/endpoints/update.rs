@@ -4,12 +4,13 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::{Response, StatusCode};
+use serde_json::Value;
 
 use super::{
     Call, Endpoint, Output, ScaleMapping,
     body::{decode_object, read_body},
     create::{CreateValidation, dedup_owner_references},
-    field_management::{Given, Tracker},
+    field_management::{Given, Live, Tracker, encode_without_managers},
     respond::stored_response,
 };
 use crate::{
@@ -161,14 +162,17 @@ impl UpdateSource for Replacement<'_> {
         }
     }
 
+    fn view(&self, existing: &mut dyn AnyObject) -> Value {
+        encode_without_managers(self.update.endpoint.codec.as_ref(), existing)
+    }
+
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let mut object = self.object.clone_boxed();
         let endpoint = self.update.endpoint;
-        let live = existing.map(|existing| endpoint.codec.encode(existing.object.as_ref()));
         Tracker::new(endpoint.codec.as_ref(), self.update.subresource, self.update.strategy).update(
             self.update.call,
             self.update.options,
-            live.as_ref(),
+            existing.map(|existing| Live::new(existing, &existing.view)),
             &mut object,
             self.given.clone(),
         );

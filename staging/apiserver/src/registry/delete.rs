@@ -3,6 +3,7 @@
 use apimachinery::status::StatusError;
 use apiserver_storage::{Error as StorageError, Precondition};
 use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
+use serde_json::Value;
 
 use super::{
     AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written,
@@ -51,6 +52,7 @@ impl Store {
             let existing = Existing {
                 object: self.typed(&stored)?,
                 stored,
+                view: Value::Null,
             };
             // Strategies complete the options; each attempt begins with what the client sent.
             let mut options = options.clone();
@@ -123,6 +125,7 @@ impl Store {
         let marked = Existing {
             object: self.typed(&stored)?,
             stored,
+            view: Value::Null,
         };
         if let Some(outcome) = self.remove(request, key, &marked, revision, false).await? {
             return Ok(Some(outcome));

@@ -11,6 +11,7 @@ use apiserver_storage::{Error as StorageError, Precondition};
 use async_trait::async_trait;
 use bytes::Bytes;
 use k8s_api::meta::v1::ObjectMeta;
+use serde_json::Value;
 
 use super::{AnyObject, ObjectBox, Store, Stored, ensure_namespace, fill_system_fields, store::OPTIMISTIC_LOCK};
 use crate::request::RequestContext;
@@ -45,6 +46,8 @@ pub struct Existing {
     pub stored: Stored,
     /// Its typed form, resource version included.
     pub object: ObjectBox,
+    /// What [`UpdateSource::view`] made of it; `Null` where nothing asked.
+    pub view: Value,
 }
 
 /// What must hold of the object that is changed.
@@ -62,6 +65,12 @@ pub trait UpdateSource: Send + Sync {
     /// What must hold of the existing object.
     fn preconditions(&self) -> Preconditions {
         Preconditions::default()
+    }
+
+    /// A form of the existing object that [`UpdateSource::updated`] needs beside the typed one. Changes to the object for
+    /// the sake of making it are undone.
+    fn view(&self, _existing: &mut dyn AnyObject) -> Value {
+        Value::Null
     }
 
     /// The new state, made from the existing one (`None`: there is none). Called again when another write came between.
@@ -323,10 +332,9 @@ impl Store {
                     created => return created.map(|stored| UpdateOutcome { stored, created: true }),
                 }
             };
-            let existing = Existing {
-                object: self.typed(&stored)?,
-                stored,
-            };
+            let mut object = self.typed(&stored)?;
+            let view = source.view(object.as_mut());
+            let existing = Existing { stored, object, view };
             let attempt = self
                 .try_update(
                     strategy,

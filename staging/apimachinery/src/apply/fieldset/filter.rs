@@ -1,6 +1,6 @@
 //! Which changed fields count: what a strategy resets, or the few a subresource may set.
 
-use super::{PathElement, Set};
+use super::{PathElement, Set, set::Below};
 
 /// Decides which paths of a set are tracked.
 #[derive(Clone, Debug)]
@@ -14,10 +14,10 @@ pub enum Filter {
 impl Filter {
     /// The part of `set` that is tracked.
     #[must_use]
-    pub fn apply(&self, set: &Set) -> Set {
+    pub fn apply(&self, set: Set) -> Set {
         match self {
-            Self::Exclude(excluded) => set.recursive_difference(excluded),
-            Self::Include(matcher) => matcher.include(set),
+            Self::Exclude(excluded) => set.without(excluded, Below::Goes),
+            Self::Include(matcher) => matcher.include(&set),
         }
     }
 }

@@ -10,9 +10,10 @@ mod serialize;
 mod set;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use element::{KeyField, Path, PathElement, display_path};
 pub use filter::{ElementMatcher, Filter, SetMatcher};
 pub use serialize::FieldsError;
-pub(crate) use serialize::{raw_contains, raw_touches};
+pub(crate) use set::Below;
 pub use set::Set;

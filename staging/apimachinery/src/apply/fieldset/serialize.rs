@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use super::element::KeyField;
-use super::{PathElement, Set};
+use super::{PathElement, Set, text};
 use crate::apply::go;
 
 /// Why a `FieldsV1` document is refused.
@@ -149,9 +149,23 @@ impl Set {
     ///
     /// # Errors
     /// If the text is no JSON, a name is malformed or something below is no object.
-    pub fn from_json(text: &[u8]) -> Result<Self, FieldsError> {
-        let value = serde_json::from_slice(text).map_err(|e| FieldsError::Json(e.to_string()))?;
-        Self::from_value(&value)
+    pub fn from_json(text: &str) -> Result<Self, FieldsError> {
+        text::read(text).or_else(|_| {
+            let value = serde_json::from_str(text).map_err(|e| FieldsError::Json(e.to_string()))?;
+            Self::from_value(&value)
+        })
+    }
+
+    /// Whether a path of this set is in the one that the `FieldsV1` text stands for, or lies on the way to one of its
+    /// paths; never wrongly no.
+    pub(crate) fn is_touched_in(&self, text: &str) -> bool {
+        text::touches(text, self)
+            .unwrap_or_else(|_| Self::from_json(text).map_or(!self.is_empty(), |set| set.touches(self)))
+    }
+
+    /// Whether every path of this set is in the one that the `FieldsV1` text stands for.
+    pub(crate) fn is_contained_in(&self, text: &str) -> bool {
+        text::contains(text, self).unwrap_or_else(|_| Self::from_json(text).is_ok_and(|set| set.contains_all(self)))
     }
 
     /// The `FieldsV1` object.
@@ -223,32 +237,4 @@ fn read(value: &Value) -> Result<(bool, Set), FieldsError> {
         set.push(element, child_member, children);
     }
     Ok((member || set.is_empty(), set))
-}
-
-/// Whether the undecoded `fields` know any path of `changes`, as a member or as part of one.
-pub(crate) fn raw_touches(fields: &Value, changes: &Set, scratch: &mut String) -> bool {
-    let Value::Object(map) = fields else {
-        return !fields.is_null() && !changes.is_empty();
-    };
-    changes.nodes().iter().any(|node| {
-        scratch.clear();
-        node.element.write_name(scratch);
-        map.get(scratch.as_str())
-            .is_some_and(|below| node.member || raw_touches(below, &node.children, scratch))
-    })
-}
-
-/// Whether every path of `set` is a member of the undecoded `fields`.
-pub(crate) fn raw_contains(fields: &Value, set: &Set, scratch: &mut String) -> bool {
-    let Value::Object(map) = fields else {
-        return set.is_empty();
-    };
-    set.nodes().iter().all(|node| {
-        scratch.clear();
-        node.element.write_name(scratch);
-        map.get(scratch.as_str()).is_some_and(|below| {
-            let is_member = below.as_object().is_some_and(|m| m.is_empty() || m.contains_key("."));
-            (is_member || !node.member) && raw_contains(below, &node.children, scratch)
-        })
-    })
 }

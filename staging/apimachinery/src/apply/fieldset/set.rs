@@ -4,6 +4,15 @@ use std::cmp::Ordering;
 
 use super::{Path, PathElement, display_path};
 
+/// What becomes of the paths below one that is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Below {
+    /// They stay.
+    Stays,
+    /// They go with it.
+    Goes,
+}
+
 /// A set of field paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
@@ -255,6 +264,25 @@ impl Set {
             _ => {}
         });
         out
+    }
+
+    /// This set without the paths of `other`; what stays is not copied.
+    #[must_use]
+    pub(crate) fn without(mut self, other: &Self, below: Below) -> Self {
+        let mut theirs = other.nodes.iter().peekable();
+        self.nodes.retain_mut(|node| {
+            while theirs.next_if(|their| their.element < node.element).is_some() {}
+            let Some(their) = theirs.next_if(|their| their.element == node.element) else {
+                return true;
+            };
+            if their.member && below == Below::Goes {
+                return false;
+            }
+            node.member &= !their.member;
+            node.children = std::mem::take(&mut node.children).without(&their.children, below);
+            node.member || !node.children.is_empty()
+        });
+        self
     }
 
     /// Whether every path of `other` is in this set.

@@ -19,7 +19,7 @@ pub fn upgrade_managed_fields(
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
         return Ok(());
     };
-    let Some(list) = metadata.get("managedFields").filter(|l| !l.is_null()).cloned() else {
+    let Some(list) = metadata.get("managedFields").filter(|l| !l.is_null()) else {
         return Ok(());
     };
     let mut managed = Managed::parse(list)?;

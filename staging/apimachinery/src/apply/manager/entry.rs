@@ -4,10 +4,17 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use k8s_api::{
+    meta::v1::ManagedFieldsEntry,
+    primitives::{FieldsV1, Time},
+};
+use serde_json::{Map, Value};
 
-use crate::apply::fieldset::{FieldsError, Set, raw_contains, raw_touches};
+use crate::apply::fieldset::{FieldsError, Set};
 use crate::apply::go;
+
+/// How the fields of an entry are written.
+const FIELDS_V1: &str = "FieldsV1";
 
 /// How a manager came to own its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,14 +116,14 @@ pub enum ManagedFieldsError {
     },
 }
 
-/// One manager's entry. The JSON object is authoritative until the set is decoded and changed.
+/// One manager's entry. The text of its fields is authoritative until the set is decoded and changed.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: ManagerKey,
     /// The version of the field set.
     pub(super) api_version: String,
     pub(super) time: Option<Timestamp>,
-    raw: Map<String, Value>,
+    fields: Option<FieldsV1>,
     /// The decoded set, if it was needed.
     set: Option<Set>,
     /// Whether `set` has changed since and is what counts; it is encoded at the end.
@@ -127,22 +134,27 @@ fn text<'a>(raw: &'a Map<String, Value>, name: &str) -> &'a str {
     raw.get(name).and_then(Value::as_str).unwrap_or("")
 }
 
-impl Entry {
-    fn parse(value: Value, position: usize) -> Result<Self, ManagedFieldsError> {
-        let Value::Object(raw) = value else {
-            return Err(ManagedFieldsError::Shape("managed fields entry is no object"));
-        };
-        let operation = match text(&raw, "operation") {
+/// An entry's members that are text.
+struct Head<'a> {
+    manager: &'a str,
+    operation: &'a str,
+    api_version: &'a str,
+    fields_type: &'a str,
+    subresource: &'a str,
+}
+
+impl Head<'_> {
+    fn entry(self, position: usize) -> Result<Entry, ManagedFieldsError> {
+        let operation = match self.operation {
             "Apply" => Operation::Apply,
             "Update" => Operation::Update,
             _ => return Err(ManagedFieldsError::Operation),
         };
-        let api_version = text(&raw, "apiVersion").to_owned();
-        if api_version.is_empty() {
+        if self.api_version.is_empty() {
             return Err(ManagedFieldsError::ApiVersion);
         }
-        match text(&raw, "fieldsType") {
-            "FieldsV1" => {}
+        match self.fields_type {
+            FIELDS_V1 => {}
             "" => return Err(ManagedFieldsError::MissingFieldsType(position)),
             other => {
                 return Err(ManagedFieldsError::FieldsType {
@@ -151,7 +163,40 @@ impl Entry {
                 });
             }
         }
-        let time = match raw.get("time") {
+        let key = ManagerKey {
+            manager: self.manager.to_owned(),
+            operation,
+            api_version: match operation {
+                Operation::Apply => String::new(),
+                Operation::Update => self.api_version.to_owned(),
+            },
+            subresource: self.subresource.to_owned(),
+        };
+        Ok(Entry {
+            key,
+            api_version: self.api_version.to_owned(),
+            time: None,
+            fields: None,
+            set: None,
+            changed: false,
+        })
+    }
+}
+
+impl Entry {
+    fn parse(value: &Value, position: usize) -> Result<Self, ManagedFieldsError> {
+        let Value::Object(raw) = value else {
+            return Err(ManagedFieldsError::Shape("managed fields entry is no object"));
+        };
+        let head = Head {
+            manager: text(raw, "manager"),
+            operation: text(raw, "operation"),
+            api_version: text(raw, "apiVersion"),
+            fields_type: text(raw, "fieldsType"),
+            subresource: text(raw, "subresource"),
+        };
+        let mut entry = head.entry(position)?;
+        entry.time = match raw.get("time") {
             None | Some(Value::Null) => None,
             Some(time) => Some(
                 time.as_str()
@@ -161,61 +206,44 @@ impl Entry {
                     ))?,
             ),
         };
-        let key = ManagerKey {
-            manager: text(&raw, "manager").to_owned(),
-            operation,
-            api_version: if operation == Operation::Apply {
-                String::new()
-            } else {
-                api_version.clone()
-            },
-            subresource: text(&raw, "subresource").to_owned(),
+        entry.fields = raw.get("fieldsV1").map(FieldsV1::from);
+        Ok(entry)
+    }
+
+    fn of(typed: &ManagedFieldsEntry, position: usize) -> Result<Self, ManagedFieldsError> {
+        let head = Head {
+            manager: &typed.manager,
+            operation: &typed.operation,
+            api_version: &typed.api_version,
+            fields_type: &typed.fields_type,
+            subresource: &typed.subresource,
         };
-        Ok(Self {
-            key,
-            api_version,
-            time,
-            raw,
-            set: None,
-            changed: false,
-        })
+        let mut entry = head.entry(position)?;
+        entry.time = typed.time.map(Timestamp::from);
+        entry.fields.clone_from(&typed.fields_v1);
+        Ok(entry)
     }
 
     pub(super) fn new(key: ManagerKey, api_version: &str, time: Option<Timestamp>, set: Set) -> Self {
-        let mut raw = Map::new();
-        for (name, value) in [
-            ("manager", key.manager.as_str()),
-            ("operation", key.operation.as_str()),
-            ("apiVersion", api_version),
-            ("fieldsType", "FieldsV1"),
-            ("subresource", key.subresource.as_str()),
-        ] {
-            if !value.is_empty() {
-                raw.insert(name.to_owned(), Value::from(value));
-            }
-        }
-        let mut entry = Self {
+        Self {
             key,
             api_version: api_version.to_owned(),
-            time: None,
-            raw,
-            set: None,
-            changed: false,
-        };
-        entry.set_fields(set);
-        entry.set_time(time);
-        entry
+            time,
+            fields: None,
+            set: Some(set),
+            changed: true,
+        }
     }
 
-    fn fields(&self) -> &Value {
-        self.raw.get("fieldsV1").unwrap_or(&Value::Null)
+    fn fields(&self) -> &str {
+        self.fields.as_ref().map_or("null", FieldsV1::as_str)
     }
 
     /// The field set, decoded on first use.
     pub(super) fn set(&mut self) -> Result<&Set, ManagedFieldsError> {
         if self.set.is_none() {
             self.set = Some(
-                Set::from_value(self.fields()).map_err(|source| ManagedFieldsError::Fields {
+                Set::from_json(self.fields()).map_err(|source| ManagedFieldsError::Fields {
                     manager: self.key.identifier(),
                     source,
                 })?,
@@ -229,68 +257,70 @@ impl Entry {
         self.changed = true;
     }
 
-    /// Puts the set back that the entry's JSON has.
+    /// Puts the set back that the entry's text has.
     pub(super) fn restore_fields(&mut self, set: Set) {
         self.set = Some(set);
         self.changed = false;
     }
 
-    fn encode(mut self) -> Value {
-        if let Some(set) = self.set.filter(|_| self.changed) {
-            self.raw.insert("fieldsV1".to_owned(), set.to_value());
+    fn into_typed(self) -> ManagedFieldsEntry {
+        let changed = self.set.filter(|_| self.changed);
+        let fields = match changed {
+            Some(set) => Some(FieldsV1::from_json(set.to_json()).expect("a set is written as JSON")),
+            None => self.fields,
+        };
+        ManagedFieldsEntry {
+            manager: self.key.manager,
+            operation: self.key.operation.as_str().to_owned(),
+            api_version: self.api_version,
+            fields_type: FIELDS_V1.to_owned(),
+            fields_v1: fields,
+            subresource: self.key.subresource,
+            // It is kept in whole seconds.
+            time: self.time.map(|time| Time::from_unix(time.as_second(), 0)),
         }
-        Value::Object(self.raw)
+    }
+
+    fn encode(self) -> Value {
+        serde_json::to_value(self.into_typed()).expect("an entry is written as JSON")
     }
 
     /// Moves the entry to another version of the field set.
     pub(super) fn set_version(&mut self, api_version: &str) {
-        if self.api_version != api_version {
-            self.api_version = api_version.to_owned();
-            self.raw.insert("apiVersion".to_owned(), Value::from(api_version));
-        }
+        api_version.clone_into(&mut self.api_version);
     }
 
     /// Gives the entry to another manager.
     pub(super) fn set_key(&mut self, key: ManagerKey) {
-        let mut renamed = Self::new(key, &self.api_version, self.time, Set::new());
-        if let Some(fields) = self.raw.remove("fieldsV1") {
-            renamed.raw.insert("fieldsV1".to_owned(), fields);
-        }
-        renamed.set = self.set.take();
-        renamed.changed = self.changed;
-        *self = renamed;
+        self.key = key;
     }
 
     /// Sets the time, which is kept in whole seconds.
     pub(super) fn set_time(&mut self, time: Option<Timestamp>) {
         self.time = time;
-        match time {
-            Some(time) => drop(self.raw.insert("time".to_owned(), json!(format_time(time)))),
-            None => drop(self.raw.remove("time")),
-        }
     }
 
     /// Whether no field is owned.
     pub(super) fn is_empty(&self) -> bool {
         match &self.set {
             Some(set) => set.is_empty(),
-            None => self.fields().as_object().is_none_or(Map::is_empty),
+            None => matches!(self.fields(), "{}" | "null") || !self.fields().starts_with('{'),
         }
     }
 
     /// Whether a path of `changes` may be owned, or lie above an owned one; never wrongly no.
-    pub(super) fn touches(&self, changes: &Set, scratch: &mut String) -> bool {
+    pub(super) fn touches(&self, changes: &Set) -> bool {
         match &self.set {
             Some(set) => set.touches(changes),
-            None => raw_touches(self.fields(), changes, scratch),
+            None => !changes.is_empty() && changes.is_touched_in(self.fields()),
         }
     }
 
     /// Whether all of `paths` are owned.
-    pub(super) fn owns(&self, paths: &Set, scratch: &mut String) -> bool {
+    pub(super) fn owns(&self, paths: &Set) -> bool {
         match &self.set {
             Some(set) => set.contains_all(paths),
-            None => raw_contains(self.fields(), paths, scratch),
+            None => paths.is_contained_in(self.fields()),
         }
     }
 
@@ -317,11 +347,6 @@ impl Entry {
     }
 }
 
-/// RFC 3339 in whole seconds, as `metav1.Time` is written.
-pub(super) fn format_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 /// The managers of an object.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Managed {
@@ -330,15 +355,26 @@ pub(super) struct Managed {
 
 impl Managed {
     /// Reads the list; the field sets are left undecoded.
-    pub(super) fn parse(list: Value) -> Result<Self, ManagedFieldsError> {
-        let items = match list {
-            Value::Array(items) => items,
-            Value::Null => Vec::new(),
-            _ => return Err(ManagedFieldsError::Shape("managedFields is no list")),
-        };
+    pub(super) fn parse(list: &Value) -> Result<Self, ManagedFieldsError> {
+        match list {
+            Value::Array(items) => Self::collect(items, Entry::parse),
+            Value::Null => Ok(Self::default()),
+            _ => Err(ManagedFieldsError::Shape("managedFields is no list")),
+        }
+    }
+
+    /// Takes over the list of a typed object; the field sets are left undecoded.
+    pub(super) fn of(list: &[ManagedFieldsEntry]) -> Result<Self, ManagedFieldsError> {
+        Self::collect(list, Entry::of)
+    }
+
+    fn collect<T>(
+        items: &[T],
+        read: impl Fn(&T, usize) -> Result<Entry, ManagedFieldsError>,
+    ) -> Result<Self, ManagedFieldsError> {
         let mut out = Self::default();
-        for (position, item) in items.into_iter().enumerate() {
-            let entry = Entry::parse(item, position)?;
+        for (position, item) in items.iter().enumerate() {
+            let entry = read(item, position)?;
             match out.find(&entry.key) {
                 Some(index) => out.entries[index] = entry,
                 None => out.entries.push(entry),
@@ -378,12 +414,18 @@ impl Managed {
         self.entries.sort_by(Entry::order);
         Some(Value::Array(self.into_values()))
     }
+
+    /// The list for a typed object's `metadata.managedFields`, sorted.
+    pub(super) fn into_typed(mut self) -> Vec<ManagedFieldsEntry> {
+        self.entries.sort_by(Entry::order);
+        self.entries.into_iter().map(Entry::into_typed).collect()
+    }
 }
 
-/// Checks a `managedFields` list as a mutating admission plugin may have left it.
+/// Checks the managers of an object as a mutating admission plugin may have left them.
 ///
 /// # Errors
 /// The first entry's fault.
-pub fn validate_managed_fields(list: &Value) -> Result<(), ManagedFieldsError> {
-    Managed::parse(list.clone())?.decoded().map(|_| ())
+pub fn validate_managed_fields(list: &[ManagedFieldsEntry]) -> Result<(), ManagedFieldsError> {
+    Managed::of(list)?.decoded().map(|_| ())
 }

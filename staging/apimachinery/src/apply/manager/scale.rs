@@ -38,7 +38,7 @@ impl<'a> ScaleHandler<'a> {
     /// # Errors
     /// If the object's `managedFields` are malformed.
     pub fn to_subresource(&self) -> Result<Option<Value>, ManagedFieldsError> {
-        let mut parent = Managed::parse(self.parent_entries.clone())?;
+        let mut parent = Managed::parse(self.parent_entries)?;
         let mut out = Managed::default();
         for entry in &mut parent.entries {
             let Some(Some(path)) = self.replicas.get(&entry.api_version) else {
@@ -57,8 +57,8 @@ impl<'a> ScaleHandler<'a> {
     /// # Errors
     /// If either list is malformed.
     pub fn to_parent(&self, scale_entries: &Value) -> Result<Option<Value>, ManagedFieldsError> {
-        let mut parent = Managed::parse(self.parent_entries.clone())?;
-        let mut scale = Managed::parse(scale_entries.clone())?;
+        let mut parent = Managed::parse(self.parent_entries)?;
+        let mut scale = Managed::parse(scale_entries)?;
         let mut out = Managed::default();
         // A manager keeps its time if it had one in the object before; a new one has none.
         let times: Vec<_> = parent.entries.iter().map(|e| (e.key.clone(), e.time)).collect();

@@ -19,7 +19,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn time(second: i64) -> String {
-    entry::format_time(at(second))
+    at(second).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn types() -> SingleVersion<'static> {
@@ -173,7 +173,10 @@ fn clients_can_forget_managers_or_break_them() {
 
 #[test]
 fn malformed_lists_are_named() {
-    let fault = |entry: Value| validate_managed_fields(&json!([entry])).unwrap_err().to_string();
+    let fault = |entry: Value| {
+        let entry = serde_json::from_value(entry).unwrap();
+        validate_managed_fields(&[entry]).unwrap_err().to_string()
+    };
     assert_eq!(fault(json!({})), "operation must be `Apply` or `Update`");
     assert_eq!(fault(json!({"operation": "Apply"})), "apiVersion must not be empty");
     assert_eq!(

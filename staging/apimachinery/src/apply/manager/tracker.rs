@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use k8s_api::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};
 
 use super::cap::{MAX_UPDATE_MANAGERS, cap_update_managers};
@@ -10,8 +11,8 @@ use super::entry::{Entry, Managed};
 use super::last_applied::{KUBECTL, refresh_annotation, unchanged_last_applied};
 use super::prune::prune;
 use super::update::{Change, Takeover, TrackError, reconciled};
-use super::{ApplyError, Conflicts, ManagerKey, Operation, ResetFields, VersionedTypes};
-use crate::apply::fieldset::{PathElement, Set};
+use super::{ApplyError, Conflicts, ManagedFieldsError, ManagerKey, Operation, ResetFields, VersionedTypes};
+use crate::apply::fieldset::{Below, PathElement, Set};
 use crate::apply::go;
 use crate::apply::typed::{Duplicates, TypedRef, merge, to_field_set, validate};
 
@@ -96,6 +97,16 @@ fn is_reset(list: &Value) -> bool {
     }
 }
 
+/// A client's managers, if they can be had; those it only sends back need not be looked into.
+fn accepted(given: Result<Managed, ManagedFieldsError>, as_stored: bool) -> Option<Managed> {
+    let managed = if as_stored {
+        given
+    } else {
+        given.and_then(Managed::decoded)
+    };
+    managed.ok().filter(|managed| !managed.is_empty())
+}
+
 /// `apps/v1, Kind=Deployment`; the group of the core types shows as nothing before the slash.
 fn describe_kind(api_version: &str, kind: &str) -> String {
     let slash = if api_version.contains('/') { "" } else { "/" };
@@ -154,46 +165,76 @@ impl<'a> FieldManager<'a> {
     #[must_use]
     pub fn update(&self, live: Option<&Value>, mut new: Value, manager: &str, now: Timestamp) -> Value {
         let given = metadata_mut(&mut new).and_then(|m| m.remove("managedFields"));
-        let mut managed = self.managers_of_update(live, given);
-        let creates = live.is_none_or(|live| metadata_text(live, "uid").is_empty());
-        if managed.is_empty() && !creates {
-            return new;
-        }
-        let empty = live.is_none().then(|| self.types.empty_object(self.api_version));
-        let Some(old) = live.or(empty.as_ref()) else { return new };
-        let tracked = match self.track_update(&mut managed, old, &new, manager, now) {
-            // A stored set that cannot be read: as if there were none.
-            Err(TrackError::Managed(_)) if creates => {
-                managed = Managed::default();
-                self.track_update(&mut managed, old, &new, manager, now)
+        let stored = live.and_then(managed_fields);
+        let managed = match &given {
+            Some(given) if self.subresource.is_empty() => {
+                if is_reset(given) {
+                    Some(Managed::default())
+                } else {
+                    accepted(Managed::parse(given), stored == Some(given))
+                }
             }
-            other => other,
+            _ => None,
         };
-        if tracked.is_err() {
-            return new;
-        }
+        let of_live = || stored.and_then(|list| Managed::parse(list).ok()).unwrap_or_default();
+        let managed = self.updated(managed.unwrap_or_else(of_live), live, &new, manager, now);
         if let (Some(list), Some(metadata)) = (managed.encode(), metadata_mut(&mut new)) {
             metadata.insert("managedFields".to_owned(), list);
         }
         new
     }
 
-    fn managers_of_update(&self, live: Option<&Value>, given: Option<Value>) -> Managed {
-        let stored = live.and_then(managed_fields);
-        let of_live = || Managed::parse(stored.cloned().unwrap_or_default()).unwrap_or_default();
-        match given {
-            Some(given) if self.subresource.is_empty() => {
-                if is_reset(&given) {
-                    return Managed::default();
-                }
-                let parsed = if stored == Some(&given) {
-                    Managed::parse(given)
-                } else {
-                    Managed::parse(given).and_then(Managed::decoded)
-                };
-                parsed.ok().filter(|m| !m.is_empty()).unwrap_or_else(of_live)
+    /// [`FieldManager::update`] for typed objects: `stored` are the managers of `live`, `given` those of the client, if
+    /// it named any. The dynamic forms need not have them. Returns the managers of the new object.
+    #[must_use]
+    pub fn managers_after_update(
+        &self,
+        live: Option<&Value>,
+        new: &Value,
+        stored: &[ManagedFieldsEntry],
+        given: Option<&[ManagedFieldsEntry]>,
+        manager: &str,
+        now: Timestamp,
+    ) -> Vec<ManagedFieldsEntry> {
+        let managed = match given {
+            Some(given) if self.subresource.is_empty() => match given {
+                [] => Some(Managed::default()),
+                [entry] if *entry == ManagedFieldsEntry::default() => Some(Managed::default()),
+                _ => accepted(Managed::of(given), given == stored),
+            },
+            _ => None,
+        };
+        let managed = managed.unwrap_or_else(|| Managed::of(stored).unwrap_or_default());
+        self.updated(managed, live, new, manager, now).into_typed()
+    }
+
+    fn updated(
+        &self,
+        mut managed: Managed,
+        live: Option<&Value>,
+        new: &Value,
+        manager: &str,
+        now: Timestamp,
+    ) -> Managed {
+        let creates = live.is_none_or(|live| metadata_text(live, "uid").is_empty());
+        if managed.is_empty() && !creates {
+            return managed;
+        }
+        let empty = live.is_none().then(|| self.types.empty_object(self.api_version));
+        let Some(old) = live.or(empty.as_ref()) else {
+            return Managed::default();
+        };
+        let tracked = match self.track_update(&mut managed, old, new, manager, now) {
+            // A stored set that cannot be read: as if there were none.
+            Err(TrackError::Managed(_)) if creates => {
+                managed = Managed::default();
+                self.track_update(&mut managed, old, new, manager, now)
             }
-            _ => of_live(),
+            other => other,
+        };
+        match tracked {
+            Ok(()) => managed,
+            Err(_) => Managed::default(),
         }
     }
 
@@ -220,12 +261,12 @@ impl<'a> FieldManager<'a> {
         } else {
             comparison.modified.union(&comparison.added)
         };
-        let gained = gained.difference(&STRIPPED);
+        let gained = gained.without(&STRIPPED, Below::Stays);
         if !gained.is_empty() {
             match managed.find(&key) {
                 Some(index) => {
                     let entry = &mut managed.entries[index];
-                    if !entry.owns(&gained, &mut String::new()) {
+                    if !entry.owns(&gained) {
                         let union = reconciled(entry, self.types)?.union(&gained);
                         entry.set_fields(union);
                     }
@@ -250,18 +291,50 @@ impl<'a> FieldManager<'a> {
     /// # Errors
     /// See [`ApplyError`].
     pub fn apply(&self, live: Option<&Value>, applied: &Value, options: ApplyOptions<'_>) -> Result<Value, ApplyError> {
-        let stored = live.and_then(managed_fields).cloned().unwrap_or_default();
-        let managed = Managed::parse(stored)
-            .map_err(|e| ApplyError::Internal(format!("failed to decode managed fields: {e}")))?;
+        let stored = live.and_then(managed_fields).unwrap_or(&Value::Null);
+        let (mut object, managed) = self.applied(live, applied, Managed::parse(stored), options)?;
+        match (managed.encode(), metadata_mut(&mut object)) {
+            (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
+            (None, Some(metadata)) => drop(metadata.remove("managedFields")),
+            (Some(list), None) => object["metadata"] = serde_json::json!({ "managedFields": list }),
+            (None, None) => {}
+        }
+        Ok(object)
+    }
+
+    /// [`FieldManager::apply`] for typed objects: `stored` are the managers of `live`, whose dynamic form is without
+    /// them. Returns the object and, beside it, its managers.
+    ///
+    /// # Errors
+    /// See [`ApplyError`].
+    pub fn apply_beside(
+        &self,
+        live: Option<&Value>,
+        applied: &Value,
+        stored: &[ManagedFieldsEntry],
+        options: ApplyOptions<'_>,
+    ) -> Result<(Value, Vec<ManagedFieldsEntry>), ApplyError> {
+        let (object, managed) = self.applied(live, applied, Managed::of(stored), options)?;
+        Ok((object, managed.into_typed()))
+    }
+
+    fn applied(
+        &self,
+        live: Option<&Value>,
+        applied: &Value,
+        managed: Result<Managed, ManagedFieldsError>,
+        options: ApplyOptions<'_>,
+    ) -> Result<(Value, Managed), ApplyError> {
+        let managed = managed.map_err(|e| ApplyError::Internal(format!("failed to decode managed fields: {e}")))?;
         if text(applied, "apiVersion") != self.api_version || text(applied, "kind") != self.kind {
             let got = describe_kind(text(applied, "apiVersion"), text(applied, "kind"));
             return Err(ApplyError::BadRequest(format!("invalid object type: {got}")));
         }
-        let mut object = self.apply_for_kubectl(live, applied, managed, options)?;
+        let (mut object, managed) = self.apply_for_kubectl(live, applied, managed, options)?;
         if options.manager == KUBECTL {
             refresh_annotation(&mut object, applied);
         }
-        Ok(object)
+        Ok((object, managed))
     }
 
     /// For kubectl, conflicts over what its annotation shows to be its own are forced.
@@ -271,7 +344,7 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         managed: Managed,
         options: ApplyOptions<'_>,
-    ) -> Result<Value, ApplyError> {
+    ) -> Result<(Value, Managed), ApplyError> {
         if options.manager != KUBECTL {
             return self.apply_tracked(live, applied, managed, options);
         }
@@ -318,7 +391,7 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         mut managed: Managed,
         options: ApplyOptions<'_>,
-    ) -> Result<Value, ApplyError> {
+    ) -> Result<(Value, Managed), ApplyError> {
         let empty = self.types.empty_object(self.api_version);
         let old = live.unwrap_or(&empty);
         if managed.is_empty() && live.is_some() {
@@ -331,12 +404,12 @@ impl<'a> FieldManager<'a> {
         let mut set =
             to_field_set(applied, ty).map_err(|e| ApplyError::Internal(format!("failed to get field set: {e}")))?;
         if let Some(filter) = self.reset_fields.get(self.api_version) {
-            set = filter.apply(&set);
+            set = filter.apply(set);
         }
 
         let key = self.key(options.manager, Operation::Apply);
         let last = self.replace_entry(&mut managed, &key, set.clone())?;
-        let mut new = match &last {
+        let new = match &last {
             Some(l) => prune(
                 self.types,
                 merged,
@@ -368,17 +441,11 @@ impl<'a> FieldManager<'a> {
         self.finish_entry(
             &mut managed,
             &key,
-            set.difference(&STRIPPED),
+            set.without(&STRIPPED, Below::Stays),
             last,
             (!unchanged).then_some(options.now),
         );
-        match (managed.encode(), metadata_mut(&mut new)) {
-            (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
-            (None, Some(metadata)) => drop(metadata.remove("managedFields")),
-            (Some(list), None) => new["metadata"] = serde_json::json!({ "managedFields": list }),
-            (None, None) => {}
-        }
-        Ok(new)
+        Ok((new, managed))
     }
 
     /// Gives the applier its new set; returns its former one with its version.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::entry::{Entry, Managed};
 use super::{ApplyError, Conflicts, ConvertError, ManagedFieldsError, ManagerKey, ResetFields, VersionedTypes};
-use crate::apply::fieldset::{PathElement, Set};
+use crate::apply::fieldset::{Below, PathElement, Set};
 use crate::apply::typed::{Comparison, ValidationErrors, compare, reconcile_with_schema};
 
 /// Why tracking failed.
@@ -125,7 +125,6 @@ impl Change<'_> {
         let mut conflicts: Vec<(ManagerKey, Set)> = Vec::new();
         // The new set of each manager that loses something; `None` drops it.
         let mut outcome: Vec<(usize, Option<Set>)> = Vec::new();
-        let mut scratch = String::new();
         for (index, entry) in managed.entries.iter_mut().enumerate() {
             if entry.key == *acting && acting.operation == super::Operation::Apply {
                 if entry.is_empty() {
@@ -156,7 +155,7 @@ impl Change<'_> {
                 removed: &comparison.removed,
                 changed: (!keeps_changed).then_some(changed),
             };
-            if let Some((conflict, left)) = loses.from(entry, self.types, &mut scratch)? {
+            if let Some((conflict, left)) = loses.from(entry, self.types)? {
                 if !conflict.is_empty() {
                     conflicts.push((entry.key.clone(), conflict));
                 }
@@ -188,17 +187,11 @@ struct Loss<'a> {
 
 impl Loss<'_> {
     /// The conflicting fields and what is left to `entry`; `None` if it is not concerned.
-    fn from(
-        &self,
-        entry: &mut Entry,
-        types: &dyn VersionedTypes,
-        scratch: &mut String,
-    ) -> Result<Option<(Set, Option<Set>)>, TrackError> {
+    fn from(&self, entry: &mut Entry, types: &dyn VersionedTypes) -> Result<Option<(Set, Option<Set>)>, TrackError> {
         if entry.is_empty() {
             return Ok(Some((Set::new(), None)));
         }
-        let concerned =
-            entry.touches(self.removed, scratch) || self.changed.is_some_and(|set| entry.touches(set, scratch));
+        let concerned = entry.touches(self.removed) || self.changed.is_some_and(|set| entry.touches(set));
         if !concerned {
             return Ok(None);
         }
@@ -207,7 +200,7 @@ impl Loss<'_> {
             .changed
             .map(|changed| set.intersection(changed))
             .unwrap_or_default();
-        let left = set.difference(&conflict).difference(self.removed);
+        let left = set.without(&conflict, Below::Stays).without(self.removed, Below::Stays);
         Ok(Some((conflict, (!left.is_empty()).then_some(left))))
     }
 }

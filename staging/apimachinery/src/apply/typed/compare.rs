@@ -34,9 +34,9 @@ impl Comparison {
     pub fn filtered(self, filter: Option<&Filter>) -> Self {
         let Some(filter) = filter else { return self };
         Self {
-            removed: filter.apply(&self.removed),
-            modified: filter.apply(&self.modified),
-            added: filter.apply(&self.added),
+            removed: filter.apply(self.removed),
+            modified: filter.apply(self.modified),
+            added: filter.apply(self.added),
         }
     }
 }
