@@ -125,7 +125,7 @@ PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-pro
 
 build_programs() {
     local program crates=()
-    for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
+    for program in "${PROGRAMS[@]}" kubectl image-builder; do crates+=(--bin "$program"); done
     cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }
@@ -150,7 +150,6 @@ mkdir -p "$STATE"/{pids,logs}
 echo "$STATE" >"/run/$NAME-local"
 chmod 700 "$STATE"
 printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
-KUBECTL=$(type -P kubectl) || KUBECTL=$(PATH=$BIN type -P kubectl) || fail 'there is no kubectl on the path'
 step 'packages'
 want_node
 want openssl openssl
@@ -162,6 +161,7 @@ if [[ -z $BIN ]]; then
     build_programs
 fi
 echo "$BIN" >"$STATE/bin"
+KUBECTL=$(PATH=$BIN:$PATH type -P kubectl) || fail "there is no kubectl in $BIN nor on the path"
 step 'images'
 make_images
 echo "$IMAGES" >"$STATE/images"
@@ -186,7 +186,7 @@ cat <<EOF
 
 The cluster runs. Its kubeconfig is $STATE/admin.kubeconfig; try:
 
-  export KUBECONFIG=$STATE/admin.kubeconfig
+  export KUBECONFIG=$STATE/admin.kubeconfig$(type -P kubectl >/dev/null || printf ' PATH=$PATH:%s' "$BIN")
   kubectl get nodes -o wide
   kubectl create deployment web --image=kubernox/busybox:1 --replicas=3 -- httpd -f -p 8080
   kubectl expose deployment web --port=80 --target-port=8080

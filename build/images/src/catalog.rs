@@ -113,7 +113,11 @@ impl Definition {
         if let Some(binary) = &self.binary {
             let mut layer = Layer::new();
             let program = binary.program.as_ref().unwrap_or(&binary.package);
-            layer.copy(&binary.path, 0o755, &binaries::build(&binary.package, program, options)?)?;
+            layer.copy(
+                &binary.path,
+                0o755,
+                &binaries::build(&binary.package, program, options)?,
+            )?;
             layers.push(layer);
         }
         let mut env = vec![PATH.to_owned()];

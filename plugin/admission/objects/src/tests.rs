@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use apimachinery::status::StatusError;
 use apiserver::{
-    admission::{Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, Reinvocation, WriteOptions},
+    admission::{
+        Attributes, FixedLookup, GroupVersionName, Operation, Permissions, Plugin, Reinvocation, WriteOptions,
+    },
     registry::{AnyObject, ObjectBox},
     request::{RequestContext, RequestInfo, UserInfo},
 };

@@ -56,10 +56,15 @@ impl ContinueToken {
         let value = apimachinery::json::parse(&data).map_err(|error| bad(&error.to_string()))?;
         let wire: Wire = serde_json::from_value(value).map_err(|error| bad(&error.to_string()))?;
         if wire.v != VERSION {
-            return Err(bad(&format!("server does not recognize this encoded version {}", wire.v)));
+            return Err(bad(&format!(
+                "server does not recognize this encoded version {}",
+                wire.v
+            )));
         }
         if wire.rv == 0 {
-            return Err(bad(&format!("incorrect encoded start resourceVersion (version {VERSION})")));
+            return Err(bad(&format!(
+                "incorrect encoded start resourceVersion (version {VERSION})"
+            )));
         }
         if wire.start.is_empty() {
             return Err(bad(&format!("encoded start key empty (version {VERSION})")));

@@ -20,7 +20,9 @@ use std::sync::{LazyLock, OnceLock};
 use k8s_api::reflect::{Field, Schema, StructType, Type, TypeId};
 use serde_json::Value;
 
-pub use envelope::{Envelope, FrameTooLarge, MAGIC, WATCH_LENGTH, decode_watch_event, next_frame, watch_frame, wrap, wrap_list};
+pub use envelope::{
+    Envelope, FrameTooLarge, MAGIC, WATCH_LENGTH, decode_watch_event, next_frame, watch_frame, wrap, wrap_list,
+};
 pub use error::{DecodeError, EncodeError};
 pub use wire::ReverseBuffer;
 
