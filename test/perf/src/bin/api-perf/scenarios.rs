@@ -21,6 +21,8 @@ const WATCHERS: u64 = 200;
 const WATCH_ROUNDS: u64 = 100;
 /// Writes at once in a round.
 const WATCH_WRITES: u64 = 4;
+/// Numbers of patches under watchers: none that was written before, which would change nothing.
+const WATCH_FROM: u64 = 1_000_000;
 
 /// One line of the report.
 pub(crate) struct Scenario {
@@ -220,7 +222,7 @@ async fn watch(cluster: &Cluster) -> Result<Measured, Failure> {
     for round in 0..WATCH_ROUNDS {
         let write = async {
             let writes = (0..WATCH_WRITES).map(|write| {
-                let number = usize::try_from(round * WATCH_WRITES + write).unwrap_or_default();
+                let number = usize::try_from(WATCH_FROM + round * WATCH_WRITES + write).unwrap_or_default();
                 merge_patch(cluster, number).send()
             });
             futures::future::try_join_all(writes).await?;
