@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use crate::{
     allocation::{Claim, divide},
     bootstrap::{self, CATCH_ALL, EXEMPT},
+    description::Description,
     level::{Demand, Level, LevelConfig, Seats, Ticket, round},
     matching::Schema,
     metrics::FlowMetrics,
@@ -293,7 +294,8 @@ impl FlowController {
         } else {
             schema.hash(&self.seeds, flow)
         };
-        match level.enter(&schema, work, hash, flow, patience).await {
+        let about = Description::new(&schema, flow, attributes);
+        match level.enter(&schema, work, hash, about, patience).await {
             Ok(ticket) => Ok(Admitted { ticket, schema }),
             Err(reason) => {
                 self.metrics.rejected(&level.name, &schema.name, reason);

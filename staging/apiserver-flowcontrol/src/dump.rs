@@ -1,20 +1,21 @@
 //! What flow control is doing, for people (`/debug/api_priority_and_fairness/…`; upstream: `apf_controller_debug.go`).
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
-use crate::{FlowController, level::State};
+use crate::{FlowController, Work, description::Description, level::State};
 
 /// Below this lie the dumps.
 pub const PREFIX: &str = "/debug/api_priority_and_fairness/";
 
 impl FlowController {
-    /// The dump of this name below [`PREFIX`]; `None` if there is none.
+    /// The dump of this name below [`PREFIX`]; `None` if there is none. With `details` that of requests says what each asks
+    /// for.
     #[must_use]
-    pub fn dump(&self, name: &str) -> Option<String> {
+    pub fn dump(&self, name: &str, details: bool) -> Option<String> {
         match name {
             "dump_priority_levels" => Some(self.dump_levels()),
             "dump_queues" => Some(self.dump_queues()),
-            "dump_requests" => Some(self.dump_requests()),
+            "dump_requests" => Some(self.dump_requests(details)),
             _ => None,
         }
     }
@@ -88,8 +89,8 @@ impl FlowController {
         table.text()
     }
 
-    fn dump_requests(&self) -> String {
-        let mut table = Table::new(&[
+    fn dump_requests(&self, details: bool) -> String {
+        let mut heads = vec![
             "PriorityLevelName",
             "FlowSchemaName",
             "QueueIndex",
@@ -100,28 +101,61 @@ impl FlowController {
             "FinalSeats",
             "AdditionalLatency",
             "StartTime",
-        ]);
-        self.each_level(|name, state| {
+        ];
+        if details {
+            heads.extend([
+                "UserName",
+                "Verb",
+                "APIPath",
+                "Namespace",
+                "Name",
+                "APIVersion",
+                "Resource",
+                "SubResource",
+            ]);
+        }
+        let mut table = Table::new(&heads);
+        self.each_level(|level, state| {
+            let mut row = |place: [&dyn Display; 2], about: &Description, work: &Work, started: &dyn Display| {
+                let [queue, position] = place;
+                let latency = component_base::GoDuration::from(work.additional_latency);
+                let asked = if details { about.details().to_vec() } else { Vec::new() };
+                let mut cells: Vec<&dyn Display> = vec![&level, &about.schema.name, queue, position];
+                let flow = about.flow();
+                let rest: [&dyn Display; 6] = [
+                    &flow,
+                    &about.arrived,
+                    &work.initial_seats,
+                    &work.final_seats,
+                    &latency,
+                    started,
+                ];
+                cells.extend(rest);
+                cells.extend(asked.iter().map(|cell| cell as &dyn Display));
+                table.row(&cells);
+            };
+            let running = |queue| {
+                let all = state.queues.running.iter().map(|(_, request)| request);
+                all.filter(move |request| request.queue == queue)
+            };
             for (index, queue) in state.queues.queues.iter().enumerate() {
                 for (position, waiting) in queue.waiting.iter().enumerate() {
-                    table.row(&[
-                        &name,
-                        &waiting.about.schema,
-                        &index,
-                        &position,
-                        &waiting.about.flow,
-                        &waiting.about.arrived,
-                        &waiting.work.initial_seats,
-                        &waiting.work.final_seats,
-                        &component_base::GoDuration::from(waiting.work.additional_latency),
-                        &"0001-01-01T00:00:00Z",
-                    ]);
+                    row([&index, &position], &waiting.about, &waiting.work, &NEVER);
                 }
+                for request in running(Some(index)) {
+                    row([&index, &-1], &request.about, &request.work, &request.started);
+                }
+            }
+            for request in running(None) {
+                row([&-1, &-1], &request.about, &request.work, &request.started);
             }
         });
         table.text()
     }
 }
+
+/// Go's zero time: what waits has not begun.
+const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// Rows of cells, in columns as wide as their widest cell.
 struct Table(Vec<Vec<String>>);
@@ -134,7 +168,7 @@ impl Table {
         Self(vec![heads.iter().map(|head| (*head).to_owned()).collect()])
     }
 
-    fn row(&mut self, cells: &[&dyn std::fmt::Display]) {
+    fn row(&mut self, cells: &[&dyn Display]) {
         self.0.push(cells.iter().map(ToString::to_string).collect());
     }
 

@@ -9,11 +9,12 @@ use k8s_api::flowcontrol::v1::PriorityLevelConfiguration;
 use parking_lot::Mutex;
 
 use crate::{
+    description::Description,
     dropped::Dropped,
     integrator::Observed,
     matching::Schema,
     metrics::LevelMetrics,
-    queueset::{Arrival, Description, Executing, Limit, QueueSet},
+    queueset::{Arrival, Executing, Limit, QueueSet},
     width::Work,
 };
 
@@ -235,16 +236,11 @@ impl Level {
         schema: &Arc<Schema>,
         work: Work,
         hash: u64,
-        flow: &str,
+        about: Description,
         patience: Duration,
     ) -> Result<Ticket, &'static str> {
         let arrived = Instant::now();
-        let describe = || Description {
-            schema: schema.name.clone(),
-            flow: flow.into(),
-            arrived: jiff::Timestamp::now(),
-        };
-        let arrival = self.state.lock().queues.arrive(work, hash, arrived, describe);
+        let arrival = self.state.lock().queues.arrive(work, hash, arrived, about);
         let executing = match arrival {
             Arrival::Executing(executing) => executing,
             Arrival::Refused(reason) => return Err(reason),

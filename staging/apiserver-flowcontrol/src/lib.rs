@@ -11,6 +11,7 @@ mod allocation;
 pub mod bootstrap;
 mod controller;
 mod dealer;
+mod description;
 mod dropped;
 pub mod dump;
 mod integrator;

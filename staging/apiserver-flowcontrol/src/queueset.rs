@@ -12,10 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use slab::Slab;
 use tokio::sync::oneshot;
 
 use crate::{
     dealer::Dealer,
+    description::Description,
     integrator::{Integrator, Observed},
     width::Work,
 };
@@ -48,14 +50,6 @@ pub(crate) enum Limit {
     },
 }
 
-/// What is known of a request for dumps.
-#[derive(Clone, Debug)]
-pub(crate) struct Description {
-    pub(crate) schema: Box<str>,
-    pub(crate) flow: Box<str>,
-    pub(crate) arrived: jiff::Timestamp,
-}
-
 /// A request that waits.
 pub(crate) struct Waiting {
     pub(crate) id: u64,
@@ -72,6 +66,17 @@ pub(crate) struct Executing {
     queue: Option<usize>,
     pub(crate) work: Work,
     started: Instant,
+    /// Where it stands among those that are carried out.
+    place: usize,
+}
+
+/// A request that is carried out, for dumps.
+pub(crate) struct Running {
+    /// Its queue; `None` if it went past them.
+    pub(crate) queue: Option<usize>,
+    pub(crate) work: Work,
+    pub(crate) about: Description,
+    pub(crate) started: jiff::Timestamp,
 }
 
 #[derive(Default)]
@@ -148,6 +153,7 @@ pub(crate) struct QueueSet {
     enqueued: usize,
     served: usize,
     next_id: u64,
+    pub(crate) running: Slab<Running>,
     /// Requests that were let in and do not know it yet.
     granted: Vec<(u64, Executing)>,
     demand: Integrator,
@@ -175,6 +181,7 @@ impl QueueSet {
             enqueued: 0,
             served: 0,
             next_id: 0,
+            running: Slab::new(),
             granted: Vec::new(),
             demand: Integrator::new(now),
             counts: Counts::default(),
@@ -248,7 +255,14 @@ impl QueueSet {
         (seats > self.seats && self.executing == 0) || self.seats_in_use + seats <= self.seats
     }
 
-    fn begin(&mut self, queue: Option<usize>, work: Work, now: Instant) -> Executing {
+    fn begin(
+        &mut self,
+        queue: Option<usize>,
+        work: Work,
+        now: Instant,
+        about: Description,
+        started: jiff::Timestamp,
+    ) -> Executing {
         self.executing += 1;
         self.seats_in_use += work.seats();
         self.counts.dispatched += 1;
@@ -263,17 +277,18 @@ impl QueueSet {
             queue,
             work,
             started: now,
+            place: self.running.insert(Running {
+                queue,
+                work,
+                about,
+                started,
+            }),
         }
     }
 
     /// Takes a request in; `hash` is its flow's.
-    pub(crate) fn arrive(
-        &mut self,
-        work: Work,
-        hash: u64,
-        now: Instant,
-        about: impl FnOnce() -> Description,
-    ) -> Arrival {
+    pub(crate) fn arrive(&mut self, work: Work, hash: u64, now: Instant, about: Description) -> Arrival {
+        let arrived = about.arrived;
         self.advance(now);
         let Limit::Queue { length, .. } = self.limit else {
             if !self.fits(work.seats()) {
@@ -281,7 +296,7 @@ impl QueueSet {
                 self.counts.cancelled += 1;
                 return Arrival::Refused("concurrency-limit");
             }
-            let executing = self.begin(None, work, now);
+            let executing = self.begin(None, work, now, about, arrived);
             self.note_demand(now);
             return Arrival::Executing(executing);
         };
@@ -291,7 +306,7 @@ impl QueueSet {
         }
         if self.waiting == 0 && self.fits(work.seats()) {
             // Nobody is passed over.
-            let executing = self.begin(Some(index), work, now);
+            let executing = self.begin(Some(index), work, now, about, arrived);
             self.note_demand(now);
             return Arrival::Executing(executing);
         }
@@ -307,7 +322,7 @@ impl QueueSet {
         queue.waiting.push_back(Waiting {
             id,
             work,
-            about: about(),
+            about,
             arrival: self.now,
             wake,
         });
@@ -344,7 +359,13 @@ impl QueueSet {
             }
             self.served = index;
             let queue = &mut self.queues[index];
-            let Waiting { id, mut work, wake, .. } = queue.waiting.pop_front().expect("the same");
+            let Waiting {
+                id,
+                mut work,
+                about,
+                wake,
+                ..
+            } = queue.waiting.pop_front().expect("the same");
             queue.work -= work_of(&work);
             self.waiting -= 1;
             self.seats_waiting -= work.seats();
@@ -356,7 +377,7 @@ impl QueueSet {
             }
             let lone = self.queues[index].is_idle();
             self.busy -= usize::from(lone);
-            let executing = self.begin(Some(index), work, now);
+            let executing = self.begin(Some(index), work, now, about, jiff::Timestamp::now());
             self.queues[index].bound();
             self.granted.push((id, executing));
             if wake.send(()).is_err() {
@@ -411,6 +432,7 @@ impl QueueSet {
     pub(crate) fn finish(&mut self, request: &Executing, now: Instant) {
         self.advance(now);
         self.executing -= 1;
+        self.running.remove(request.place);
         if let Some(index) = request.queue {
             let queue = &mut self.queues[index];
             queue.executing -= 1;

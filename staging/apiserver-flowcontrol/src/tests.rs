@@ -138,7 +138,7 @@ async fn what_does_not_fit_waits_and_then_is_refused() {
     enter(&controller, &alice, "get", "pods")
         .await
         .expect("whoever gave up left no trace");
-    let dump = controller.dump("dump_priority_levels").unwrap();
+    let dump = controller.dump("dump_priority_levels", false).unwrap();
     let expected = "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, \
                     DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests\n\
                     catch-all,         0,            true,   false,       0,               0,                 0,                  \
@@ -172,7 +172,7 @@ async fn a_level_without_its_object_keeps_its_shares_until_it_is_idle() {
     left.retain(|level| level.metadata.name != "global-default");
     controller.configure(&left, bootstrap::schemas());
     assert_eq!((nominal("global-default"), nominal("workload-low")), (own, others));
-    let dump = controller.dump("dump_priority_levels").unwrap();
+    let dump = controller.dump("dump_priority_levels", false).unwrap();
     let row = dump.lines().find(|line| line.starts_with("global-default")).unwrap();
     assert_eq!(row.split(',').nth(3).map(str::trim), Some("true"), "{dump}");
     // Nobody new comes in by it.
@@ -189,6 +189,46 @@ async fn a_level_without_its_object_keeps_its_shares_until_it_is_idle() {
 
 async fn futures_are_pending<F: Future + Unpin>(future: &mut F) -> bool {
     tokio::time::timeout(Duration::from_millis(1), future).await.is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_shown_while_they_run_and_wait() {
+    let controller = narrow(1);
+    let alice = user("alice", &["system:authenticated"]);
+    let rows = |details| {
+        let dump = controller.dump("dump_requests", details).unwrap();
+        let rows = dump.lines().skip(1).map(|line| {
+            let cells = line.split(',').map(|cell| cell.trim().to_owned());
+            cells.collect::<Vec<_>>()
+        });
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(rows(false), Vec::<Vec<String>>::new());
+    let running = enter(&controller, &alice, "get", "apps/deployments").await.unwrap();
+    let root = user("root", &["system:masters"]);
+    let exempt = enter(&controller, &root, "list", "pods").await.unwrap();
+    let waiting = enter(&controller, &alice, "list", "pods");
+    tokio::pin!(waiting);
+    assert!(futures_are_pending(&mut waiting).await);
+
+    let shown = rows(true);
+    let [past_queues, queued, executing] = shown.as_slice() else {
+        panic!("{shown:?}")
+    };
+    assert_eq!(past_queues[..5], ["exempt", "exempt", "-1", "-1", ""], "{shown:?}");
+    let details = ["alice", "list", "", "ns", "", "v1", "pods", ""];
+    assert_eq!(queued[10..], details, "{shown:?}");
+    assert_eq!((queued[3].as_str(), queued[9].as_str()), ("0", "0001-01-01T00:00:00Z"));
+    let details = ["alice", "get", "", "ns", "", "apps/v1", "deployments", ""];
+    assert_eq!(executing[10..], details, "{shown:?}");
+    assert_eq!(executing[..2], ["global-default", "global-default"]);
+    assert_eq!((executing[3].as_str(), executing[4].as_str()), ("-1", "alice"));
+    assert_eq!(executing[9], executing[5], "it began when it came");
+    assert_eq!(rows(false)[2], executing[..10]);
+
+    drop((running, exempt));
+    drop(waiting.await.unwrap());
+    assert_eq!(rows(true), Vec::<Vec<String>>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +262,7 @@ async fn a_quiet_flow_is_served_before_a_loud_one() {
     }
     let position = names.iter().position(|name| name == "quiet-1").unwrap();
     // By chance both may have been dealt the same queue; then the order is that of arrival.
-    let queues = controller.dump("dump_queues").unwrap();
+    let queues = controller.dump("dump_queues", false).unwrap();
     assert!(position <= 1 || position == 5, "{names:?}\n{queues}");
 }
 

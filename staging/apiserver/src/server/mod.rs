@@ -48,6 +48,7 @@ pub use retry_after::RetryAfter;
 
 use crate::{
     endpoints::{self, Call, Endpoint, error_response},
+    options::Query,
     request::{RequestContext, RequestInfo, UserInfo},
 };
 
@@ -371,7 +372,7 @@ impl ApiServer {
             "/metrics" => return self.registry.respond(&parts.headers),
             "/version" | "/version/" => return json_document(self.config.version.clone()),
             _ if path.starts_with(dump::PREFIX) => {
-                if let Some(response) = self.dump(path) {
+                if let Some(response) = self.dump(path, &call.query) {
                     return response;
                 }
             }
@@ -395,11 +396,12 @@ impl ApiServer {
     }
 
     /// What flow control is doing.
-    fn dump(&self, path: &str) -> Option<Response<Body>> {
+    fn dump(&self, path: &str, query: &Query) -> Option<Response<Body>> {
         let Limits::Fair(controller) = &self.config.limits else {
             return None;
         };
-        let text = controller.dump(path.strip_prefix(dump::PREFIX)?)?;
+        let details = query.get("includeRequestDetails").is_some_and(|value| !value.is_empty());
+        let text = controller.dump(path.strip_prefix(dump::PREFIX)?, details)?;
         let mut response = Response::new(Body::from(text));
         response.headers_mut().insert(
             header::CONTENT_TYPE,
