@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::Path,
-    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +14,7 @@ use client_go::{Client, Error};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::server::{Server, free_port};
+use super::{etcd::Etcd, server::Server};
 
 const NAMESPACE: &str = "/api/v1/namespaces/load";
 const WRITERS: usize = 8;
@@ -232,36 +231,7 @@ async fn what_is_acknowledged_survives_fifty_kills() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_survives_kills_on_etcd() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (clients, peers) = (free_port(), free_port());
-    let url = |port: u16| format!("http://127.0.0.1:{port}");
-    let mut etcd = Command::new("etcd")
-        .arg("--data-dir")
-        .arg(directory.path().join("etcd"))
-        .args([
-            "--listen-client-urls",
-            &url(clients),
-            "--advertise-client-urls",
-            &url(clients),
-        ])
-        .args([
-            "--listen-peer-urls",
-            &url(peers),
-            "--initial-advertise-peer-urls",
-            &url(peers),
-        ])
-        .args(["--initial-cluster", &format!("default={}", url(peers))])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("etcd starts; it comes with Debian's etcd-server");
-    let servers = format!("--etcd-servers={}", url(clients));
-    let acknowledged = tokio::spawn({
-        let directory = directory.path().to_owned();
-        async move { torment(&directory, &[servers], 10).await }
-    })
-    .await;
-    etcd.kill().expect("etcd is killed");
-    etcd.wait().expect("etcd has ended");
-    let acknowledged = acknowledged.expect("the kills are survived");
+    let etcd = Etcd::start(directory.path());
+    let acknowledged = torment(directory.path(), &[etcd.flag()], 10).await;
     assert!(acknowledged > 50, "only {acknowledged} writes were acknowledged");
 }

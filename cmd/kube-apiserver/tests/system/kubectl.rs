@@ -1,7 +1,7 @@
 //! kubectl on every kind that can be stored: our own and, where they are installed, stock ones.
 //!
 //! Stock ones are looked for beside the `kubectl` of the path, by names such as `kubectl.1.30`: the oldest and the newest
-//! are tried, and all of them where `KUBECTLS` is `all`.
+//! are tried, and all of them where `KUBECTLS` is `all`. The newest one, or each of all, meets an etcd, too.
 
 use std::{
     collections::BTreeSet,
@@ -12,8 +12,12 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
-use super::server::{Server, TOKEN};
+use super::{
+    etcd::Etcd,
+    server::{Server, TOKEN},
+};
 
 const KINDS: &str = include_str!("kinds.yaml");
 /// Kinds whose rows have one cell more than there are columns, as upstream's do: stock kubectl has no place for labels there.
@@ -192,12 +196,17 @@ fn explain(kubectl: &Kubectl<'_>) {
     }
 }
 
+/// Whether all installed programs are to be tried, on both stores (`KUBECTLS=all`).
+fn every_program() -> bool {
+    env::var_os("KUBECTLS").is_some_and(|which| which == "all")
+}
+
 /// The programs to try: our own comes first.
 fn programs() -> Vec<PathBuf> {
     let own = Path::new(env!("CARGO_BIN_EXE_kube-apiserver")).with_file_name("kubectl");
     assert!(own.exists(), "{} is missing: cargo build --bin kubectl", own.display());
     let mut stock = installed();
-    if env::var_os("KUBECTLS").is_none_or(|which| which != "all") && stock.len() > 2 {
+    if !every_program() && stock.len() > 2 {
         stock.drain(1..stock.len() - 1);
     }
     std::iter::once(own).chain(stock).collect()
@@ -230,24 +239,36 @@ fn installed() -> Vec<PathBuf> {
     versions.into_iter().map(|(_, path)| path).collect()
 }
 
+/// Does everything with a program, on a server of its own over the embedded store or over an etcd of its own.
+async fn on_a_server(program: PathBuf, over_etcd: bool) -> JoinHandle<()> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let etcd = over_etcd.then(|| Etcd::start(directory.path()));
+    let store = match &etcd {
+        Some(etcd) => etcd.flag(),
+        None => format!("--data-dir={}", directory.path().join("store").display()),
+    };
+    let server = Server::start(directory.path(), &[store]).await;
+    tokio::task::spawn_blocking(move || {
+        let _etcd = etcd;
+        try_all(&Kubectl {
+            program: &program,
+            server: &server,
+            directory: directory.path(),
+        });
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_does_everything_on_every_kind() {
-    let runs = programs().into_iter().map(|program| async move {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = format!("--data-dir={}", directory.path().join("store").display());
-        let server = Server::start(directory.path(), &[store]).await;
-        tokio::task::spawn_blocking(move || {
-            try_all(&Kubectl {
-                program: &program,
-                server: &server,
-                directory: directory.path(),
-            });
-        })
-    });
+    let programs = programs();
+    let over_etcd = if every_program() { programs.len() } else { 1 };
+    // The newest one last, so that it is the one that also meets etcd.
+    let etcds = programs.iter().rev().take(over_etcd).map(|program| (program, true));
+    let runs = programs.iter().map(|program| (program, false)).chain(etcds);
     // The servers start one after the other, the programs run side by side.
     let mut running = Vec::new();
-    for run in runs {
-        running.push(run.await);
+    for (program, over_etcd) in runs {
+        running.push(on_a_server(program.clone(), over_etcd).await);
     }
     for run in running {
         run.await.expect("a program that does it all");
