@@ -173,6 +173,20 @@ pub fn add_field_manager_flag<'a>(flags: &mut FlagSet<'a>, manager: &'a mut Stri
     );
 }
 
+/// Adds `--server-side` and `--force-conflicts`.
+pub fn add_server_side_flags<'a>(flags: &mut FlagSet<'a>, server_side: &'a mut bool, force_conflicts: &'a mut bool) {
+    flags.add(
+        "server-side",
+        server_side,
+        "If true, apply runs in the server instead of the client.",
+    );
+    flags.add(
+        "force-conflicts",
+        force_conflicts,
+        "If true, server-side apply will force the changes against conflicts.",
+    );
+}
+
 /// Adds `-l`.
 pub fn add_selector_flag<'a>(flags: &mut FlagSet<'a>, selector: &'a mut String) {
     flags

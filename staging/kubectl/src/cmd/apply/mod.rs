@@ -99,16 +99,7 @@ impl Flags for ApplyOptions {
         self.deletion.add_flags(flags);
         self.writing.add_flags(flags);
         self.validate.add_flag(flags);
-        flags.add(
-            "server-side",
-            &mut self.server_side,
-            "If true, apply runs in the server instead of the client.",
-        );
-        flags.add(
-            "force-conflicts",
-            &mut self.force_conflicts,
-            "If true, server-side apply will force the changes against conflicts.",
-        );
+        shared::add_server_side_flags(flags, &mut self.server_side, &mut self.force_conflicts);
         shared::add_selector_flag(flags, &mut self.selector);
         flags.add("prune", &mut self.prune, "Automatically delete resource objects, that do not appear in the configs and are created by either apply or create --save-config. Should be used with either -l or --all.");
         flags.add(

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use component_base::flags::{FlagSet, Flags};
 use serde_json::{Value, json};
 
-use cli_runtime::{CommandError, FilenameOptions, Info, Result, message};
+use cli_runtime::{FilenameOptions, Info, Result, message};
 
 use crate::frame::{Arguments, Command, Completion, Context, Group, Run};
-use crate::write::{self, Record, Writing, made};
+use crate::write::{self, Record, Writing, made, visit};
 
 use target::Target;
 
@@ -103,15 +103,9 @@ impl Run for AutoscaleOptions {
             .flatten()
             .find()
             .await?;
-        let (mut errors, mut count) = (found.errors, 0);
-        for info in found.infos {
-            match self.one(context, &info, &metrics).await {
-                Ok(()) => count += 1,
-                Err(error) => errors.push(error),
-            }
-        }
-        CommandError::collect(errors)?;
-        if count == 0 {
+        let nothing = found.infos.is_empty();
+        visit(found, async |info| self.one(context, &info, &metrics).await).await?;
+        if nothing {
             return Err(message!("no objects passed to autoscale"));
         }
         Ok(())

@@ -95,16 +95,7 @@ impl Flags for DiffOptions {
         );
         flags.add("concurrency", &mut self.concurrency, "Number of objects to process in parallel when diffing against the live version. Larger number = faster, but more memory, I/O and CPU over that shorter period of time.");
         self.files.add_flags(flags);
-        flags.add(
-            "server-side",
-            &mut self.server_side,
-            "If true, apply runs in the server instead of the client.",
-        );
-        flags.add(
-            "force-conflicts",
-            &mut self.force_conflicts,
-            "If true, server-side apply will force the changes against conflicts.",
-        );
+        shared::add_server_side_flags(flags, &mut self.server_side, &mut self.force_conflicts);
         shared::add_field_manager_flag(flags, &mut self.field_manager);
         shared::add_selector_flag(flags, &mut self.selector);
     }
