@@ -6,9 +6,10 @@ use apiserver_storage::{
     Error as StorageError, Event as StorageEvent, EventBatch, KeyRange, RangeOptions, Watch, WatchResponse,
 };
 use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{CachedObject, Cacher, Dispatch, Event, Snapshot, Watchers, Window};
+use super::{CachedObject, Cacher, Dispatch, Event, Round, Snapshot, Watchers, Window};
 
 /// Objects asked of the store at a time.
 const PAGE: usize = 10_000;
@@ -28,6 +29,13 @@ enum Restart {
 
 /// Most batches that are taken in at once.
 const BATCHES: usize = 64;
+
+impl Dispatch {
+    /// Tells the watchers of what waits, as `when` says.
+    pub(super) fn tell(&mut self, indexed_fields: &[usize], when: fn(&mut Round, &mut Watchers, &[usize])) {
+        when(&mut self.round, &mut self.watchers, indexed_fields);
+    }
+}
 
 type Watched = Option<Result<WatchResponse, StorageError>>;
 
@@ -107,6 +115,7 @@ impl Cacher {
         *dispatch = Dispatch {
             window: Window::new(revision),
             watchers: Watchers::default(),
+            round: Round::default(),
         };
         *self.state.write() = snapshot;
         self.ready.store(true, Ordering::Release);
@@ -130,14 +139,20 @@ impl Cacher {
         bookmarks.reset();
         let mut pending = None;
         loop {
+            let due = self.dispatch.lock().round.due();
             let item = match pending.take() {
                 Some(item) => item,
                 None => tokio::select! {
                     item = watch.next() => item,
+                    () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                        self.dispatch.lock().tell(&self.config.indexed_fields, Round::tell);
+                        continue;
+                    }
                     _ = bookmarks.tick() => {
                         watch.progress_requester().request();
                         let revision = self.state.read().revision;
                         let mut dispatch = self.dispatch.lock();
+                        dispatch.tell(&self.config.indexed_fields, Round::tell);
                         dispatch.watchers.progress(revision);
                         dispatch.window.trim();
                         continue;
@@ -211,7 +226,8 @@ impl Cacher {
         for event in &events {
             dispatch.window.push(event.clone());
         }
-        dispatch.watchers.push(&events, &self.config.indexed_fields);
+        dispatch.round.add(events);
+        dispatch.tell(&self.config.indexed_fields, Round::tell_in_time);
     }
 
     fn relative(&self, key: &[u8]) -> String {

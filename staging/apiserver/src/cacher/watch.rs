@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{CacheError, CachedObject, Cacher, Event, EventType, FRESHNESS_TIMEOUT, Predicate, watchers::Item};
+use super::{CacheError, CachedObject, Cacher, Event, EventType, FRESHNESS_TIMEOUT, Predicate, Round, watchers::Item};
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ impl Cacher {
             WatchStart::Any | WatchStart::Behind(_) => {}
         }
         let mut dispatch = self.dispatch.lock();
+        // What waits concerns those that watch already: it is in the state and in the window.
+        dispatch.tell(&self.config.indexed_fields, Round::tell);
         let state = self.state.read().clone();
         let (initial, backlog, delivered) = match start {
             WatchStart::Behind(revision) => {

@@ -113,8 +113,8 @@ impl Watchers {
     }
 
     /// Hands events, in their order, to everyone they may concern: a watcher gets all of its own before the next one is
-    /// woken, so that they travel together.
-    pub(crate) fn push(&mut self, events: &[Arc<Event>], indexed_fields: &[usize]) {
+    /// woken, so that they travel together. Returns how many were concerned.
+    pub(crate) fn push(&mut self, events: &[Arc<Event>], indexed_fields: &[usize]) -> usize {
         let mut concerned: Vec<(Group, Vec<Item>)> = Vec::new();
         for event in events {
             for group in groups_of(event, indexed_fields) {
@@ -128,9 +128,12 @@ impl Watchers {
                 }
             }
         }
+        let watchers = |group| self.groups.get(group).map_or(0, HashMap::len);
+        let count = concerned.iter().map(|(group, _)| watchers(group)).sum();
         for (group, items) in concerned {
             self.send(&group, &items, |_| true);
         }
+        count
     }
 
     /// Tells everyone who wants bookmarks how far the cache is.

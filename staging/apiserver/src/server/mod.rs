@@ -6,6 +6,7 @@
 //! **Invariant:** nothing is dispatched that was not authorized under the very [`RequestInfo`] that
 //! dispatch uses.
 
+mod at_once;
 mod audit;
 mod authorize;
 mod edge;
@@ -492,20 +493,6 @@ impl Handler for ServerHandler {
     }
 
     fn answers_at_once(&self, method: &Method, uri: &Uri) -> bool {
-        *method == Method::GET && names_an_object(uri.path())
-    }
-}
-
-/// Whether a path is that of one object: what is read there is in memory, and small.
-fn names_an_object(path: &str) -> bool {
-    let segments: smallvec::SmallVec<[&str; 8]> = path.split('/').skip(1).take(8).collect();
-    let below = match segments[..] {
-        ["api", _, ref below @ ..] | ["apis", _, _, ref below @ ..] => below,
-        _ => return false,
-    };
-    match below {
-        [resource, name] => !matches!(*resource, "watch" | "proxy") && !name.is_empty(),
-        ["namespaces", _, _, name] => !name.is_empty(),
-        _ => false,
+        *method == Method::GET && at_once::names_an_object(uri.path())
     }
 }
