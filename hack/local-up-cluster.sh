@@ -73,6 +73,7 @@ unset -n value
 [[ -n $DOWN || ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || wrong "the cluster in $STATE stores elsewhere: take it down first (--down)"
 # Paths of sockets are short, and the directory stands in the configuration of programs as it is.
 [[ $STATE =~ ^/[-._/a-zA-Z0-9]{1,63}$ ]] || wrong "--state wants a directory whose path has at most 64 letters, digits, dots and dashes, not $STATE"
+((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 # What is taken down is removed: a directory that holds anything else is not a cluster's.
 if [[ -e $STATE ]] && ! grep -qs ^NODES= "$STATE/options" && [[ -n $(ls -A "$STATE") ]]; then
     wrong "--state wants a directory of its own, and $STATE holds something else"
@@ -91,7 +92,6 @@ if [[ -n $BIN ]]; then
     BIN=$(realpath "$BIN")
 fi
 cd "$(dirname "$0")/.."
-((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
 
 NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10

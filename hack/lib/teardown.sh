@@ -132,8 +132,8 @@ remove_pods_network_of_the_host() {
     for program in iptables ip6tables; do remove_host_ports "$program"; done
 }
 
-# nat_rules PROGRAM EXPRESSION: the rules that match.
-nat_rules() { "$1-save" -t nat 2>/dev/null | sed -nE "/$2/p"; }
+# nat_rules PROGRAM EXPRESSION: the rules that match; none where the program is not even installed.
+nat_rules() { "$1-save" -t nat 2>/dev/null | sed -nE "/$2/p" || true; }
 
 # remove_host_ports PROGRAM: what the portmap plugin made for our network, and its own chains if no other network has any.
 remove_host_ports() {
