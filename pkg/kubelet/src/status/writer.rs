@@ -185,7 +185,10 @@ impl StatusWriter {
     /// Those that have waited long enough, and when the next one has.
     fn waited(&self) -> (Vec<String>, Option<Instant>) {
         let (now, mut waiting) = (Instant::now(), self.waiting.lock());
-        let due = waiting.extract_if(.., |_, moment| *moment <= now).map(|(uid, _)| uid).collect();
+        let due = waiting
+            .extract_if(.., |_, moment| *moment <= now)
+            .map(|(uid, _)| uid)
+            .collect();
         (due, waiting.values().min().copied())
     }
 
