@@ -39,7 +39,7 @@ pub(super) enum Job {
 /// How a checkpoint went.
 pub(super) struct Outcome {
     /// The database as it is now; `None` if it could not be opened.
-    pub(super) base: Option<Base>,
+    pub(super) base: Option<Arc<Base>>,
     /// Why the job was not done.
     pub(super) error: Option<Error>,
 }
@@ -106,7 +106,7 @@ impl Worker {
         let error = match self.work(job) {
             Ok(base) => {
                 return Outcome {
-                    base: Some(base),
+                    base: Some(Arc::new(base)),
                     error: None,
                 };
             }
@@ -120,11 +120,9 @@ impl Worker {
             self.database = Some(database);
             Ok(base)
         });
-        let base = opened
-            .inspect_err(|error| tracing::error!(%error, "the embedded store could not be opened again"))
-            .ok();
+        let base = opened.inspect_err(|error| tracing::error!(%error, "the embedded store could not be opened again"));
         Outcome {
-            base,
+            base: base.ok().map(Arc::new),
             error: Some(error),
         }
     }

@@ -72,7 +72,8 @@ pub struct EmbeddedOptions {
     /// The largest transaction, in bytes of keys and values. The default is etcd's: 1.5 MiB.
     pub max_request_size: usize,
     /// So many bytes are written to the write-ahead log, and held in memory, before they are brought into the database;
-    /// while that is done, as many again. What a start after a crash reads is bounded by the same. Default 8 MiB.
+    /// while that is done up to twice as many follow, then writes wait. What a start after a crash reads is bounded by the
+    /// same. Default 8 MiB.
     pub checkpoint_size: usize,
 }
 

@@ -33,7 +33,7 @@ const BATCH_BYTES: usize = 8 << 20;
 /// After a failure a checkpoint, or an expiry, is tried again at most so often.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Writes wait once what is not in the database has grown to so many times what a checkpoint is made at.
-const OVERRUN: usize = 4;
+const OVERRUN: usize = 2;
 /// How much larger than the changes in memory the log may be: small records are padded.
 const LOG_EXCESS: u64 = 4;
 
@@ -329,7 +329,7 @@ impl Writer {
                 tracing::warn!(%error, "the write-ahead log could not be shortened");
             }
         }
-        next.base = Arc::new(base);
+        next.base = base;
         self.hub.publish(next, Vec::new());
     }
 

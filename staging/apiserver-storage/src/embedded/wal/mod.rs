@@ -171,7 +171,7 @@ impl Wal {
 
 /// Which file a generation lies in.
 fn slot(generation: u64) -> usize {
-    usize::from(generation % 2 != 0)
+    usize::from(!generation.is_multiple_of(2))
 }
 
 impl LogFile {
