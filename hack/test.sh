@@ -6,10 +6,12 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=hack/lib/packages.sh
 source hack/lib/packages.sh
+find_rust
 want_build
 want_node
 want etcd etcd-server
 want openssl openssl
+want curl curl
 install_wanted
 
 echo "== generated files are what the tables say"

@@ -193,6 +193,45 @@ impl StatusWriter {
         }
     }
 
+    /// Takes in what the server has after a write. Only what differed from the status before was sent, and another may have
+    /// written something else over in between: what shows that then is the server's answer, and no later event.
+    fn note_written(
+        &self,
+        uid: &str,
+        target: &StatusTarget,
+        status: &Arc<PodStatus>,
+        shown: Pod,
+    ) -> Result<(), ApiError> {
+        if !says_the_same(status, &shown.status) {
+            self.note_shown(uid, target, shown);
+            let words = format!("the status of pod {:?} was written over", target.name);
+            return Err(ApiError::Conflict(words));
+        }
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .get_mut(uid)
+            .filter(|it| it.target.as_ref() == Some(target))
+        {
+            entry.written = Some(status.clone());
+            entry.revision = revision_of(&shown);
+        }
+        Ok(())
+    }
+
+    /// What the server has is what the next write goes by.
+    fn note_shown(&self, uid: &str, target: &StatusTarget, shown: Pod) {
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .get_mut(uid)
+            .filter(|it| it.target.as_ref() == Some(target))
+        {
+            entry.revision = revision_of(&shown);
+            entry.written = Some(Arc::new(shown.status));
+        }
+    }
+
     async fn write(&self, uid: &str) -> Result<(), ApiError> {
         let (status, target, written, delete) = {
             let entries = self.entries.lock();
@@ -215,16 +254,22 @@ impl StatusWriter {
                 .await
             {
                 Ok(shown) => {
-                    if let Some(entry) = self.entries.lock().get_mut(uid) {
-                        entry.written = Some(status);
-                        entry.revision = revision_of(&shown);
-                    }
+                    tracing::trace!(pod = name, phase = shown.status.phase, "status written");
+                    self.note_written(uid, &target, &status, shown)?;
                 }
-                // It is gone, or another one has its name: there is nothing to write to.
+                // It is gone: there is nothing to write to.
                 Err(ApiError::NotFound(_)) => return Ok(()),
                 Err(ApiError::Conflict(reason)) => {
-                    tracing::debug!(reason, name, "the pod was replaced");
-                    return Ok(());
+                    let shown = match self.client.get(namespace, name).await {
+                        Err(ApiError::NotFound(_)) => return Ok(()),
+                        found => found?,
+                    };
+                    if shown.metadata.uid != *target_uid {
+                        tracing::debug!(name, "Pod was deleted and then recreated, skipping status update");
+                        return Ok(());
+                    }
+                    self.note_shown(uid, &target, shown);
+                    return Err(ApiError::Conflict(reason));
                 }
                 Err(error) => return Err(error),
             }
@@ -241,6 +286,8 @@ impl StatusWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use k8s_api::core::v1::PodCondition;
     use kubelet_types::testing::MemoryApi;
 
@@ -298,5 +345,94 @@ mod tests {
         }
         cancel.cancel();
         task.await.expect("it ends");
+    }
+
+    /// Answers writes one after the other, and shows one pod.
+    struct Scripted {
+        answers: Mutex<VecDeque<Result<Pod, ApiError>>>,
+        holds: Option<Pod>,
+        /// By which status each write went.
+        old: Mutex<Vec<PodStatus>>,
+    }
+
+    #[async_trait::async_trait]
+    impl PodClient for Scripted {
+        async fn get(&self, _namespace: &str, name: &str) -> Result<Pod, ApiError> {
+            self.holds.clone().ok_or_else(|| ApiError::not_found("pods", name))
+        }
+
+        async fn patch_status(
+            &self,
+            _namespace: &str,
+            _name: &str,
+            _uid: &str,
+            old: &PodStatus,
+            _new: &PodStatus,
+        ) -> Result<Pod, ApiError> {
+            self.old.lock().push(old.clone());
+            let answer = self.answers.lock().pop_front();
+            answer.expect("no more writes than answers")
+        }
+
+        async fn create(&self, _pod: &Pod) -> Result<Pod, ApiError> {
+            unreachable!("only statuses are written")
+        }
+
+        async fn delete(&self, _namespace: &str, _name: &str, _uid: &str) -> Result<(), ApiError> {
+            unreachable!("only statuses are written")
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_did_not_take_is_made_again() {
+        let conflict = || Err(ApiError::Conflict("the object has been modified".to_owned()));
+        let other = Pod {
+            metadata: k8s_api::meta::v1::ObjectMeta {
+                uid: "u2".to_owned(),
+                ..shown("9", "False").metadata
+            },
+            ..shown("9", "False")
+        };
+        let all = |ready: &[&str]| -> Vec<PodStatus> { ready.iter().map(|it| status(it)).collect() };
+        for (case, answers, holds, old) in [
+            ("it takes", vec![Ok(shown("5", "True"))], None, all(&["False"])),
+            (
+                "what another wrote before it stands",
+                vec![Ok(shown("5", "Unknown")), Ok(shown("6", "True"))],
+                None,
+                all(&["False", "Unknown"]),
+            ),
+            (
+                "the pod changed meanwhile",
+                vec![conflict(), Ok(shown("6", "True"))],
+                Some(shown("5", "Unknown")),
+                all(&["False", "Unknown"]),
+            ),
+            ("another has its name", vec![conflict()], Some(other), all(&["False"])),
+            ("it is gone after a conflict", vec![conflict()], None, all(&["False"])),
+            (
+                "it is gone",
+                vec![Err(ApiError::not_found("pods", "p"))],
+                None,
+                all(&["False"]),
+            ),
+        ] {
+            let api = Arc::new(Scripted {
+                answers: Mutex::new(answers.into()),
+                holds,
+                old: Mutex::default(),
+            });
+            let writer = Arc::new(StatusWriter::new(api.clone()));
+            let cancel = CancellationToken::new();
+            let pod = shown("1", "False");
+            writer.set(&pod, status("True"), Some(StatusTarget::of(&pod)));
+            let pause = async {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                cancel.cancel();
+            };
+            tokio::join!(writer.run(cancel.clone()), pause);
+            assert_eq!(*api.old.lock(), old, "{case}");
+            assert!(api.answers.lock().is_empty(), "{case}");
+        }
     }
 }
