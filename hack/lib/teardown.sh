@@ -155,13 +155,15 @@ remove_host_ports() {
 
 # A kubelet leaves its chains, as they protect whatever runs; the first node's are the host's.
 remove_kubelets_rules_of_the_host() {
-    local program
+    local program table chain
     for program in iptables ip6tables; do
         "$program" -w -D INPUT -j KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -D OUTPUT -j KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -F KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -X KUBE-FIREWALL 2>/dev/null || true
-        "$program" -w -t mangle -X KUBE-KUBELET-CANARY 2>/dev/null || true
+        for table in mangle nat filter; do
+            for chain in KUBE-KUBELET-CANARY KUBE-IPTABLES-HINT; do "$program" -w -t "$table" -X "$chain" 2>/dev/null || true; done
+        done
     done
 }
 

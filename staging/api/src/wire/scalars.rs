@@ -1,5 +1,6 @@
 //! [`Wire`] of everything that is not a generated struct.
 
+use serde::de::Error as _;
 use serde_json::{Error, Value};
 
 use super::{Reader, Wire, Writer};
@@ -19,38 +20,15 @@ impl Wire for String {
     }
 }
 
-/// Scalars whose zero value Go reads from `null`.
+/// Scalars whose zero value Go reads from `null`, with what a doubtful text may look like (see [`Reader::plain`]).
 macro_rules! zero_from_null {
-    ($($ty:ty),*) => {
+    ($($ty:ty: $plain:ident),* $(,)?) => {
         $(impl Wire for $ty {
             fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-                if reader.take_null() { Ok(Self::default()) } else { reader.scalar() }
-            }
-
-            fn write(&self, writer: &mut Writer) {
-                writer.scalar(self);
-            }
-        })*
-    };
-}
-
-zero_from_null!(
-    bool,
-    i32,
-    i64,
-    f64,
-    ByteString,
-    Quantity,
-    IntOrString,
-    Duration,
-    JSONSchemaPropsOrStringArray
-);
-
-/// Scalars that read `null` themselves, or are only ever optional.
-macro_rules! plain {
-    ($($ty:ty),*) => {
-        $(impl Wire for $ty {
-            fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+                if reader.take_null() {
+                    return Ok(Self::default());
+                }
+                reader.$plain()?;
                 reader.scalar()
             }
 
@@ -61,24 +39,78 @@ macro_rules! plain {
     };
 }
 
-plain!(Time, MicroTime, Value, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool);
+zero_from_null! {
+    bool: plain_scalar,
+    i32: plain_scalar,
+    i64: plain_scalar,
+    f64: never_plain,
+    ByteString: plain_text,
+    Quantity: plain_text,
+    IntOrString: plain_scalar,
+    Duration: plain_text,
+    JSONSchemaPropsOrStringArray: never_plain,
+}
 
-/// Free-form JSON is kept as text.
-macro_rules! raw {
+/// Scalars that read `null` themselves, or are only ever optional.
+macro_rules! self_made {
     ($($ty:ty),*) => {
         $(impl Wire for $ty {
             fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-                reader.raw().map(Self::from_raw)
+                reader.never_plain()?;
+                reader.scalar()
             }
 
             fn write(&self, writer: &mut Writer) {
-                writer.raw_json(self.as_str());
+                writer.scalar(self);
             }
         })*
     };
 }
 
-raw!(RawExtension, FieldsV1, Json);
+self_made!(Value, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool);
+
+/// Moments, of which only one spelling is plain; the zero time stands for none.
+macro_rules! moment {
+    ($($ty:ty),*) => {
+        $(impl Wire for $ty {
+            fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+                if !reader.is_plain() {
+                    return reader.scalar();
+                }
+                let text = reader.plain_string()?;
+                let moment: Self = text.parse().map_err(Error::custom)?;
+                if moment.is_zero() || moment.to_string() != text {
+                    return Err(Reader::doubtful());
+                }
+                Ok(moment)
+            }
+
+            fn write(&self, writer: &mut Writer) {
+                writer.scalar(self);
+            }
+        })*
+    };
+}
+
+moment!(Time, MicroTime);
+
+/// Free-form JSON is kept as text.
+macro_rules! raw {
+    ($($ty:ty: $write:ident),*) => {
+        $(impl Wire for $ty {
+            fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+                reader.never_plain()?;
+                reader.raw().map(Self::from_raw)
+            }
+
+            fn write(&self, writer: &mut Writer) {
+                writer.$write(self.as_str());
+            }
+        })*
+    };
+}
+
+raw!(RawExtension: raw_json, FieldsV1: fields, Json: raw_json);
 
 impl<T: Wire> Wire for Option<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
@@ -135,6 +167,7 @@ impl<V: Wire> Wire for Map<V> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let mut entries: Vec<(String, V)> = Vec::new();
         reader.object(&mut |name, reader| {
+            reader.not_null()?;
             entries.push((name.to_owned(), V::read(reader)?));
             Ok(())
         })?;
@@ -144,7 +177,7 @@ impl<V: Wire> Wire for Map<V> {
     fn write(&self, writer: &mut Writer) {
         writer.object(&|writer| {
             for (name, value) in self {
-                writer.required(name, value);
+                writer.entry(name, value);
             }
         });
     }

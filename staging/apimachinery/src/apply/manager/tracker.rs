@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use k8s_api::meta::v1::ManagedFieldsEntry;
+use k8s_api::tree::{Tree, View};
 use serde_json::{Map, Value};
 
 use super::cap::{MAX_UPDATE_MANAGERS, cap_update_managers};
@@ -177,7 +178,13 @@ impl<'a> FieldManager<'a> {
             _ => None,
         };
         let of_live = || stored.and_then(|list| Managed::parse(list).ok()).unwrap_or_default();
-        let managed = self.updated(managed.unwrap_or_else(of_live), live, &new, manager, now);
+        let managed = self.updated(
+            managed.unwrap_or_else(of_live),
+            live.map(Tree::from).as_ref(),
+            &Tree::from(&new),
+            manager,
+            now,
+        );
         if let (Some(list), Some(metadata)) = (managed.encode(), metadata_mut(&mut new)) {
             metadata.insert("managedFields".to_owned(), list);
         }
@@ -185,12 +192,12 @@ impl<'a> FieldManager<'a> {
     }
 
     /// [`FieldManager::update`] for typed objects: `stored` are the managers of `live`, `given` those of the client, if
-    /// it named any. The dynamic forms need not have them. Returns the managers of the new object.
+    /// it named any. Returns the managers of the new object.
     #[must_use]
     pub fn managers_after_update(
         &self,
-        live: Option<&Value>,
-        new: &Value,
+        live: Option<&Tree>,
+        new: &Tree,
         stored: &[ManagedFieldsEntry],
         given: Option<&[ManagedFieldsEntry]>,
         manager: &str,
@@ -208,22 +215,21 @@ impl<'a> FieldManager<'a> {
         self.updated(managed, live, new, manager, now).into_typed()
     }
 
-    fn updated(
-        &self,
-        mut managed: Managed,
-        live: Option<&Value>,
-        new: &Value,
-        manager: &str,
-        now: Timestamp,
-    ) -> Managed {
-        let creates = live.is_none_or(|live| metadata_text(live, "uid").is_empty());
+    fn empty_object(&self) -> Tree {
+        Tree::from(&self.types.empty_object(self.api_version))
+    }
+
+    fn updated(&self, mut managed: Managed, live: Option<&Tree>, new: &Tree, manager: &str, now: Timestamp) -> Managed {
+        let uid = |live: &Tree| live.root().get("metadata")?.get("uid")?.as_str().map(str::is_empty);
+        let creates = live.and_then(uid).unwrap_or(true);
         if managed.is_empty() && !creates {
             return managed;
         }
-        let empty = live.is_none().then(|| self.types.empty_object(self.api_version));
-        let Some(old) = live.or(empty.as_ref()) else {
+        let empty = live.is_none().then(|| self.empty_object());
+        let Some(old) = live.or(empty.as_ref()).map(Tree::root) else {
             return Managed::default();
         };
+        let new = new.root();
         let tracked = match self.track_update(&mut managed, old, new, manager, now) {
             // A stored set that cannot be read: as if there were none.
             Err(TrackError::Managed(_)) if creates => {
@@ -241,8 +247,8 @@ impl<'a> FieldManager<'a> {
     fn track_update(
         &self,
         managed: &mut Managed,
-        old: &Value,
-        new: &Value,
+        old: View<'_>,
+        new: View<'_>,
         manager: &str,
         now: Timestamp,
     ) -> Result<(), TrackError> {
@@ -394,8 +400,15 @@ impl<'a> FieldManager<'a> {
     ) -> Result<(Value, Managed), ApplyError> {
         let empty = self.types.empty_object(self.api_version);
         let old = live.unwrap_or(&empty);
+        let old_tree = Tree::from(old);
         if managed.is_empty() && live.is_some() {
-            let before = self.track_update(&mut managed, &empty, old, BEFORE_FIRST_APPLY, options.now);
+            let before = self.track_update(
+                &mut managed,
+                self.empty_object().root(),
+                old_tree.root(),
+                BEFORE_FIRST_APPLY,
+                options.now,
+            );
             before.map_err(|e| ApplyError::Internal(format!("failed to create manager for existing fields: {e}")))?;
         }
         let ty = self.checked_type(applied)?;
@@ -427,12 +440,13 @@ impl<'a> FieldManager<'a> {
             Takeover::Refused
         };
         let unchanged = go::equal(old, &new);
+        let new_tree = Tree::from(&new);
         let change = Change {
             types: self.types,
             reset_fields: self.reset_fields,
             api_version: self.api_version,
-            old,
-            new: &new,
+            old: old_tree.root(),
+            new: new_tree.root(),
         };
         change.track(&mut managed, &key, takeover)?;
         let last = last

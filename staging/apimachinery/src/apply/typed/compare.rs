@@ -1,8 +1,8 @@
 //! What changed between two values of one type.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
-use serde_json::{Map, Value};
+use k8s_api::tree::{Form, View};
 
 use super::error::Faults;
 use super::shape::{ListShape, MapShape, Shape};
@@ -53,15 +53,15 @@ struct Marks {
 ///
 /// # Errors
 /// If what differs does not fit the type on both sides.
-pub fn compare(old: &Value, new: &Value, ty: TypedRef<'_>) -> Result<Comparison, ValidationErrors> {
+pub fn compare(old: View<'_>, new: View<'_>, ty: TypedRef<'_>) -> Result<Comparison, ValidationErrors> {
     let mut out = Comparison::default();
     walk(Some(old), Some(new), ty, &mut out)?;
     Ok(out)
 }
 
 fn walk(
-    old: Option<&Value>,
-    new: Option<&Value>,
+    old: Option<View<'_>>,
+    new: Option<View<'_>>,
     ty: TypedRef<'_>,
     below: &mut Comparison,
 ) -> Result<Marks, ValidationErrors> {
@@ -70,9 +70,9 @@ fn walk(
         modified: false,
         added: old.is_none(),
     };
-    let shape = ty.shape(new.or(old));
+    let shape = ty.shape_of(new.or(old).map(View::form));
     if let (Some(old_value), Some(_)) = (old, new) {
-        let old_shape = ty.shape(Some(old_value));
+        let old_shape = ty.shape_of(Some(old_value.form()));
         if !old_shape.same_kind(&shape) {
             marks.modified |= visit(old, new, &old_shape, below)?;
         }
@@ -81,55 +81,66 @@ fn walk(
     Ok(marks)
 }
 
+/// Whether two values are the same, numbers compared by value.
+fn equal(left: View<'_>, right: View<'_>) -> bool {
+    left == right || go::equal(&left.to_value(), &right.to_value())
+}
+
+/// Whether there is nothing in a list or object.
+fn is_bare(value: Option<View<'_>>, form: Form) -> bool {
+    value.is_none_or(|value| value.form() != form || value.is_empty())
+}
+
 /// Compares what is below; returns whether a leaf was modified.
 fn visit(
-    old: Option<&Value>,
-    new: Option<&Value>,
+    old: Option<View<'_>>,
+    new: Option<View<'_>>,
     shape: &Shape<'_>,
     below: &mut Comparison,
 ) -> Result<bool, ValidationErrors> {
-    let leaf = || matches!((old, new), (Some(l), Some(r)) if !go::equal(l, r));
+    let leaf = || matches!((old, new), (Some(l), Some(r)) if !equal(l, r));
     match shape {
         Shape::Scalar(kind) => {
-            if let (Some(l), Some(r)) = (scalar_fault(*kind, old, "lhs: "), scalar_fault(*kind, new, "rhs: ")) {
+            let unfit = |value: &View<'_>| !kind.fits(value.form());
+            if let (Some(l), Some(r)) = (old.filter(unfit), new.filter(unfit)) {
                 let mut faults = Faults::default();
-                faults.message(l);
-                faults.message(r);
+                for (value, side) in [(l, "lhs: "), (r, "rhs: ")] {
+                    faults.message(scalar_fault(*kind, &value.to_value(), side));
+                }
                 return faults.finish(false);
             }
             Ok(leaf())
         }
         Shape::List(list) => {
-            let (l, r) = (old.and_then(Value::as_array), new.and_then(Value::as_array));
-            if list.is_atomic() || (l.is_none_or(Vec::is_empty) && r.is_none_or(Vec::is_empty)) {
+            if list.is_atomic() || (is_bare(old, Form::List) && is_bare(new, Form::List)) {
                 return Ok(leaf());
             }
-            lists(l.map_or(&[], Vec::as_slice), r.map_or(&[], Vec::as_slice), list, below).map(|()| false)
+            lists(old, new, list, below).map(|()| false)
         }
         Shape::Map(map) => {
-            let (l, r) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
-            if map.atomic || (l.is_none_or(Map::is_empty) && r.is_none_or(Map::is_empty)) {
+            if map.atomic || (is_bare(old, Form::Object) && is_bare(new, Form::Object)) {
                 return Ok(leaf());
             }
-            maps(l, r, map, below).map(|()| false)
+            maps(old, new, map, below).map(|()| false)
         }
     }
 }
 
 fn maps(
-    old: Option<&Map<String, Value>>,
-    new: Option<&Map<String, Value>>,
+    old: Option<View<'_>>,
+    new: Option<View<'_>>,
     shape: &MapShape<'_>,
     below: &mut Comparison,
 ) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
-    let mut old = old.into_iter().flatten().peekable();
-    let mut new = new.into_iter().flatten().peekable();
+    let mut fields = shape.fields();
+    let mut old = old.into_iter().flat_map(View::members).peekable();
+    let mut new = new.into_iter().flat_map(View::members).peekable();
     loop {
         let order = match (old.peek(), new.peek()) {
             (Some((l, _)), Some((r, _))) => l.cmp(r),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
             (None, None) => break,
         };
         let l = if order.is_le() { old.next() } else { None };
@@ -139,7 +150,7 @@ fn maps(
         if l.is_some() && l == r {
             continue;
         }
-        match shape.member(name) {
+        match fields.member(name) {
             Some(ty) => child(PathElement::field(name), l, r, ty, below, &mut faults),
             None => drop(faults.keep::<()>(Err(
                 ValidationErrors::one("field not declared in schema").below(&PathElement::field(name)),
@@ -151,8 +162,8 @@ fn maps(
 
 fn child(
     element: PathElement,
-    old: Option<&Value>,
-    new: Option<&Value>,
+    old: Option<View<'_>>,
+    new: Option<View<'_>>,
     ty: TypedRef<'_>,
     below: &mut Comparison,
     faults: &mut Faults,
@@ -171,53 +182,83 @@ fn child(
     }
 }
 
-/// The elements of both lists that share a path.
-#[derive(Default)]
-struct Slot<'v> {
-    old: Vec<&'v Value>,
-    new: Vec<&'v Value>,
+/// An element of one of two lists.
+struct Item<'t> {
+    element: PathElement,
+    is_new: bool,
+    value: View<'t>,
 }
 
-fn lists(old: &[Value], new: &[Value], shape: &ListShape<'_>, below: &mut Comparison) -> Result<(), ValidationErrors> {
+fn lists(
+    old: Option<View<'_>>,
+    new: Option<View<'_>>,
+    shape: &ListShape<'_>,
+    below: &mut Comparison,
+) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
-    let mut slots: BTreeMap<PathElement, Slot<'_>> = BTreeMap::new();
-    for (items, is_new) in [(old, false), (new, true)] {
-        for (index, item) in items.iter().enumerate() {
-            match shape.path_element(item) {
-                Ok(element) => {
-                    let slot = slots.entry(element).or_default();
-                    if is_new {
-                        slot.new.push(item)
-                    } else {
-                        slot.old.push(item)
-                    }
-                }
+    let mut items: Vec<Item<'_>> = Vec::with_capacity(old.map_or(0, View::len) + new.map_or(0, View::len));
+    for (list, is_new) in [(old, false), (new, true)] {
+        for (index, value) in list.into_iter().flat_map(View::elements).enumerate() {
+            match shape.element_of(value) {
+                Ok(element) => items.push(Item { element, is_new, value }),
                 Err(fault) => faults.message(format!("element {index}: {fault}")),
             }
         }
     }
-    for (element, Slot { old, new }) in slots {
-        let (first_old, first_new) = (old.first().copied(), new.first().copied());
-        match (old.len(), new.len()) {
-            (0 | 1, 0 | 1) if old == new => {}
-            (0 | 1, 0 | 1) => child(element, first_old, first_new, shape.element, below, &mut faults),
-            (2.., 2..) => {
-                let same = old.len() == new.len() && old.iter().zip(&new).all(|(l, r)| go::equal(l, r));
+    // Stable: old ones stay in front of new ones.
+    items.sort_by(|l, r| l.element.cmp(&r.element));
+    let mut rest = items.into_iter().peekable();
+    while let Some(Item { element, is_new, value }) = rest.next() {
+        let (mut old, mut new) = (Side::default(), Side::default());
+        let mut put = |is_new, value| if is_new { new.push(value) } else { old.push(value) };
+        put(is_new, value);
+        while let Some(same) = rest.next_if(|next| next.element == element) {
+            put(same.is_new, same.value);
+        }
+        match (old.is_repeated(), new.is_repeated()) {
+            (false, false) if old.first == new.first => {}
+            (false, false) => child(element, old.first, new.first, shape.element, below, &mut faults),
+            (true, true) => {
+                let same = old.all().count() == new.all().count() && old.all().zip(new.all()).all(|(l, r)| equal(l, r));
                 below.modified.push(element, !same, Set::new());
             }
-            (2.., _) => {
-                if first_new.is_some() {
-                    child(element.clone(), None, first_new, shape.element, below, &mut faults);
+            (true, false) => {
+                if new.first.is_some() {
+                    child(element.clone(), None, new.first, shape.element, below, &mut faults);
                 }
                 below.removed.push(element, true, Set::new());
             }
-            (_, _) => {
-                if first_old.is_some() {
-                    child(element.clone(), first_old, None, shape.element, below, &mut faults);
+            (false, true) => {
+                if old.first.is_some() {
+                    child(element.clone(), old.first, None, shape.element, below, &mut faults);
                 }
                 below.added.push(element, true, Set::new());
             }
         }
     }
     faults.finish(())
+}
+
+/// The elements of one list that share a path; more than one is rare.
+#[derive(Default)]
+struct Side<'t> {
+    first: Option<View<'t>>,
+    more: Vec<View<'t>>,
+}
+
+impl<'t> Side<'t> {
+    fn push(&mut self, value: View<'t>) {
+        match self.first {
+            None => self.first = Some(value),
+            Some(_) => self.more.push(value),
+        }
+    }
+
+    fn is_repeated(&self) -> bool {
+        !self.more.is_empty()
+    }
+
+    fn all(&self) -> impl Iterator<Item = View<'t>> {
+        self.first.into_iter().chain(self.more.iter().copied())
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_api::tree::Form;
 use serde_json::{Map, Value};
 
 use super::error::Faults;
@@ -22,10 +23,8 @@ pub fn merge(live: &Value, applied: &Value, ty: TypedRef<'_>) -> Result<Value, V
     let shape = ty.shape(Some(applied));
     match shape {
         Shape::Scalar(kind) => {
-            if let (Some(l), Some(r)) = (
-                scalar_fault(kind, Some(live), "lhs: "),
-                scalar_fault(kind, Some(applied), "rhs: "),
-            ) {
+            if !kind.fits(Form::from(live)) && !kind.fits(Form::from(applied)) {
+                let (l, r) = (scalar_fault(kind, live, "lhs: "), scalar_fault(kind, applied, "rhs: "));
                 let mut faults = Faults::default();
                 faults.message(l);
                 faults.message(r);

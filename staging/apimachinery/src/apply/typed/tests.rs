@@ -1,5 +1,6 @@
 //! Field sets, comparison, merging and removing by schema.
 
+use k8s_api::tree::Tree;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,6 +10,10 @@ use crate::apply::test_schema::{widget, widget_field};
 
 fn spec() -> TypedRef<'static> {
     TypedRef::Schema(widget_field(&["spec"]))
+}
+
+fn changes(old: &Value, new: &Value) -> Comparison {
+    compare(Tree::from(old).root(), Tree::from(new).root(), spec()).unwrap()
 }
 
 fn fields(value: &Value) -> Value {
@@ -106,7 +111,7 @@ fn comparison_tells_added_removed_and_modified() {
         "selector": {"matchLabels": {"x": "1"}}});
     let new = json!({"replicas": 1.0, "containers": [{"name": "c"}, {"name": "a", "image": "2", "args": []}],
         "selector": {"matchLabels": {"x": "2"}}});
-    let difference = compare(&old, &new, spec()).unwrap();
+    let difference = changes(&old, &new);
     assert_eq!(
         difference.modified.to_value(),
         json!({"f:containers": {"k:{\"name\":\"a\"}": {"f:image": {}}}, "f:selector": {}})
@@ -124,16 +129,16 @@ fn comparison_tells_added_removed_and_modified() {
 #[test]
 fn comparison_of_changing_kinds_and_repeats() {
     let config = |value: Value| json!({ "config": value });
-    let difference = compare(&config(json!("x")), &config(json!({"a": 1})), spec()).unwrap();
+    let difference = changes(&config(json!("x")), &config(json!({"a": 1})));
     assert_eq!(difference.modified.to_value(), json!({"f:config": {}}));
     assert_eq!(difference.added.to_value(), json!({"f:config": {"f:a": {}}}));
 
     let containers = |images: &[&str]| json!({"containers": images.iter().map(|i| json!({"name": "a", "image": i})).collect::<Vec<_>>()});
     let one = json!({"k:{\"name\":\"a\"}": {}});
-    let repeated = compare(&containers(&["1", "2"]), &containers(&["1", "3"]), spec()).unwrap();
+    let repeated = changes(&containers(&["1", "2"]), &containers(&["1", "3"]));
     assert_eq!(repeated.modified.to_value(), json!({"f:containers": one}));
     assert!(repeated.added.is_empty() && repeated.removed.is_empty());
-    let unrepeated = compare(&containers(&["1", "2"]), &containers(&["1"]), spec()).unwrap();
+    let unrepeated = changes(&containers(&["1", "2"]), &containers(&["1"]));
     assert_eq!(unrepeated.removed.to_value(), json!({"f:containers": one}));
     assert_eq!(
         unrepeated.added.to_value(),
@@ -286,7 +291,7 @@ proptest! {
     fn merged_objects_have_all_that_was_applied(live in any_spec(), applied in any_spec()) {
         let merged = merge(&live, &applied, spec()).unwrap();
         let wanted = to_field_set(&applied, spec()).unwrap();
-        let difference = compare(&applied, &merged, spec()).unwrap();
+        let difference = changes(&applied, &merged);
         prop_assert!(difference.modified.intersection(&wanted).is_empty(), "{}", difference.modified);
         prop_assert!(difference.removed.intersection(&wanted).is_empty(), "{}", difference.removed);
     }
@@ -305,9 +310,9 @@ proptest! {
 
     #[test]
     fn comparison_is_symmetric(a in any_spec(), b in any_spec()) {
-        let (there, back) = (compare(&a, &b, spec()).unwrap(), compare(&b, &a, spec()).unwrap());
+        let (there, back) = (changes(&a, &b), changes(&b, &a));
         prop_assert_eq!(&there.added, &back.removed);
         prop_assert_eq!(&there.modified, &back.modified);
-        prop_assert!(compare(&a, &a, spec()).unwrap().is_same());
+        prop_assert!(changes(&a, &a).is_same());
     }
 }
