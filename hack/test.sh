@@ -4,9 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+((EUID == 0)) || { echo "this wants root: containers, network namespaces and packet filters are real" >&2; exit 1; }
 # shellcheck source=hack/lib/packages.sh
 source hack/lib/packages.sh
 find_rust
+cargo fmt --version >/dev/null 2>&1 || { echo "generated files are compared with what rustfmt makes of them: rustup component add rustfmt" >&2; exit 1; }
 want_build
 want_node
 want etcd etcd-server
