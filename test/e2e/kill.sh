@@ -32,6 +32,7 @@ while (($#)); do
     esac
     shift
 done
+[[ $TIMES =~ ^[1-9][0-9]*$ ]] || { echo "--times wants a number, not $TIMES (see --help)" >&2; exit 2; }
 
 # shellcheck source=hack/lib/processes.sh
 source "$REPOSITORY/hack/lib/processes.sh"
