@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use k8s_api::core::v1::{Pod, PodStatus};
+use k8s_api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use kubelet_prober::StatusSource;
 use kubelet_types::seams::{ApiError, PodClient};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So many writes are under way at a time.
 const PARALLEL: usize = 8;
+/// How long a status may wait that says only that a pod is being started: one that starts at once is told of once, and the
+/// write does not take the time of the start.
+const STARTING: Duration = Duration::from_millis(300);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
@@ -59,6 +63,8 @@ pub struct StatusWriter {
     client: Arc<dyn PodClient>,
     entries: Mutex<BTreeMap<String, Entry>>,
     pending: Mutex<BTreeSet<String>>,
+    /// Those that have time until then.
+    waiting: Mutex<BTreeMap<String, Instant>>,
     wake: Notify,
 }
 
@@ -85,6 +91,18 @@ fn says_the_same(one: &PodStatus, other: &PodStatus) -> bool {
     one.phase == other.phase && conditions(one) == conditions(other) && containers(one) == containers(other)
 }
 
+/// Whether a pod is on its way and nothing is to be told of it yet.
+fn is_starting(status: &PodStatus) -> bool {
+    let on_its_way = |it: &ContainerStatus| {
+        let waiting = it.state.waiting.as_deref();
+        waiting.is_some_and(|it| matches!(it.reason.as_str(), "ContainerCreating" | "PodInitializing"))
+            && it.restart_count == 0
+            && it.last_state == ContainerState::default()
+    };
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    status.phase == "Pending" && status.reason.is_empty() && all.all(on_its_way)
+}
+
 impl StatusSource for StatusWriter {
     fn pod_status(&self, uid: &str) -> Option<Arc<PodStatus>> {
         self.entries.lock().get(uid).map(|entry| entry.status.clone())
@@ -99,6 +117,7 @@ impl StatusWriter {
             client,
             entries: Mutex::default(),
             pending: Mutex::default(),
+            waiting: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -137,8 +156,13 @@ impl StatusWriter {
             entry.status = Arc::new(status);
         }
         let due = entry.target.is_some() && entry.written.as_ref() != Some(&entry.status);
+        let starting = is_starting(&entry.status);
         drop(entries);
-        if due {
+        if due && starting {
+            let moment = Instant::now() + STARTING;
+            self.waiting.lock().entry(uid.clone()).or_insert(moment);
+            self.wake.notify_one();
+        } else if due {
             self.enqueue(uid);
         }
     }
@@ -155,9 +179,21 @@ impl StatusWriter {
     pub fn remove(&self, uid: &str) {
         self.entries.lock().remove(uid);
         self.pending.lock().remove(uid);
+        self.waiting.lock().remove(uid);
+    }
+
+    /// Those that have waited long enough, and when the next one has.
+    fn waited(&self) -> (Vec<String>, Option<Instant>) {
+        let (now, mut waiting) = (Instant::now(), self.waiting.lock());
+        let due = waiting
+            .extract_if(.., |_, moment| *moment <= now)
+            .map(|(uid, _)| uid)
+            .collect();
+        (due, waiting.values().min().copied())
     }
 
     fn enqueue(&self, uid: &str) {
+        self.waiting.lock().remove(uid);
         self.pending.lock().insert(uid.to_owned());
         self.wake.notify_one();
     }
@@ -166,7 +202,9 @@ impl StatusWriter {
     pub async fn run(&self, cancel: CancellationToken) {
         let mut retry = FIRST_RETRY;
         loop {
-            let batch = std::mem::take(&mut *self.pending.lock());
+            let (waited, _) = self.waited();
+            let mut batch = std::mem::take(&mut *self.pending.lock());
+            batch.extend(waited);
             let results = stream::iter(batch).map(|uid| async move { (self.write(&uid).await, uid) });
             let failed: Vec<_> = results
                 .buffer_unordered(PARALLEL)
@@ -185,6 +223,14 @@ impl StatusWriter {
             } else {
                 FIRST_RETRY
             };
+            // One that has waited long enough meanwhile is written in the next turn.
+            let (waited, next) = self.waited();
+            let pause = match next {
+                _ if !waited.is_empty() => Duration::ZERO,
+                Some(moment) => pause.min(moment.duration_since(Instant::now())),
+                None => pause,
+            };
+            self.pending.lock().extend(waited);
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.wake.notified() => {}
@@ -345,6 +391,79 @@ mod tests {
         }
         cancel.cancel();
         task.await.expect("it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_is_told_of_when_it_takes_time() {
+        let starting = |reason: &str| {
+            let waiting = k8s_api::core::v1::ContainerStateWaiting {
+                reason: reason.to_owned(),
+                ..Default::default()
+            };
+            let container = ContainerStatus {
+                state: ContainerState {
+                    waiting: Some(Box::new(waiting)),
+                    ..Default::default()
+                },
+                ..Default::default()
+            };
+            PodStatus {
+                phase: "Pending".to_owned(),
+                container_statuses: vec![container],
+                ..Default::default()
+            }
+        };
+        // What is set, and after how many milliseconds; the phases that were written, and after how many.
+        for (case, set, written) in [
+            (
+                "it starts at once",
+                vec![(0, starting("ContainerCreating")), (150, status("True"))],
+                vec![(150, "Running")],
+            ),
+            (
+                "it takes its time",
+                vec![
+                    (0, starting("PodInitializing")),
+                    (200, starting("ContainerCreating")),
+                    (400, status("True")),
+                ],
+                vec![(300, "Pending"), (400, "Running")],
+            ),
+            (
+                "it fails",
+                vec![(0, starting("ContainerCreating")), (50, starting("ErrImagePull"))],
+                vec![(50, "Pending")],
+            ),
+        ] {
+            let api = Arc::new(MemoryApi::default());
+            let pod = shown("1", "False");
+            api.set_pod(pod.clone());
+            let writer = StatusWriter::new(api.clone());
+            let (cancel, begun) = (CancellationToken::new(), Instant::now());
+            let mut seen = Vec::new();
+            let steps = async {
+                for (millis, status) in set {
+                    tokio::time::sleep_until(begun + Duration::from_millis(millis)).await;
+                    writer.set(&pod, status, Some(StatusTarget::of(&pod)));
+                }
+            };
+            let look = async {
+                while begun.elapsed() < Duration::from_secs(10) {
+                    let patches = api.patches();
+                    if patches.len() > seen.len() {
+                        seen.push((begun.elapsed().as_millis(), patches[seen.len()].phase.clone()));
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                cancel.cancel();
+            };
+            tokio::join!(writer.run(cancel.clone()), steps, look);
+            let near = |(expected, phase): &(u128, &str), (found, shown): &(u128, String)| {
+                found.abs_diff(*expected) <= 2 && phase == shown
+            };
+            let right = seen.len() == written.len() && written.iter().zip(&seen).all(|(one, other)| near(one, other));
+            assert!(right, "{case}: {seen:?}");
+        }
     }
 
     /// Answers writes one after the other, and shows one pod.
