@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Brings up a cluster on this machine, from nothing, and says how to use it. Running it again starts what does not run.
 set -Eeuo pipefail
+# Numbers are read and written, in words of no country.
+export LC_ALL=C
 
 usage() {
     cat <<'EOF'
@@ -23,31 +25,38 @@ A cluster that is there keeps what it was started with: run again, options that 
 EOF
 }
 
-cd "$(dirname "$0")/.."
 NODES='' ETCD='' PROXY_MODE='' NETWORK='' DNS='' BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
+
+wrong() {
+    echo "$1 (see --help)" >&2
+    exit 2
+}
+
+# The options with a value: where that goes, and what it is.
+declare -A VALUES=([--nodes]='NODES a number from 1 to 99' [--proxy-mode]='PROXY_MODE nftables or iptables'
+    [--network]='NETWORK routes or vxlan' [--dns]='DNS host or pod' [--bin]='BIN a directory' [--images]='IMAGES an archive'
+    [--state]='STATE a directory')
+
+# set_option OPTION VALUE
+set_option() {
+    local value=${VALUES[$1]-}
+    [[ -n $value ]] || wrong "unknown option: $1"
+    [[ -n $2 ]] || wrong "$1 wants ${value#* }"
+    declare -g "${value%% *}=$2"
+}
+
 while (($#)); do
     case $1 in
-        --nodes) NODES=${2:?--nodes wants a number}; shift ;;
-        --nodes=*) NODES=${1#*=} ;;
         --etcd) ETCD=yes ;;
-        --proxy-mode) PROXY_MODE=${2:?--proxy-mode wants nftables or iptables}; shift ;;
-        --proxy-mode=*) PROXY_MODE=${1#*=} ;;
-        --network) NETWORK=${2:?--network wants routes or vxlan}; shift ;;
-        --network=*) NETWORK=${1#*=} ;;
-        --dns) DNS=${2:?--dns wants host or pod}; shift ;;
-        --dns=*) DNS=${1#*=} ;;
-        --images) IMAGES=$(realpath "${2:?--images wants an archive}"); shift ;;
-        --bin) BIN=$(realpath "${2:?--bin wants a directory}"); shift ;;
-        --bin=*) BIN=$(realpath "${1#*=}") ;;
-        --images=*) IMAGES=$(realpath "${1#*=}") ;;
-        --state=*) STATE=$(realpath -m "${1#*=}") ;;
-        --state) STATE=$(realpath -m "${2:?--state wants a directory}"); shift ;;
         --down) DOWN=1 ;;
         -h | --help) usage; exit 0 ;;
-        *) echo "unknown option: $1 (see --help)" >&2; exit 2 ;;
+        --*=*) set_option "${1%%=*}" "${1#*=}" ;;
+        --*) set_option "$1" "${2-}"; shift ;;
+        *) wrong "unknown option: $1" ;;
     esac
     shift
 done
+STATE=$(realpath -m "$STATE")
 # What the cluster was started with before; a line for each option.
 earlier() { sed -n "s/^$1=//p" "$STATE/options" 2>/dev/null || true; }
 EARLIER_STORE=$(earlier ETCD)
@@ -57,17 +66,40 @@ for option in NODES:1 ETCD:no PROXY_MODE:nftables NETWORK:routes DNS:host; do
     value=${value:-${option#*:}}
 done
 unset -n value
-[[ $NODES =~ ^[1-9][0-9]?$ ]] || { echo "--nodes wants a number from 1 to 99, not $NODES" >&2; exit 2; }
-[[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || { echo "--proxy-mode is nftables or iptables, not $PROXY_MODE" >&2; exit 2; }
-[[ $NETWORK == routes || $NETWORK == vxlan ]] || { echo "--network is routes or vxlan, not $NETWORK" >&2; exit 2; }
-[[ $DNS == host || $DNS == pod ]] || { echo "--dns is host or pod, not $DNS" >&2; exit 2; }
-[[ ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || { echo "the cluster in $STATE stores elsewhere: take it down first (--down)" >&2; exit 2; }
+[[ $NODES =~ ^[1-9][0-9]?$ ]] || wrong "--nodes wants a number from 1 to 99, not $NODES"
+[[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || wrong "--proxy-mode is nftables or iptables, not $PROXY_MODE"
+[[ $NETWORK == routes || $NETWORK == vxlan ]] || wrong "--network is routes or vxlan, not $NETWORK"
+[[ $DNS == host || $DNS == pod ]] || wrong "--dns is host or pod, not $DNS"
+[[ -n $DOWN || ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || wrong "the cluster in $STATE stores elsewhere: take it down first (--down)"
+# Paths of sockets are short, and the directory stands in the configuration of programs as it is.
+[[ $STATE =~ ^/[-._/a-zA-Z0-9]{1,63}$ ]] || wrong "--state wants a directory whose path has at most 64 letters, digits, dots and dashes, not $STATE"
 ((EUID == 0)) || { echo "this wants root: containers, namespaces and packet filters are real" >&2; exit 1; }
+# What is taken down is removed: a directory that holds anything else is not a cluster's.
+if [[ -e $STATE ]] && ! grep -qs ^NODES= "$STATE/options" && [[ -n $(ls -A "$STATE") ]]; then
+    wrong "--state wants a directory of its own, and $STATE holds something else"
+fi
+if [[ -n $IMAGES ]]; then
+    [[ -f $IMAGES && -r $IMAGES ]] || wrong "--images wants an archive, and $IMAGES is none"
+    IMAGES=$(realpath "$IMAGES")
+fi
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network kubectl)
+if [[ -n $BIN ]]; then
+    missing=()
+    for program in "${PROGRAMS[@]}"; do
+        [[ -x $BIN/$program || ($program == kubectl && -n $(type -P kubectl)) ]] || missing+=("$program")
+    done
+    ((${#missing[@]} == 0)) || wrong "--bin wants the directory of the programs, and $BIN has no ${missing[*]}"
+    BIN=$(realpath "$BIN")
+fi
+cd "$(dirname "$0")/.."
 
 NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
 SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki
+# What a machine has for a way to the world is no way to its own cluster.
+export NO_PROXY=${NO_PROXY:-${no_proxy-}},localhost,127.0.0.1,$SUBNET.0/24,$POD_CIDR,$SERVICE_CIDR
+export no_proxy=$NO_PROXY
 
 # step WHAT: what is being done, for whoever watches and for fail.
 step() {
@@ -76,7 +108,14 @@ step() {
 }
 bc_elapsed() { awk -v now="${EPOCHREALTIME/,/.}" -v then="$STARTED" 'BEGIN { print now - then }'; }
 
-# fail WHAT [LOG]: says what failed, where its log is, and what to do.
+# full_disk: says so when there is no room where the cluster keeps everything, which programs fail of in words of their own.
+full_disk() {
+    local free
+    free=$(df --output=avail -m "$STATE" 2>/dev/null | tail -n 1 || true)
+    ((${free:-1000} > 100)) || echo "  there are $((free)) MB left on the disk of $STATE, which may be why"
+}
+
+# fail WHAT [LOG]: says what failed, where its log is if that says more, and what to do.
 fail() {
     local log=$STATE/logs/${2:-setup}.log
     trap - ERR
@@ -88,10 +127,13 @@ fail() {
             echo "  the end of $log:"
             tail -n 8 "$log" | sed 's/^/    /'
         fi
+        full_disk
         echo "hint: run the command again to go on from here, or with --down to start from nothing"
-    } >&2
+    } >&8
     exit 1
 }
+# Whatever is interrupted may write to nowhere.
+exec 8>&2
 
 for part in packages processes pki control-plane dns node teardown; do
     # shellcheck disable=SC1090
@@ -103,6 +145,7 @@ trap 'fail interrupted' INT TERM
 
 # Two of these at a time would be in each other's way, and all clusters of a machine share the bridge.
 only_one() {
+    mkdir -p /run/lock
     exec 9>"/run/lock/$NAME-local-up"
     flock -n 9 || fail 'another local-up-cluster.sh is at work'
     local owner
@@ -118,14 +161,14 @@ kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
 if [[ -n $DOWN ]]; then
     step 'taking the cluster down'
     take_down
+    step 'down'
     exit 0
 fi
 
-PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy cluster-dns pod-network)
-
 build_programs() {
     local program crates=()
-    for program in "${PROGRAMS[@]}" kubectl image-builder; do crates+=(--bin "$program"); done
+    for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
+    echo "          (the first time this takes half an hour and more on two cores)"
     cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }
@@ -146,10 +189,21 @@ all_ready() {
     ((ready >= NODES))
 }
 
-mkdir -p "$STATE"/{pids,logs}
-echo "$STATE" >"/run/$NAME-local"
+if [[ -z $BIN || -z $IMAGES ]]; then
+    borrow_rust
+    find_rust
+fi
+if [[ ! -e $STATE/options && $(cat "/run/$NAME-local" 2>/dev/null || true) == "$STATE" ]]; then
+    step 'what is left of a cluster whose directory is gone'
+    take_down
+fi
+mkdir -p "$STATE" || fail "$STATE cannot be made"
 chmod 700 "$STATE"
+# First of all: what has it is a cluster's directory.
 printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
+mkdir -p "$STATE"/{pids,logs}
+: >"$STATE/logs/setup.log"
+echo "$STATE" >"/run/$NAME-local"
 step 'packages'
 want_node
 want openssl openssl
@@ -182,11 +236,17 @@ step 'waiting until every node is ready'
 wait_until 90 'ready nodes' kubelet-1 all_ready
 step 'ready'
 
+# hints: what else the environment lacks for kubectl to be found and to find the cluster.
+hints() {
+    type -P kubectl >/dev/null || printf ' PATH=$PATH:%s' "$BIN"
+    [[ -z ${HTTPS_PROXY-}${https_proxy-}${HTTP_PROXY-}${http_proxy-} ]] || printf ' NO_PROXY=%s' "${NO_PROXY#,}"
+}
+
 cat <<EOF
 
 The cluster runs. Its kubeconfig is $STATE/admin.kubeconfig; try:
 
-  export KUBECONFIG=$STATE/admin.kubeconfig$(type -P kubectl >/dev/null || printf ' PATH=$PATH:%s' "$BIN")
+  export KUBECONFIG=$STATE/admin.kubeconfig$(hints)
   kubectl get nodes -o wide
   kubectl create deployment web --image=kubernox/busybox:1 --replicas=3 -- httpd -f -p 8080
   kubectl expose deployment web --port=80 --target-port=8080

@@ -21,7 +21,7 @@ EOF
 
 # As a process of the host.
 start_dns_host() {
-    ports cluster-dns "$GATEWAY:53" "$GATEWAY:8080" "$GATEWAY:8181" "$GATEWAY:9153"
+    ports cluster-dns "$GATEWAY:53" "udp:$GATEWAY:53" "$GATEWAY:8080" "$GATEWAY:8181" "$GATEWAY:9153"
     run_daemon cluster-dns "$BIN/cluster-dns" --kubeconfig "$STATE/cluster-dns.kubeconfig" --bind-address "$GATEWAY" \
         --health-bind-address "$GATEWAY:8080" --ready-bind-address "$GATEWAY:8181" --metrics-bind-address "$GATEWAY:9153"
     dns_service ''

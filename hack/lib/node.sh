@@ -24,9 +24,21 @@ cgroup_root() {
 # present LINK
 present() { ip link show dev "$1" >/dev/null 2>&1; }
 
+# The cluster's addresses must not be those of another network of the machine.
+ranges_are_free() {
+    local range device
+    for range in "$SUBNET.0/24" "$POD_CIDR" "$SERVICE_CIDR"; do
+        device=$(ip -o -4 route show root "$range" | awk -v ours=" $BRIDGE $POD_BRIDGE knx.vxlan " '
+            { for (i = 1; i < NF; i++) if ($i == "dev" && !index(ours, " " $(i + 1) " ")) found = $(i + 1) }
+            END { print found }')
+        [[ -z $device ]] || fail "the cluster wants $range, and the machine has that network already, at $device" no
+    done
+}
+
 # The bridge between nodes, whose address is the first node's and the control plane's. As everything here it may be there in
 # part, if an earlier start was interrupted.
 make_bridge() {
+    ranges_are_free
     present "$BRIDGE" || ip link add "$BRIDGE" type bridge
     ip addr replace "$GATEWAY/24" dev "$BRIDGE"
     ip link set "$BRIDGE" up

@@ -13,7 +13,8 @@ is_running() {
 pid_of() { cut -d' ' -f1 "$STATE/pids/$1"; }
 
 # run_daemon NAME COMMAND...: starts it unless it runs. It writes its own pid before it becomes the program, so that a daemon
-# is known even if whoever starts it is killed at that moment; file 9 is the lock of the command, and not the daemon's.
+# is known even if whoever starts it is killed at that moment; file 9 is the lock of the command, and not the daemon's, nor is
+# file 8, where the command complains.
 run_daemon() {
     local name=$1 pid
     shift
@@ -22,7 +23,7 @@ run_daemon() {
     setsid bash -c '
         read -r stat </proc/$$/stat; fields=(${stat##*) })
         echo "$$ ${fields[19]}" >"$1.new" && mv "$1.new" "$1"
-        shift; exec "$@"' daemon "$STATE/pids/$name" "$@" >>"$STATE/logs/$name.log" 2>&1 </dev/null 9>&- &
+        shift; exec "$@"' daemon "$STATE/pids/$name" "$@" >>"$STATE/logs/$name.log" 2>&1 </dev/null 8>&- 9>&- &
     pid=$!
     disown "$pid"
     until is_running "$name"; do
@@ -31,14 +32,22 @@ run_daemon() {
     done
 }
 
-# ports NAME PORT...: fails if somebody else listens where that daemon is to.
+# ports NAME ADDRESS:PORT...: fails if somebody else listens where that daemon is to, there or on every address; TCP, or UDP
+# where it says udp:ADDRESS:PORT.
 ports() {
-    local name=$1 port holder
+    local name=$1 place address port holder kind
     shift
     is_running "$name" && return 0
-    for port in "$@"; do
-        holder=$(ss -Hltnp "src = $port" 2>/dev/null | head -n 1)
-        [[ -z $holder ]] || fail "$name wants to listen on $port, and somebody does already: $(sed 's/.*users:/by/' <<<"$holder")"
+    for place in "$@"; do
+        kind=t
+        [[ $place != udp:* ]] || kind=u place=${place#udp:}
+        address=${place%:*} port=${place##*:}
+        holder=$(ss -Hlnp"$kind" "sport = :$port" 2>/dev/null | awk -v exact="$place" -v port=":$port" '
+            { sub(/%[^:]*:/, ":", $4) }
+            $4 == exact || $4 == "0.0.0.0" port || $4 == "*" port || $4 == "[::]" port { print; exit }')
+        [[ -n $holder ]] || continue
+        holder=$(sed -nE 's/.*users:\(\("([^"]*)",pid=([0-9]+).*/\1 (process \2)/p' <<<"$holder")
+        fail "$name wants to listen on $address port $port, and ${holder:-somebody of another namespace} does already: end that first" no
     done
 }
 

@@ -32,14 +32,59 @@ remove_cgroups_of() {
     done
 }
 
+# end_strays: what is left of a cluster whose directory is gone, and with it the list of its daemons: programs that were
+# started with a path below it, and whatever lives in the mount namespaces of its nodes.
+end_strays() {
+    local process program own pids=()
+    own=$(readlink /proc/self/ns/mnt)
+    for process in /proc/[0-9]*; do
+        program=$(tr '\0' '\n' 2>/dev/null <"$process/cmdline" | head -n 1 || true)
+        if [[ " ${PROGRAMS[*]} etcd containerd " == *" ${program##*/} "* ]]; then
+            if grep -qsF "$STATE/" "$process/cmdline"; then pids+=("${process#/proc/}"); fi
+        elif [[ $(readlink "$process/ns/mnt" 2>/dev/null) != "$own" ]]; then
+            if grep -qsF "$STATE/node-" "$process/mountinfo"; then pids+=("${process#/proc/}"); fi
+        fi
+    done
+    ((${#pids[@]} == 0)) || kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+
+# programs_for_cleanup: a directory that has them.
+programs_for_cleanup() {
+    local directory
+    for directory in "$BIN" "$(cat "$STATE/bin" 2>/dev/null || true)" "$PWD/target/release"; do
+        if [[ -x $directory/kube-proxy && -x $directory/pod-network ]]; then
+            echo "$directory"
+            return 0
+        fi
+    done
+}
+
+remove_state() {
+    # It may be a file system of its own.
+    find "$STATE" -mindepth 1 -delete
+    rmdir "$STATE" 2>/dev/null || true
+}
+
 # The shims outlive containerd; they are children of init in the node's cgroup for daemons, or carry its address.
 take_down() {
-    local i name nodes
-    if [[ ! -d $STATE ]]; then
+    local i name nodes owner
+    owner=$(cat "/run/$NAME-local" 2>/dev/null || true)
+    if [[ ! -e $STATE/options && $owner != "$STATE" ]]; then
         echo "there is no cluster in $STATE"
         return 0
     fi
-    nodes=$(find "$STATE" -maxdepth 1 -name 'node-*' -type d -printf '%f\n' | sed 's/node-//' | sort -n)
+    if [[ -n $owner && $owner != "$STATE" && -e $owner/options ]]; then
+        # What runs bears the same names, and is another's.
+        remove_state
+        return 0
+    fi
+    if [[ ! -e $STATE/options ]]; then
+        mkdir -p "$STATE"/{pids,logs}
+        end_strays
+    fi
+    # Nodes are known by their directories, and where those are gone by their cgroups.
+    nodes=$(find "$STATE" $CGROUP_V1 /sys/fs/cgroup -maxdepth 1 \( -name 'node-*' -o -name "$NAME-*" \) -type d -printf '%f\n' |
+        sed -nE "s/^(node|$NAME)-([0-9]+)$/\2/p" | sort -un)
     for name in cluster-dns kube-scheduler kube-controller-manager; do stop_daemon "$name"; done
     for i in $nodes; do
         stop_daemon "kubelet-$i"
@@ -49,10 +94,12 @@ take_down() {
     stop_daemon kube-apiserver 10
     stop_daemon etcd 10
     # The first node's rules are the host's; those of the others go with their namespaces.
-    if [[ -e $STATE/bin ]]; then
-        BIN=$(cat "$STATE/bin")
+    BIN=$(programs_for_cleanup)
+    if [[ -n $BIN ]]; then
         "$BIN/kube-proxy" --cleanup >>"$STATE/logs/teardown.log" 2>&1 || true
         "$BIN/pod-network" --cleanup --kubeconfig "$STATE/pod-network.kubeconfig" >>"$STATE/logs/teardown.log" 2>&1 || true
+    elif [[ -n $nodes ]]; then
+        fail 'the programs that remove their packet filters, kube-proxy and pod-network, are not there any more: say with --bin where they are' no
     fi
     for i in $nodes; do
         name=$(node_name "$i")
@@ -68,7 +115,8 @@ take_down() {
     ip link del "$BRIDGE" 2>/dev/null || true
     awk -v root="$STATE/" 'index($2, root) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount" || true; done
     restore_sysctls
-    rm -rf "$STATE" "/run/$NAME-local"
+    remove_state
+    rm -f "/run/$NAME-local"
 }
 
 # The first node's pods are connected to a bridge of the host, and their host ports are rules of the host.
@@ -84,8 +132,8 @@ remove_pods_network_of_the_host() {
     for program in iptables ip6tables; do remove_host_ports "$program"; done
 }
 
-# nat_rules PROGRAM EXPRESSION: the rules that match.
-nat_rules() { "$1-save" -t nat 2>/dev/null | sed -nE "/$2/p"; }
+# nat_rules PROGRAM EXPRESSION: the rules that match; none where the program is not even installed.
+nat_rules() { "$1-save" -t nat 2>/dev/null | sed -nE "/$2/p" || true; }
 
 # remove_host_ports PROGRAM: what the portmap plugin made for our network, and its own chains if no other network has any.
 remove_host_ports() {
@@ -107,13 +155,15 @@ remove_host_ports() {
 
 # A kubelet leaves its chains, as they protect whatever runs; the first node's are the host's.
 remove_kubelets_rules_of_the_host() {
-    local program
+    local program table chain
     for program in iptables ip6tables; do
         "$program" -w -D INPUT -j KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -D OUTPUT -j KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -F KUBE-FIREWALL 2>/dev/null || true
         "$program" -w -X KUBE-FIREWALL 2>/dev/null || true
-        "$program" -w -t mangle -X KUBE-KUBELET-CANARY 2>/dev/null || true
+        for table in mangle nat filter; do
+            for chain in KUBE-KUBELET-CANARY KUBE-IPTABLES-HINT; do "$program" -w -t "$table" -X "$chain" 2>/dev/null || true; done
+        done
     done
 }
 

@@ -122,6 +122,9 @@ fn mistakes_are_named() {
     ] {
         assert!(many.contains(words), "{words}: {many}");
     }
+    let listed = "imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages\npreloadedImagesVerificationAllowlist: [a/*/b]\n";
+    let pattern = "invalid configuration: invalid image pattern in `preloadedImagesVerificationAllowlist`: not a valid wildcard pattern, only patterns ending with '/*' are allowed: a/*/b";
+    assert!(error(listed).contains(pattern), "{}", error(listed));
     let missing = parse(&["--config", "/nonexistent/c.yaml"]).expect_err("no file");
     assert!(
         missing.starts_with("failed to load kubelet config file, path: /nonexistent/c.yaml"),

@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 use component_base::GoDuration;
 use component_base::feature_gates::FeatureGates;
 use component_base::metrics::MetricsOptions;
+use kubelet_types::image::ImageList;
 
 use crate::configuration::KubeletConfiguration;
 
@@ -215,10 +216,18 @@ fn images(kc: &KubeletConfiguration, gates: &FeatureGates, errors: &mut Errors) 
     errors.check(POLICIES.contains(&policy), || {
         format!("option {policy:?} specified for imagePullCredentialsVerificationPolicy. Valid options are {:?}, {:?}, {:?} or {:?}", POLICIES[0], POLICIES[1], POLICIES[2], POLICIES[3])
     });
+    let list = &kc.preloaded_images_verification_allowlist;
     errors.check(
-        kc.preloaded_images_verification_allowlist.is_empty() || policy == "NeverVerifyAllowlistedImages",
+        list.is_empty() || policy == "NeverVerifyAllowlistedImages",
         || "can't set `preloadedImagesVerificationAllowlist` if `imagePullCredentialsVertificationPolicy` is not \"NeverVerifyAllowlistedImages\"".to_owned(),
     );
+    if policy == "NeverVerifyAllowlistedImages"
+        && let Err(error) = ImageList::new(list)
+    {
+        errors.check(false, || {
+            format!("invalid image pattern in `preloadedImagesVerificationAllowlist`: {error}")
+        });
+    }
     errors.check(
         !kc.server_tls_bootstrap || gates.enabled("RotateKubeletServerCertificate"),
         || "serverTLSBootstrap true requires feature gate RotateKubeletServerCertificate".to_owned(),

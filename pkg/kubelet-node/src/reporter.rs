@@ -114,6 +114,8 @@ pub struct NodeReporter {
     node: watch::Sender<Option<Arc<Node>>>,
     host_ips: watch::Sender<Vec<String>>,
     wake: Notify,
+    /// The runtime was asked how it is, and has answered or not in time.
+    asked: watch::Sender<bool>,
     images: Mutex<Option<(Instant, Vec<ContainerImage>)>>,
     unschedulable: Mutex<bool>,
 }
@@ -130,6 +132,7 @@ impl NodeReporter {
             node: watch::Sender::new(None),
             host_ips: watch::Sender::new(Vec::new()),
             wake: Notify::new(),
+            asked: watch::Sender::new(false),
             images: Mutex::new(None),
             unschedulable: Mutex::new(false),
         }
@@ -207,6 +210,7 @@ impl NodeReporter {
                 }
                 Err(error) => tracing::error!(%error, "Container runtime sanity check failed"),
             }
+            self.asked.send_replace(true);
             if std::mem::replace(&mut known_ready, self.state.is_ready()) && !known_ready {
                 self.wake.notify_one();
             }
@@ -281,6 +285,9 @@ impl NodeReporter {
         let mut reported = Instant::now();
         // Spread over the nodes of a cluster, so that they do not all report at the same time.
         let mut due = self.options.report_frequency.mul_f64(0.5 + rand::random::<f64>());
+        // A node that was ready when its kubelet started again is not told unready, and its pods with it, for want of an answer.
+        // The sender lives as long as the reporter.
+        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
         loop {
             for attempt in 0..TRIES {
                 match self.sync_status(client, attempt, reported.elapsed() >= due).await {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client_go::testing::FakeServer;
-use cri_client::testing::FakeRuntime;
+use cri_client::api::Method;
+use cri_client::testing::{FakeRuntime, Fault};
 use kubelet_types::pressure::{Pressure, Pressures};
 use kubelet_types::testing::MemoryRecorder;
 use serde_json::Value;
@@ -73,6 +74,43 @@ async fn until(server: &FakeServer, path: (&str, &str, &str), wanted: impl Fn(&V
     }
     let found = server.with_store(|store| store.get(collection, namespace, name).cloned());
     panic!("{collection}/{name}: {found:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_was_ready_stays_so_while_its_runtime_is_asked() {
+    let server = FakeServer::start().await;
+    let (fake, pressures, recorder) = (
+        FakeRuntime::new(),
+        Arc::new(Pressures::default()),
+        Arc::new(MemoryRecorder::default()),
+    );
+    const NODES: &str = "/api/v1/nodes";
+    let before = serde_json::json!({"metadata": {"name": "n1"}, "status": {
+        "nodeInfo": {"kubeletVersion": "v1.36.1"}, "conditions": [{"type": "Ready", "status": "True"}]}});
+    let created = server.with_store(|store| store.create(NODES, "", before));
+    created.expect("created");
+    fake.add_fault(Method::Status, Fault::Delay(Duration::from_millis(300)), 1);
+    let root = tempfile::tempdir().expect("a directory");
+    let machine = Machine::read(std::path::Path::new("/")).expect("a machine");
+    let parts = parts(&server, &fake, &pressures, &recorder);
+    let reporter = NodeReporter::new(options(root.path()), parts, machine);
+    let cancel = CancellationToken::new();
+    let look = async {
+        until(&server, (NODES, "", "n1"), |node| {
+            node["status"]["nodeInfo"]["kubeletVersion"] == "v1.36.2"
+        })
+        .await;
+        cancel.cancel();
+    };
+    tokio::join!(reporter.run(cancel.clone()), look);
+    let states: Vec<_> = server.with_store(|store| {
+        let changes = store.changes(NODES, 0);
+        changes
+            .map(|change| condition(&change.object, "Ready")["status"].clone())
+            .collect()
+    });
+    // Patches name what changes only, and this server takes a list for the whole.
+    assert!(states.len() > 1 && states.iter().all(|it| it != "False"), "{states:?}");
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cri_client::api::AuthConfig;
 use k8s_api::core::v1::Secret;
-use serde::Deserialize;
+use kubelet_types::image::repository;
+use serde::{Deserialize, Serialize};
 
-use crate::reference::repository;
+use crate::pull_records::PullSecret;
 
 #[derive(Deserialize)]
 struct ConfigJson {
@@ -23,13 +25,52 @@ struct Entry {
     username: String,
     password: String,
     auth: String,
+    email: String,
     identitytoken: String,
+}
+
+/// What is tried with a registry, and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credential {
+    /// What the runtime is told.
+    pub auth: AuthConfig,
+    /// The secret that it is from; none for what every pod of the node may use.
+    pub secret: Option<PullSecret>,
+}
+
+/// What the hash of a credential is made of: upstream's fields in upstream's order, so that its records are good here.
+#[derive(Serialize)]
+struct Hashed<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    username: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    password: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    email: &'a str,
+}
+
+impl Hashed<'_> {
+    fn hash(&self) -> String {
+        // A struct of texts has a JSON form.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        // As Go writes it, which thinks of HTML.
+        let mut text = String::with_capacity(json.len());
+        for character in json.chars() {
+            match character {
+                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    text.push_str(&format!("\\u{:04x}", u32::from(character)));
+                }
+                other => text.push(other),
+            }
+        }
+        hex::encode(digest(&SHA256, text.as_bytes()))
+    }
 }
 
 /// Credentials by registry, those of longer paths first.
 #[derive(Clone, Default)]
 pub struct Keyring {
-    entries: Vec<(String, AuthConfig)>,
+    entries: Vec<(String, Credential)>,
 }
 
 impl Keyring {
@@ -59,27 +100,43 @@ impl Keyring {
             return Ok(());
         };
         for (registry, entry) in entries.map_err(|error| error.to_string())? {
+            let email = entry.email.clone();
             let auth = auth_config(entry).map_err(|error| format!("registry {registry}: {error}"))?;
-            self.entries.push((normalize(&registry), auth));
+            let hashed = Hashed {
+                username: &auth.username,
+                password: &auth.password,
+                email: &email,
+            };
+            let meta = &secret.metadata;
+            let source = PullSecret {
+                uid: meta.uid.clone(),
+                namespace: meta.namespace.clone(),
+                name: meta.name.clone(),
+                credential_hash: hashed.hash(),
+            };
+            let secret = Some(source);
+            self.entries.push((normalize(&registry), Credential { auth, secret }));
         }
         Ok(())
     }
 
-    /// Adds credentials by pattern of registry and path.
+    /// Adds the node's own credentials by pattern of registry and path.
     pub(crate) fn add(&mut self, entries: BTreeMap<String, AuthConfig>) {
-        let entries = entries.into_iter().map(|(registry, auth)| (normalize(&registry), auth));
+        let entries = entries
+            .into_iter()
+            .map(|(registry, auth)| (normalize(&registry), Credential { auth, secret: None }));
         self.entries.extend(entries);
         self.entries.sort_by(|a, b| b.0.cmp(&a.0));
     }
 
     /// The credentials to try for an image, in order.
     #[must_use]
-    pub fn lookup(&self, image: &str) -> Vec<AuthConfig> {
+    pub fn lookup(&self, image: &str) -> Vec<Credential> {
         let target = repository(image);
         self.entries
             .iter()
             .filter(|(pattern, _)| matches(pattern, &target))
-            .map(|(_, auth)| auth.clone())
+            .map(|(_, credential)| credential.clone())
             .collect()
     }
 }

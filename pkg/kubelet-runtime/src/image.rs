@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use component_base::duration::GoDuration;
-use cri_client::api::{AuthConfig, Image, ImageSpec, PodSandboxConfig};
+use cri_client::api::{Image, ImageSpec, PodSandboxConfig};
 use cri_client::{Error, ImageService};
 use k8s_api::core::v1::ObjectReference;
 use kubelet_types::backoff::Backoff;
 use kubelet_types::clock::SharedClock;
+use kubelet_types::image::with_default_tag;
 use kubelet_types::seams::{EventRecorder, EventType};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::credential_provider::CredentialProviders;
-use crate::credentials::Keyring;
-use crate::reference::with_default_tag;
+use crate::credentials::{Credential, Keyring};
+use crate::pull_records::{Pull, PullRecords};
 use crate::sync::StartFailure;
 
 const INITIAL_BACKOFF: Duration = Duration::from_secs(10);
@@ -105,7 +106,12 @@ pub struct ImagePuller {
     backoff: Backoff,
     previous: Mutex<HashMap<String, String>>,
     providers: Option<CredentialProviders>,
+    /// None where every pod may use what is present (`KubeletEnsureSecretPulledImages` is off).
+    records: Option<Arc<PullRecords>>,
 }
+
+/// The credentials of a pod for an image, looked up once and not before they are needed.
+type Offered = OnceCell<Vec<Credential>>;
 
 impl ImagePuller {
     pub(crate) fn new(
@@ -123,7 +129,18 @@ impl ImagePuller {
             bucket: options.rate.map(Bucket::new),
             previous: Mutex::new(HashMap::new()),
             providers: None,
+            records: None,
         }
+    }
+
+    /// With records of who has pulled what.
+    pub(crate) fn set_records(&mut self, records: Arc<PullRecords>) {
+        self.records = Some(records);
+    }
+
+    /// The records of who has pulled what.
+    pub(crate) fn records(&self) -> Option<&Arc<PullRecords>> {
+        self.records.as_ref()
     }
 
     /// With programs that give credentials beside the pods' own.
@@ -149,29 +166,73 @@ impl ImagePuller {
             annotations: request.sandbox.annotations.clone(),
             ..Default::default()
         };
+        let offered = Offered::new();
         if policy != "Always" {
             let found = self.images.image_status(&spec, false).await.map_err(|error| {
                 let message = format!("Failed to inspect image {image:?}: {error}");
                 warn("InspectFailed", &message);
                 StartFailure::new("ImageInspectError", message)
             })?;
-            if let Some(found) = found.image {
-                let message =
-                    format!("Container image {image:?} already present on machine and can be accessed by the pod");
+            if let Some(found) = found.image
+                && let Some(message) = self.accessible(request, &spec, &found.id, &offered).await
+            {
                 self.recorder
                     .event(request.reference, EventType::Normal, "Pulled", &message);
                 return Ok(found);
             }
             if policy == "Never" {
+                // The same words where it is present and not for this pod, which is not to learn that.
                 let message = format!("Container image {image:?} is not present with pull policy of Never");
                 warn("ErrImageNeverPull", &message);
                 return Err(StartFailure::new("ErrImageNeverPull", message));
             }
         }
-        self.pull(request, &spec).await
+        self.pull(request, &spec, &offered).await
     }
 
-    async fn pull(&self, request: &ImageRequest<'_>, spec: &ImageSpec) -> Result<Image, StartFailure> {
+    /// What is said of a present image that the pod may use; nothing if it has to show that it can pull it.
+    async fn accessible(
+        &self,
+        request: &ImageRequest<'_>,
+        spec: &ImageSpec,
+        image_ref: &str,
+        offered: &Offered,
+    ) -> Option<String> {
+        let image = request.image;
+        let Some(records) = &self.records else {
+            return Some(format!("Container image {image:?} already present on machine"));
+        };
+        let secrets = async || {
+            let credentials = self.offered(request, spec, offered).await.iter();
+            credentials.filter_map(|credential| credential.secret.clone()).collect()
+        };
+        let must_pull = records.must_pull(image, image_ref, secrets).await;
+        (!must_pull)
+            .then(|| format!("Container image {image:?} already present on machine and can be accessed by the pod"))
+    }
+
+    async fn offered<'a>(
+        &self,
+        request: &ImageRequest<'_>,
+        spec: &ImageSpec,
+        offered: &'a Offered,
+    ) -> &'a [Credential] {
+        let look_up = async || {
+            let mut found = request.keyring.lookup(&spec.image);
+            if let Some(providers) = &self.providers {
+                found.extend(providers.lookup(&spec.image).await);
+            }
+            found
+        };
+        offered.get_or_init(look_up).await
+    }
+
+    async fn pull(
+        &self,
+        request: &ImageRequest<'_>,
+        spec: &ImageSpec,
+        offered: &Offered,
+    ) -> Result<Image, StartFailure> {
         let image = request.image;
         let normal = |reason: &str, message: &str| {
             self.recorder
@@ -191,6 +252,12 @@ impl ImagePuller {
             });
         }
         self.previous.lock().remove(&key);
+        let intent = self.records.as_ref().map(|records| records.begin(image));
+        let intent = intent.transpose().map_err(|error| {
+            let why = format!("failed to record image pull intent: {error}");
+            let message = format!("Failed to record image pull intent for container image {image:?}: {why}");
+            StartFailure::new(why, message)
+        })?;
         normal("Pulling", &format!("Pulling image {image:?}"));
         let begun = self.clock.now();
         let slot = match &self.slots {
@@ -199,14 +266,23 @@ impl ImagePuller {
         };
         let waited = self.since(begun);
         let pulled = if self.bucket.as_ref().is_none_or(Bucket::take) {
-            self.pull_with_credentials(request, spec).await
+            let credentials = self.offered(request, spec, offered).await;
+            self.pull_with_credentials(request, spec, credentials).await
         } else {
             Err(Error::Reported("pull QPS exceeded".to_owned()))
         };
         drop(slot);
         let found = match pulled {
-            Ok(reference) => self.inspect(spec, reference).await,
-            Err(error) => Err(error),
+            Ok((reference, used)) => {
+                let secret = used.and_then(|used| used.secret.as_ref());
+                let note = |intent: Pull<'_>| intent.succeeded(&reference, secret);
+                intent.into_iter().for_each(note);
+                self.inspect(spec, reference).await
+            }
+            Err(error) => {
+                intent.into_iter().for_each(Pull::failed);
+                Err(error)
+            }
         };
         match found {
             Ok(found) => {
@@ -251,20 +327,21 @@ impl ImagePuller {
         self.clock.now().duration_since(begun).unwrap_or_default()
     }
 
-    /// Tries each credential, or none if there is none; the last failure counts.
-    async fn pull_with_credentials(&self, request: &ImageRequest<'_>, spec: &ImageSpec) -> Result<String, Error> {
-        let mut credentials = request.keyring.lookup(&spec.image);
-        if let Some(providers) = &self.providers {
-            credentials.extend(providers.lookup(&spec.image).await);
-        }
+    /// Tries each credential, or none if there is none; the last failure counts. Gives the one that was good.
+    async fn pull_with_credentials<'a>(
+        &self,
+        request: &ImageRequest<'_>,
+        spec: &ImageSpec,
+        credentials: &'a [Credential],
+    ) -> Result<(String, Option<&'a Credential>), Error> {
+        let pull = |auth| self.images.pull_image(spec, auth, Some(request.sandbox));
         if credentials.is_empty() {
-            return self.images.pull_image(spec, None, Some(request.sandbox)).await;
+            return Ok((pull(None).await?, None));
         }
         let mut last = Error::Reported(String::new());
-        for auth in credentials {
-            let auth: Option<AuthConfig> = Some(auth);
-            match self.images.pull_image(spec, auth, Some(request.sandbox)).await {
-                Ok(reference) => return Ok(reference),
+        for credential in credentials {
+            match pull(Some(credential.auth.clone())).await {
+                Ok(reference) => return Ok((reference, Some(credential))),
                 Err(error) => last = error,
             }
         }

@@ -5,6 +5,7 @@
 //! - [`status`]: what the runtime holds of a pod;
 //! - [`actions`]: the decision, without IO;
 //! - [`image`]: presence, pulls, credentials and their back-off;
+//! - [`pull_records`]: who has pulled an image with what, so that no pod gets another's image;
 //! - [`labels`]: what ties sandboxes and containers to pods, so that a kubelet finds its pods again after a restart.
 //!
 //! Invariants: nothing of a pod is kept here between two syncs but back-off and pull state, so that a sync can be cut off
@@ -25,7 +26,7 @@ mod kill;
 pub mod labels;
 mod log_files;
 mod mounts;
-mod reference;
+pub mod pull_records;
 mod resize;
 mod resources;
 mod runtime;
@@ -40,6 +41,7 @@ mod tests;
 
 pub use credential_provider::{CredentialProviders, ProviderError};
 pub use gc::GcPolicy;
+pub use pull_records::{PullRecords, VerificationPolicy};
 pub use runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
 pub use status::{ContainerRecord, ContainerState, PodRecord, RuntimePod};
 pub use sync::{StartFailure, SyncContext, SyncOutcome};

@@ -18,6 +18,7 @@ use crate::credential_provider::CredentialProviders;
 use crate::dns::DnsOptions;
 use crate::image::{ImageOptions, ImagePuller};
 use crate::labels::{self, read_annotations};
+use crate::pull_records::PullRecords;
 use crate::status::{ContainerRecord, PodRecord, RuntimePod};
 
 /// The first delay before a failed container is started again.
@@ -124,6 +125,19 @@ impl KubeRuntime {
     pub fn with_credential_providers(mut self, providers: CredentialProviders) -> Self {
         self.puller.set_providers(providers);
         self
+    }
+
+    /// With records of who has pulled which image, by which pods are kept from those that are not theirs.
+    #[must_use]
+    pub fn with_pull_records(mut self, records: Arc<PullRecords>) -> Self {
+        self.puller.set_records(records);
+        self
+    }
+
+    /// The records of who has pulled which image, if they are kept.
+    #[must_use]
+    pub fn pull_records(&self) -> Option<&Arc<PullRecords>> {
+        self.puller.records()
     }
 
     /// The runtime's name.

@@ -15,10 +15,11 @@ use kubelet_volume::{PodVolumes, RecordingMounter};
 
 use crate::dns::DnsOptions;
 use crate::image::ImageOptions;
+use crate::pull_records::{PullRecords, VerificationPolicy};
 use crate::runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
 use crate::status::{ContainerState, PodRecord};
 use crate::sync::{SyncContext, SyncOutcome};
-use crate::{credentials, labels, reference};
+use crate::{credentials, labels};
 
 struct World {
     _directory: tempfile::TempDir,
@@ -64,7 +65,10 @@ async fn world() -> World {
         },
         images: ImageOptions::default(),
     };
+    let policy = VerificationPolicy::NeverVerifyPreloadedImages;
+    let records = PullRecords::open(&options.root, policy).expect("directories");
     let kube = KubeRuntime::new(parts, options).await.expect("a runtime");
+    let kube = kube.with_pull_records(Arc::new(records));
     World {
         _directory: directory,
         fake,
@@ -563,7 +567,7 @@ fn references_and_credentials() {
         ("a@sha256:x", Err(())),
     ] {
         assert_eq!(
-            reference::with_default_tag(image).as_deref().map_err(|_| ()),
+            kubelet_types::image::with_default_tag(image).as_deref().map_err(|_| ()),
             expected,
             "{image}"
         );
@@ -576,7 +580,7 @@ fn references_and_credentials() {
         keyring
             .lookup(image)
             .into_iter()
-            .map(|auth| auth.username)
+            .map(|credential| credential.auth.username)
             .collect::<Vec<_>>()
     };
     assert_eq!(users("registry.example.com/team/app:1"), ["u", "w"]);

@@ -5,6 +5,7 @@
 //! - [`resources`]: QoS class, requests and limits, CPU shares and quota, OOM scores;
 //! - [`backoff`] and [`clock`]: exponential back-off by key, and the time it goes by;
 //! - [`expansion`] and [`fields`]: `$(VAR)` references and the downward API;
+//! - [`image`]: names of images;
 //! - [`pressure`]: what the node is short of;
 //! - [`seams`]: what the kubelet needs of the API server, behind small traits;
 //! - `testing` (a feature): those traits in memory.
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod container;
 pub mod expansion;
 pub mod fields;
+pub mod image;
 pub mod pod;
 pub mod pressure;
 pub mod resources;

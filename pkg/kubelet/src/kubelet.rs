@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kubelet_types::pod::format_pod;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +119,10 @@ impl Kubelet {
         });
         for change in changes {
             match change {
-                PodChange::Update(pod) => self.workers.update(&pod),
+                PodChange::Update(pod) => {
+                    tracing::trace!(pod = format_pod(&pod), phase = pod.status.phase, "pod changed");
+                    self.workers.update(&pod);
+                }
                 PodChange::Remove(uid) => self.workers.remove(&uid),
                 PodChange::Mirror(uid) => self.workers.wake(&uid),
             }

@@ -5,17 +5,12 @@
 //! Counterpart upstream: `healthcheck`.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use component_base::serving::{Body, Listener, Server, ServerSettings};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -132,7 +127,7 @@ impl ProxyHealth {
     }
 
     /// Answers `/healthz` and `/livez`; `None` for other paths.
-    fn answer(&self, path: &str, metrics: &Metrics) -> Option<Response<Full<Bytes>>> {
+    fn answer(&self, path: &str, metrics: &Metrics) -> Option<Response<Body>> {
         let mut report = self.report();
         let (healthy, counter) = match path {
             "/healthz" => {
@@ -154,19 +149,19 @@ impl ProxyHealth {
         };
         counter.with_label_values(&[status.as_str()]).inc();
         let body = serde_json::to_vec(&report).expect("the report has string keys only");
-        Some(json(status, body.into(), None))
+        Some(json(status, body, None))
     }
 
     /// Serves `/healthz` and `/livez` until `cancel`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, metrics: Arc<Metrics>, cancel: CancellationToken) {
-        let answer = move |request: &Request<Incoming>| {
+        let answer = move |request: &Request<Body>| {
             self.answer(request.uri().path(), &metrics).unwrap_or_else(|| {
-                let mut response = Response::new(Full::from("404 page not found\n"));
+                let mut response = Response::new(Body::from("404 page not found\n"));
                 *response.status_mut() = StatusCode::NOT_FOUND;
                 response
             })
         };
-        serve(listener, Arc::new(answer), cancel).await;
+        serve(listener, answer, cancel).await;
     }
 }
 
@@ -178,7 +173,7 @@ fn zero_time() -> Timestamp {
         .map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp())
 }
 
-fn json(status: StatusCode, body: Bytes, weight: Option<usize>) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, body: Vec<u8>, weight: Option<usize>) -> Response<Body> {
     let mut response = Response::builder()
         .status(status)
         .header(http::header::CONTENT_TYPE, "application/json")
@@ -187,44 +182,22 @@ fn json(status: StatusCode, body: Bytes, weight: Option<usize>) -> Response<Full
         response = response.header("X-Load-Balancing-Endpoint-Weight", weight);
     }
     response
-        .body(Full::new(body))
+        .body(Body::from(body))
         .expect("the headers are constants and a number")
 }
 
-type Answer = dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync;
-
-async fn serve(listener: TcpListener, answer: Arc<Answer>, cancel: CancellationToken) {
-    loop {
-        let accepted = tokio::select! {
-            () = cancel.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "health check server cannot accept");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let (answer, cancel) = (answer.clone(), cancel.clone());
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let response = answer(&request);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                result = connection => if let Err(error) = result {
-                    tracing::debug!(%error, "health check connection ended");
-                },
-            }
-        });
-    }
+async fn serve(
+    listener: TcpListener,
+    answer: impl Fn(&Request<Body>) -> Response<Body> + Send + Sync + 'static,
+    cancel: CancellationToken,
+) {
+    let handler = move |request: Request<Body>| std::future::ready(answer(&request));
+    let settings = ServerSettings {
+        head_limit: HEADER_TIMEOUT,
+        ..ServerSettings::default()
+    };
+    let server = Server::new(handler).with_settings(settings);
+    server.serve(Listener::Tcp(listener), cancel).await;
 }
 
 /// Called when a health check node port cannot be opened: service, event reason, message.
@@ -327,9 +300,8 @@ impl ServiceHealthServer {
         }
         for listener in listeners {
             let (service, proxy, endpoints) = (service.clone(), self.proxy.clone(), instance.endpoints.clone());
-            let answer = move |_: &Request<Incoming>| service_answer(&service, *endpoints.lock(), proxy.healthy());
-            self.runtime
-                .spawn(serve(listener, Arc::new(answer), instance.cancel.clone()));
+            let answer = move |_: &Request<Body>| service_answer(&service, *endpoints.lock(), proxy.healthy());
+            self.runtime.spawn(serve(listener, answer, instance.cancel.clone()));
         }
         Ok(instance)
     }
@@ -358,7 +330,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(128)
 }
 
-fn service_answer(service: &NamespacedName, endpoints: usize, healthy: bool) -> Response<Full<Bytes>> {
+fn service_answer(service: &NamespacedName, endpoints: usize, healthy: bool) -> Response<Body> {
     let status = if endpoints > 0 && healthy {
         StatusCode::OK
     } else {
@@ -369,7 +341,7 @@ fn service_answer(service: &NamespacedName, endpoints: usize, healthy: bool) -> 
         "{{\n\t\"service\": {{\n\t\t\"namespace\": \"{}\",\n\t\t\"name\": \"{}\"\n\t}},\n\t\"localEndpoints\": {endpoints},\n\t\"serviceProxyHealthy\": {healthy}\n}}",
         service.namespace, service.name
     );
-    json(status, body.into(), Some(endpoints))
+    json(status, body.into_bytes(), Some(endpoints))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod object;
 pub mod primitives;
 pub mod reflect;
 pub mod scheme;
+pub mod tree;
 mod wire;
 
 use std::borrow::Cow;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     meta::v1::{ListMeta, ObjectMeta},
     reflect::TypeId,
+    tree::Tree,
 };
 
 /// A type that carries `apiVersion` and `kind` on the wire.
@@ -42,6 +43,15 @@ pub trait Kind: Clone + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
     /// # Errors
     /// If the text is not JSON, or a member has the wrong type or an impossible value.
     fn from_json(json: &[u8]) -> Result<Self, serde_json::Error>;
+
+    /// Decodes JSON text that a client sent, if all of it is as it should be: `apiVersion` and `kind` are this kind's,
+    /// every member is known, stands once and has a value of its type in a spelling of which there is no other, lists
+    /// have elements. `None` does not mean that anything is wrong, but that the text wants a closer look: what this
+    /// accepts, every other way of reading accepts too, with the same outcome and without a complaint.
+    fn from_plain_json(json: &[u8]) -> Option<Self>;
+
+    /// Encodes into the dynamic form for reading, `apiVersion` and `kind` included.
+    fn to_tree(&self) -> Tree;
 
     /// Encodes into JSON text, `apiVersion` and `kind` first.
     fn to_json(&self) -> Vec<u8>;
@@ -137,6 +147,14 @@ macro_rules! kind {
 
             fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
                 $crate::wire::from_json(json)
+            }
+
+            fn from_plain_json(json: &[u8]) -> Option<Self> {
+                $crate::wire::from_plain_json(json, Self::KIND, Self::API_VERSION)
+            }
+
+            fn to_tree(&self) -> $crate::tree::Tree {
+                $crate::wire::to_tree(self, (Self::KIND, Self::API_VERSION))
             }
 
             fn to_json(&self) -> Vec<u8> {

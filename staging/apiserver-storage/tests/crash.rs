@@ -11,7 +11,9 @@ use apiserver_storage::Storage;
 use apiserver_storage::embedded::{Embedded, EmbeddedOptions};
 
 const ROUNDS: usize = 50;
-/// Opening replays nothing; what it takes is the machine's noise.
+/// Bytes between checkpoints: always one under way, some, and none but those of compaction.
+const CHECKPOINTS: [usize; 4] = [1, 64 << 10, 256 << 10, 4 << 20];
+/// Opening replays what lies between two checkpoints; the rest is the machine's noise.
 const OPEN_LIMIT: Duration = Duration::from_millis(500);
 
 /// An acknowledged write.
@@ -22,10 +24,10 @@ struct Acknowledged {
 }
 
 /// Lets the writers run until `kill_after` acknowledgements, kills them, and returns all acknowledgements that were said.
-fn run_and_kill(directory: &Path, writers: usize, kill_after: usize) -> Vec<Acknowledged> {
+fn run_and_kill(directory: &Path, writers: usize, checkpoint: usize, kill_after: usize) -> Vec<Acknowledged> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_storage-load"))
         .arg(directory)
-        .arg(writers.to_string())
+        .args([writers, checkpoint].map(|number| number.to_string()))
         .stdout(Stdio::piped())
         .spawn()
         .expect("the writer starts");
@@ -76,7 +78,8 @@ async fn acknowledged_writes_survive_fifty_kills() {
     for round in 0..ROUNDS {
         let writers = [1, 4, 16][round % 3];
         // A fixed walk over moments to kill at, from right after the first commit on.
-        let acknowledged = run_and_kill(&path, writers, 1 + (round * 37) % 150);
+        let checkpoint = CHECKPOINTS[round % CHECKPOINTS.len()];
+        let acknowledged = run_and_kill(&path, writers, checkpoint, 1 + (round * 37) % 150);
         total += acknowledged.len();
 
         let start = Instant::now();

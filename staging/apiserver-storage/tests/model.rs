@@ -253,9 +253,13 @@ async fn check_watch(store: &Embedded, model: &Model, range: KeyRange, from: u64
     );
 }
 
-async fn run(steps: Vec<Step>) {
+async fn run(steps: Vec<Step>, checkpoint_size: usize) {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let open = || Embedded::open(directory.path(), EmbeddedOptions::default()).expect("the store opens");
+    let options = EmbeddedOptions {
+        checkpoint_size,
+        ..EmbeddedOptions::default()
+    };
+    let open = || Embedded::open(directory.path(), options).expect("the store opens");
     let mut store = open();
     let mut model = Model {
         states: vec![State::new(), State::new()],
@@ -333,8 +337,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_what_the_model_does(steps in steps()) {
+    fn the_store_does_what_the_model_does(steps in steps(), checkpoint_size in prop_oneof![Just(1_usize), Just(2_000), Just(8 << 20)]) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(run(steps));
+        runtime.block_on(run(steps, checkpoint_size));
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use http::Uri;
@@ -99,6 +99,7 @@ impl Connection {
     pub(crate) async fn call_within<R: Rpc>(&self, request: R, deadline: Option<Duration>) -> Result<R::Response> {
         let mut grpc = self.grpc.clone();
         let mut request = Request::new(request);
+        let begun = Instant::now();
         let call = async {
             let Some(limit) = deadline else {
                 grpc.ready().await.map_err(transport)?;
@@ -115,8 +116,10 @@ impl Connection {
                 .await
                 .unwrap_or_else(|_| Err(Error::deadline_exceeded())),
         };
-        if let Err(error) = &result {
-            tracing::debug!(call = R::METHOD.name(), %error, "call failed");
+        let (call, took) = (R::METHOD.name(), begun.elapsed());
+        match &result {
+            Ok(_) => tracing::trace!(call, ?took, "called"),
+            Err(error) => tracing::debug!(call, ?took, %error, "call failed"),
         }
         result
     }

@@ -10,7 +10,7 @@ use client_go::rest::Client;
 use tokio::process::Command;
 
 /// What of the machine a cluster could leave behind, one command each; only lines that name it count.
-const TRACES: [(&str, &str); 7] = [
+const TRACES: [(&str, &str); 9] = [
     (
         "processes",
         "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -F \"$STATE/\"; done; true",
@@ -30,6 +30,14 @@ const TRACES: [(&str, &str); 7] = [
     ("nftables", "nft list tables | grep -E 'kube|kubernox|cni'; true"),
     ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),
     (
+        "routes",
+        "{ ip route show table all; ip -6 route show table all; } | grep -E 'proto 117|dev (knx|veth)|10\\.(89\\.0|244|96)\\.'; true",
+    ),
+    (
+        "files",
+        "ls -d /run/kubernox-* /etc/cni/net.d/*kubernox* /var/log/pods/* /var/lib/kubelet/* 2>/dev/null; true",
+    ),
+    (
         "cgroups",
         "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true",
     ),
@@ -42,6 +50,8 @@ pub(crate) struct Cluster {
     pub(crate) state: PathBuf,
     /// Where its programs are.
     pub(crate) programs: PathBuf,
+    /// A directory with the kubectl to try.
+    pub(crate) kubectl: Option<PathBuf>,
     /// The administrator's client.
     pub(crate) client: Client,
 }
@@ -60,6 +70,7 @@ impl Cluster {
         Ok(Self {
             state: state.to_owned(),
             programs: programs.trim().into(),
+            kubectl: None,
             client: Client::new(&config)?,
         })
     }

@@ -42,9 +42,18 @@ struct Arguments {
     /// Only the specs that run on every kind of store.
     #[arg(long)]
     core: bool,
+    /// The kubectl of every spec but those of ours; else that of the machine, and ours where it has none.
+    #[arg(long)]
+    kubectl: Option<PathBuf>,
     /// nftables or iptables.
-    #[arg(long, default_value = "nftables")]
-    proxy_mode: String,
+    #[arg(long)]
+    proxy_mode: Option<String>,
+    /// routes or vxlan.
+    #[arg(long)]
+    network: Option<String>,
+    /// Cluster DNS as a process of the host or as a pod: host or pod.
+    #[arg(long)]
+    dns: Option<String>,
     /// How many specs run at a time.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
@@ -74,7 +83,12 @@ async fn start(arguments: Arguments) -> Result<usize> {
     let mut specs = spec::load(&repository.join("test/e2e/specs"))?;
     specs.retain(|spec| {
         let named = |filter: &String| spec.part.contains(filter) || spec.name.contains(filter);
-        (arguments.filters.is_empty() || arguments.filters.iter().any(named)) && (spec.core || !arguments.core)
+        let wanted = if arguments.filters.is_empty() {
+            !spec.apart
+        } else {
+            arguments.filters.iter().any(named)
+        };
+        wanted && (spec.core || !arguments.core)
     });
     ensure!(!specs.is_empty(), "no spec is called so");
     if arguments.list {
@@ -83,27 +97,47 @@ async fn start(arguments: Arguments) -> Result<usize> {
         }
         return Ok(0);
     }
+    // By that name, wherever it is from.
+    let directory = tempfile::tempdir()?;
+    let kubectl = match &arguments.kubectl {
+        Some(file) => {
+            let file = file
+                .canonicalize()
+                .with_context(|| format!("--kubectl {}", file.display()))?;
+            std::os::unix::fs::symlink(file, directory.path().join("kubectl"))?;
+            Some(directory.path().to_owned())
+        }
+        None => None,
+    };
     if arguments.running {
         let mut cluster = Cluster::open(&arguments.state)?;
+        cluster.kubectl = kubectl;
         if let Some(programs) = arguments.bin {
             cluster.programs = programs.canonicalize()?;
         }
         return all(&cluster, &repository, specs, arguments.jobs).await;
     }
-    let mut options = vec!["--nodes=2".to_owned(), format!("--proxy-mode={}", arguments.proxy_mode)];
+    let mut options = vec!["--nodes=2".to_owned()];
     options.extend(arguments.etcd.then(|| "--etcd".to_owned()));
-    for (flag, path) in [("--bin", &arguments.bin), ("--images", &arguments.images)] {
-        if let Some(path) = path {
-            options.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
-        }
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    for (flag, value) in [
+        ("--proxy-mode", arguments.proxy_mode),
+        ("--network", arguments.network),
+        ("--dns", arguments.dns),
+        ("--bin", arguments.bin.as_ref().map(text)),
+        ("--images", arguments.images.as_ref().map(text)),
+    ] {
+        options.extend(value.map(|value| format!("{flag}={value}")));
     }
     let before = Traces::of_machine(&arguments.state).await?;
-    let cluster = Cluster::up(&repository, &arguments.state, &options).await?;
+    let mut cluster = Cluster::up(&repository, &arguments.state, &options).await?;
+    cluster.kubectl = kubectl;
     let failed = all(&cluster, &repository, specs, arguments.jobs).await?;
     if failed > 0 && arguments.keep {
         return Ok(failed);
     }
     cluster::down(&repository, &arguments.state, &before).await?;
+    writeln!(stdout(), "the cluster is down and has left nothing behind")?;
     Ok(failed)
 }
 
@@ -152,7 +186,12 @@ async fn some(
     while let Some((number, spec, outcome, took)) = outcomes.next().await {
         let title = format!("{:6.1} s  {}: {}", took.as_secs_f64(), spec.part, spec.name);
         match outcome {
-            Ok(()) => writeln!(stdout(), "ok    {title}")?,
+            Ok(times) => {
+                writeln!(stdout(), "ok    {title}")?;
+                for (what, took) in times {
+                    writeln!(stdout(), "      {:6.1} s    {what}", took.as_secs_f64())?;
+                }
+            }
             Err(error) => {
                 writeln!(stdout(), "{word} {title}")?;
                 for cause in error.chain() {

@@ -29,29 +29,34 @@ pub(crate) struct Run<'a> {
     prelude: String,
 }
 
-/// Runs the spec and removes what it made.
+/// What a step that has a name has taken.
+pub(crate) type Times = Vec<(String, Duration)>;
+
+/// Runs the spec and removes what it made; tells what each of its steps took that has a name.
 ///
 /// # Errors
 /// A step fails: which, what came of it, and the state of the namespace.
-pub(crate) async fn run(cluster: &Cluster, repository: &Path, number: usize, spec: &Spec) -> Result<()> {
+pub(crate) async fn run(cluster: &Cluster, repository: &Path, number: usize, spec: &Spec) -> Result<Times> {
     let run = Run::new(cluster, repository, number, spec.ours).await?;
-    let mut outcome = Ok(());
+    let mut times = Times::new();
     for (at, step) in spec.steps.iter().enumerate() {
+        let begin = Instant::now();
         if let Err(error) = run.step(step).await {
-            outcome = Err(error.context(format!("step {} of {}", at + 1, spec.steps.len())));
-            break;
+            let seen = run
+                .bash("{ kubectl get pods -o wide; kubectl get events --sort-by=.metadata.creationTimestamp | tail -n 25; } 2>&1 | cut -c1-220", ONCE)
+                .await
+                .map(|outcome| outcome.text)
+                .unwrap_or_default();
+            run.remove().await.ok();
+            let title = step.what.as_ref().map(|what| format!(", {what}")).unwrap_or_default();
+            return Err(error
+                .context(format!("step {} of {}{title}", at + 1, spec.steps.len()))
+                .context(format!("in the namespace:\n{seen}")));
         }
+        times.extend(step.what.clone().map(|what| (what, begin.elapsed())));
     }
-    if let Err(error) = outcome {
-        let seen = run
-            .bash("{ kubectl get pods -o wide; kubectl get events --sort-by=.metadata.creationTimestamp | tail -n 25; } 2>&1 | cut -c1-220", ONCE)
-            .await
-            .map(|outcome| outcome.text)
-            .unwrap_or_default();
-        run.remove().await.ok();
-        return Err(error.context(format!("in the namespace:\n{seen}")));
-    }
-    run.remove().await
+    run.remove().await?;
+    Ok(times)
 }
 
 impl<'a> Run<'a> {
@@ -71,7 +76,7 @@ impl<'a> Run<'a> {
             ("NODE1_IP", "10.89.0.1".into()),
             ("NODE2_IP", "10.89.0.2".into()),
             ("IMAGE", "kubernox/busybox:1".into()),
-            ("PATH", path_with(&cluster.programs, ours)),
+            ("PATH", path_with(&cluster.programs, ours, cluster.kubectl.as_deref())),
         ];
         let prelude = text(&repository.join("test/e2e/prelude.sh"));
         let run = Self {
@@ -100,7 +105,7 @@ impl<'a> Run<'a> {
     }
 
     async fn step(&self, step: &Step) -> Result<()> {
-        let once = step.expectation.is_empty();
+        let once = step.expectation.is_empty() || step.within == 0;
         let deadline = Instant::now() + Duration::from_secs(step.within);
         loop {
             let outcome = self
@@ -205,12 +210,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The kubectl of the machine is found first, else ours; with `ours` ours is.
-fn path_with(programs: &Path, ours: bool) -> String {
-    let (path, programs) = (std::env::var("PATH").unwrap_or_default(), programs.display());
-    if ours {
-        format!("{programs}:{path}")
-    } else {
-        format!("{path}:{programs}")
+/// The directory of the `kubectl` that was asked for is found first, else the kubectl of the machine, else ours; with `ours`
+/// ours is.
+fn path_with(programs: &Path, ours: bool, kubectl: Option<&Path>) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = programs.display();
+    match kubectl {
+        _ if ours => format!("{programs}:{path}"),
+        Some(directory) => format!("{}:{path}:{programs}", directory.display()),
+        None => format!("{path}:{programs}"),
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Spec {
     /// Its `kubectl` is that of these programs, even where the machine has one.
     #[serde(default)]
     pub(crate) ours: bool,
+    /// It only runs when it is asked for, as it shows what others test.
+    #[serde(default)]
+    pub(crate) apart: bool,
     /// What is done, in order.
     pub(crate) steps: Vec<Step>,
 }
@@ -59,7 +62,10 @@ pub(crate) struct Step {
     /// What must come of it.
     #[serde(flatten)]
     pub(crate) expectation: Expectation,
-    /// How long it may take until it does, in seconds.
+    /// What it is called, where the time that it takes is told.
+    #[serde(default)]
+    pub(crate) what: Option<String>,
+    /// How long it may take until it does, in seconds; with 0 it is done once, however long that takes.
     #[serde(default = "thirty")]
     pub(crate) within: u64,
     /// What is no field of a step; nothing may be.
@@ -142,7 +148,15 @@ mod tests {
     #[test]
     fn the_files_of_the_directory_are_specs() {
         let specs = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")).unwrap();
-        for part in ["controllers", "scheduler", "kubelet", "kubectl", "network", "bad-input"] {
+        for part in [
+            "controllers",
+            "scheduler",
+            "kubelet",
+            "kubectl",
+            "network",
+            "bad-input",
+            "first-steps",
+        ] {
             assert!(
                 specs.iter().any(|spec| spec.part.starts_with(part)),
                 "no spec of {part}"

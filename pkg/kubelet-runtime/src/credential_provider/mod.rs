@@ -13,12 +13,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cri_client::api::AuthConfig;
+use kubelet_types::image::repository;
 use tokio::sync::Mutex;
 
 pub use config::ProviderError;
 
-use crate::credentials::{Keyring, covers};
-use crate::reference::repository;
+use crate::credentials::{Credential, Keyring, covers};
 use config::Provider;
 use exec::{CacheKey, Program};
 
@@ -62,7 +62,7 @@ impl CredentialProviders {
     }
 
     /// The credentials to try for an image, in order. A program that fails is logged and gives none.
-    pub async fn lookup(&self, image: &str) -> Vec<AuthConfig> {
+    pub async fn lookup(&self, image: &str) -> Vec<Credential> {
         let mut keyring = Keyring::default();
         for source in &self.0 {
             match source.credentials(image).await {

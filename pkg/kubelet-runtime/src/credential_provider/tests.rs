@@ -48,14 +48,14 @@ async fn a_program_is_asked_once_for_what_its_answer_is_good_for() {
     let found = providers.lookup("r.example.org/team/a:1").await;
     assert_eq!(found.len(), 1);
     assert_eq!(
-        (found[0].username.as_str(), found[0].password.as_str()),
+        (found[0].auth.username.as_str(), found[0].auth.password.as_str()),
         ("u", "r.example.org/team/a:1")
     );
     let again = providers.lookup("r.example.org/team/b:2").await;
     assert_eq!(again, found, "the answer is good for the registry");
     assert_eq!(runs(directory.path()), 1);
     assert_eq!(
-        providers.lookup("s.example.org/team/b:2").await[0].password,
+        providers.lookup("s.example.org/team/b:2").await[0].auth.password,
         "s.example.org/team/b:2"
     );
     assert!(providers.lookup("r.example.org/other/a:1").await.is_empty());

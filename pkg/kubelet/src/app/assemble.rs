@@ -16,7 +16,9 @@ use kubelet_node::{Machine, NodeOptions, NodeParts, NodeReporter, Reservations, 
 use kubelet_prober::{Prober, Probes, Results};
 use kubelet_runtime::dns::DnsOptions;
 use kubelet_runtime::image::{ImageOptions, PullRate};
-use kubelet_runtime::{CredentialProviders, KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_runtime::{
+    CredentialProviders, KubeRuntime, PullRecords, RuntimeOptions, RuntimeParts, VerificationPolicy,
+};
 use kubelet_stats::{StatsParts, StatsProvider};
 use kubelet_types::clock::SystemClock;
 use kubelet_types::pressure::Pressures;
@@ -126,6 +128,10 @@ pub(super) async fn assemble(
     if let Some(providers) = credential_providers(options)? {
         kube_runtime = kube_runtime.with_credential_providers(providers);
     }
+    if let Some(records) = pull_records(options)? {
+        records.adopt(&*kube_runtime.services().images).await;
+        kube_runtime = kube_runtime.with_pull_records(Arc::new(records));
+    }
     let kube_runtime = Arc::new(kube_runtime);
     let tokens = Arc::new(TokenCache::new(api.tokens, clock.clone()));
     let volumes = Arc::new(Volumes::new(
@@ -212,6 +218,23 @@ fn reservations(options: &KubeletOptions, machine: &Machine) -> Result<Reservati
         eviction::reserved(kc, machine, Path::new(&options.flags.root_directory))
     };
     Ok(Reservations { system, kube, eviction })
+}
+
+/// The records by which pods are kept from images that they could not pull, unless every pod may use what is present.
+fn pull_records(options: &KubeletOptions) -> Result<Option<PullRecords>, RunError> {
+    if !options.gates.enabled("KubeletEnsureSecretPulledImages") {
+        return Ok(None);
+    }
+    let kc = &options.configuration;
+    let policy = VerificationPolicy::new(
+        &kc.image_pull_credentials_verification_policy,
+        &kc.preloaded_images_verification_allowlist,
+    );
+    let policy = policy.map_err(RunError::Refused)?;
+    let records = PullRecords::open(Path::new(&options.flags.root_directory), policy);
+    records
+        .map(Some)
+        .map_err(|error| RunError::io("failed to setup the records of pulled images", error))
 }
 
 /// The programs that give credentials for images, if there are to be any.

@@ -15,10 +15,6 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     ("hairpinMode", "the network plugin decides how a pod reaches itself"),
     ("httpCheckFrequency", "static pods come from files only"),
-    (
-        "imagePullCredentialsVerificationPolicy",
-        "a pod may use an image that is present, whatever its credentials, unless its pull policy is Always",
-    ),
     ("iptablesDropBit", "no packets are marked by the kubelet"),
     ("iptablesMasqueradeBit", "no packets are marked by the kubelet"),
     ("kernelMemcgNotification", "memory is looked at every ten seconds"),
@@ -33,10 +29,6 @@ const FIELDS: &[(&str, &str)] = &[
     ("memoryReservationPolicy", "requests set no memory.min or memory.low"),
     ("memoryThrottlingFactor", "memory.high is not set"),
     ("podCIDR", "the network plugin knows the pods' addresses"),
-    (
-        "preloadedImagesVerificationAllowlist",
-        "no pod is kept from an image that is present",
-    ),
     ("qosReserved", "nothing is reserved for a class of pods"),
     ("reservedMemory", "no memory of a NUMA node is reserved"),
     (

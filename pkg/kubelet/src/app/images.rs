@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cri_client::api::ImageSpec;
 use kubelet_config::KubeletOptions;
@@ -132,14 +132,23 @@ impl ImageKeeper {
         self.recorder.event(&node, EventType::Warning, reason, message);
     }
 
+    /// Forgets who has pulled images that are no more.
+    fn forget(&self, present: &[ImageFacts], removed: &HashSet<String>, since: SystemTime) {
+        if let Some(records) = self.runtime.pull_records() {
+            let left = present.iter().map(|image| image.id.as_str());
+            records.prune(&left.filter(|id| !removed.contains(*id)).collect(), since);
+        }
+    }
+
     async fn try_collect(&self) -> Result<(), String> {
+        let begun = SystemTime::now();
         let (facts, used) = self.observe().await.map_err(|error| error.to_string())?;
-        let now = Instant::now();
+        let (now, mut removed) = (Instant::now(), HashSet::new());
         let candidates = self.lives.lock().candidates(&facts, &used);
         for image in &candidates {
             let stale = self.lives.lock().is_stale(&image.id, &self.policy, now);
-            if stale {
-                self.remove(image).await;
+            if stale && self.remove(image).await {
+                removed.insert(image.id.clone());
             }
         }
         let (fs, _) = self.stats.image_fs().await.map_err(|error| error.to_string())?;
@@ -149,13 +158,14 @@ impl ImageKeeper {
             return Err(message.to_owned());
         }
         let Some(wanted) = to_free(&self.policy, fs.capacity, fs.available) else {
+            self.forget(&facts, &removed, begun);
             return Ok(());
         };
         tracing::info!(
             wanted,
             "Disk usage on image filesystem is over the high threshold, trying to free bytes"
         );
-        let freed = self.free(wanted, &candidates, true).await;
+        let freed = self.free(wanted, &candidates, true, &mut removed).await;
         if freed < wanted {
             let message = format!(
                 "Failed to garbage collect required amount of images. Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
@@ -163,10 +173,18 @@ impl ImageKeeper {
             self.warn("FreeDiskSpaceFailed", &message);
             return Err(message);
         }
+        self.forget(&facts, &removed, begun);
         Ok(())
     }
 
-    async fn free(&self, wanted: u64, candidates: &[ImageFacts], spare_young: bool) -> u64 {
+    /// Removes images until so many bytes are free, and notes which.
+    async fn free(
+        &self,
+        wanted: u64,
+        candidates: &[ImageFacts],
+        spare_young: bool,
+        removed: &mut HashSet<String>,
+    ) -> u64 {
         let (now, mut freed) = (Instant::now(), 0);
         for image in candidates {
             if freed >= wanted {
@@ -175,6 +193,7 @@ impl ImageKeeper {
             let young = spare_young && self.lives.lock().is_young(&image.id, &self.policy, now);
             if !young && self.remove(image).await {
                 freed += image.size;
+                removed.insert(image.id.clone());
             }
         }
         freed
@@ -199,10 +218,12 @@ impl ImageKeeper {
 
     /// Removes every image that nobody uses, since the node is short of disk now.
     pub(super) async fn remove_unused(&self) {
+        let begun = SystemTime::now();
         match self.observe().await {
             Ok((facts, used)) => {
-                let candidates = self.lives.lock().candidates(&facts, &used);
-                self.free(u64::MAX, &candidates, false).await;
+                let (candidates, mut removed) = (self.lives.lock().candidates(&facts, &used), HashSet::new());
+                self.free(u64::MAX, &candidates, false, &mut removed).await;
+                self.forget(&facts, &removed, begun);
             }
             Err(error) => tracing::error!(%error, "unused images cannot be looked for"),
         }

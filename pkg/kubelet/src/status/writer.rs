@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use k8s_api::core::v1::{Pod, PodStatus};
+use k8s_api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use kubelet_prober::StatusSource;
 use kubelet_types::seams::{ApiError, PodClient};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So many writes are under way at a time.
 const PARALLEL: usize = 8;
+/// How long a status may wait that says only that a pod is being started: one that starts at once is told of once, and the
+/// write does not take the time of the start.
+const STARTING: Duration = Duration::from_millis(300);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
@@ -59,6 +63,8 @@ pub struct StatusWriter {
     client: Arc<dyn PodClient>,
     entries: Mutex<BTreeMap<String, Entry>>,
     pending: Mutex<BTreeSet<String>>,
+    /// Those that have time until then.
+    waiting: Mutex<BTreeMap<String, Instant>>,
     wake: Notify,
 }
 
@@ -85,6 +91,18 @@ fn says_the_same(one: &PodStatus, other: &PodStatus) -> bool {
     one.phase == other.phase && conditions(one) == conditions(other) && containers(one) == containers(other)
 }
 
+/// Whether a pod is on its way and nothing is to be told of it yet.
+fn is_starting(status: &PodStatus) -> bool {
+    let on_its_way = |it: &ContainerStatus| {
+        let waiting = it.state.waiting.as_deref();
+        waiting.is_some_and(|it| matches!(it.reason.as_str(), "ContainerCreating" | "PodInitializing"))
+            && it.restart_count == 0
+            && it.last_state == ContainerState::default()
+    };
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    status.phase == "Pending" && status.reason.is_empty() && all.all(on_its_way)
+}
+
 impl StatusSource for StatusWriter {
     fn pod_status(&self, uid: &str) -> Option<Arc<PodStatus>> {
         self.entries.lock().get(uid).map(|entry| entry.status.clone())
@@ -99,6 +117,7 @@ impl StatusWriter {
             client,
             entries: Mutex::default(),
             pending: Mutex::default(),
+            waiting: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -137,8 +156,13 @@ impl StatusWriter {
             entry.status = Arc::new(status);
         }
         let due = entry.target.is_some() && entry.written.as_ref() != Some(&entry.status);
+        let starting = is_starting(&entry.status);
         drop(entries);
-        if due {
+        if due && starting {
+            let moment = Instant::now() + STARTING;
+            self.waiting.lock().entry(uid.clone()).or_insert(moment);
+            self.wake.notify_one();
+        } else if due {
             self.enqueue(uid);
         }
     }
@@ -155,9 +179,21 @@ impl StatusWriter {
     pub fn remove(&self, uid: &str) {
         self.entries.lock().remove(uid);
         self.pending.lock().remove(uid);
+        self.waiting.lock().remove(uid);
+    }
+
+    /// Those that have waited long enough, and when the next one has.
+    fn waited(&self) -> (Vec<String>, Option<Instant>) {
+        let (now, mut waiting) = (Instant::now(), self.waiting.lock());
+        let due = waiting
+            .extract_if(.., |_, moment| *moment <= now)
+            .map(|(uid, _)| uid)
+            .collect();
+        (due, waiting.values().min().copied())
     }
 
     fn enqueue(&self, uid: &str) {
+        self.waiting.lock().remove(uid);
         self.pending.lock().insert(uid.to_owned());
         self.wake.notify_one();
     }
@@ -166,7 +202,9 @@ impl StatusWriter {
     pub async fn run(&self, cancel: CancellationToken) {
         let mut retry = FIRST_RETRY;
         loop {
-            let batch = std::mem::take(&mut *self.pending.lock());
+            let (waited, _) = self.waited();
+            let mut batch = std::mem::take(&mut *self.pending.lock());
+            batch.extend(waited);
             let results = stream::iter(batch).map(|uid| async move { (self.write(&uid).await, uid) });
             let failed: Vec<_> = results
                 .buffer_unordered(PARALLEL)
@@ -185,11 +223,58 @@ impl StatusWriter {
             } else {
                 FIRST_RETRY
             };
+            // One that has waited long enough meanwhile is written in the next turn.
+            let (waited, next) = self.waited();
+            let pause = match next {
+                _ if !waited.is_empty() => Duration::ZERO,
+                Some(moment) => pause.min(moment.duration_since(Instant::now())),
+                None => pause,
+            };
+            self.pending.lock().extend(waited);
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Takes in what the server has after a write. Only what differed from the status before was sent, and another may have
+    /// written something else over in between: what shows that then is the server's answer, and no later event.
+    fn note_written(
+        &self,
+        uid: &str,
+        target: &StatusTarget,
+        status: &Arc<PodStatus>,
+        shown: Pod,
+    ) -> Result<(), ApiError> {
+        if !says_the_same(status, &shown.status) {
+            self.note_shown(uid, target, shown);
+            let words = format!("the status of pod {:?} was written over", target.name);
+            return Err(ApiError::Conflict(words));
+        }
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .get_mut(uid)
+            .filter(|it| it.target.as_ref() == Some(target))
+        {
+            entry.written = Some(status.clone());
+            entry.revision = revision_of(&shown);
+        }
+        Ok(())
+    }
+
+    /// What the server has is what the next write goes by.
+    fn note_shown(&self, uid: &str, target: &StatusTarget, shown: Pod) {
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .get_mut(uid)
+            .filter(|it| it.target.as_ref() == Some(target))
+        {
+            entry.revision = revision_of(&shown);
+            entry.written = Some(Arc::new(shown.status));
         }
     }
 
@@ -215,16 +300,22 @@ impl StatusWriter {
                 .await
             {
                 Ok(shown) => {
-                    if let Some(entry) = self.entries.lock().get_mut(uid) {
-                        entry.written = Some(status);
-                        entry.revision = revision_of(&shown);
-                    }
+                    tracing::trace!(pod = name, phase = shown.status.phase, "status written");
+                    self.note_written(uid, &target, &status, shown)?;
                 }
-                // It is gone, or another one has its name: there is nothing to write to.
+                // It is gone: there is nothing to write to.
                 Err(ApiError::NotFound(_)) => return Ok(()),
                 Err(ApiError::Conflict(reason)) => {
-                    tracing::debug!(reason, name, "the pod was replaced");
-                    return Ok(());
+                    let shown = match self.client.get(namespace, name).await {
+                        Err(ApiError::NotFound(_)) => return Ok(()),
+                        found => found?,
+                    };
+                    if shown.metadata.uid != *target_uid {
+                        tracing::debug!(name, "Pod was deleted and then recreated, skipping status update");
+                        return Ok(());
+                    }
+                    self.note_shown(uid, &target, shown);
+                    return Err(ApiError::Conflict(reason));
                 }
                 Err(error) => return Err(error),
             }
@@ -241,6 +332,8 @@ impl StatusWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use k8s_api::core::v1::PodCondition;
     use kubelet_types::testing::MemoryApi;
 
@@ -298,5 +391,167 @@ mod tests {
         }
         cancel.cancel();
         task.await.expect("it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_is_told_of_when_it_takes_time() {
+        let starting = |reason: &str| {
+            let waiting = k8s_api::core::v1::ContainerStateWaiting {
+                reason: reason.to_owned(),
+                ..Default::default()
+            };
+            let container = ContainerStatus {
+                state: ContainerState {
+                    waiting: Some(Box::new(waiting)),
+                    ..Default::default()
+                },
+                ..Default::default()
+            };
+            PodStatus {
+                phase: "Pending".to_owned(),
+                container_statuses: vec![container],
+                ..Default::default()
+            }
+        };
+        // What is set, and after how many milliseconds; the phases that were written, and after how many.
+        for (case, set, written) in [
+            (
+                "it starts at once",
+                vec![(0, starting("ContainerCreating")), (150, status("True"))],
+                vec![(150, "Running")],
+            ),
+            (
+                "it takes its time",
+                vec![
+                    (0, starting("PodInitializing")),
+                    (200, starting("ContainerCreating")),
+                    (400, status("True")),
+                ],
+                vec![(300, "Pending"), (400, "Running")],
+            ),
+            (
+                "it fails",
+                vec![(0, starting("ContainerCreating")), (50, starting("ErrImagePull"))],
+                vec![(50, "Pending")],
+            ),
+        ] {
+            let api = Arc::new(MemoryApi::default());
+            let pod = shown("1", "False");
+            api.set_pod(pod.clone());
+            let writer = StatusWriter::new(api.clone());
+            let (cancel, begun) = (CancellationToken::new(), Instant::now());
+            let mut seen = Vec::new();
+            let steps = async {
+                for (millis, status) in set {
+                    tokio::time::sleep_until(begun + Duration::from_millis(millis)).await;
+                    writer.set(&pod, status, Some(StatusTarget::of(&pod)));
+                }
+            };
+            let look = async {
+                while begun.elapsed() < Duration::from_secs(10) {
+                    let patches = api.patches();
+                    if patches.len() > seen.len() {
+                        seen.push((begun.elapsed().as_millis(), patches[seen.len()].phase.clone()));
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                cancel.cancel();
+            };
+            tokio::join!(writer.run(cancel.clone()), steps, look);
+            let near = |(expected, phase): &(u128, &str), (found, shown): &(u128, String)| {
+                found.abs_diff(*expected) <= 2 && phase == shown
+            };
+            let right = seen.len() == written.len() && written.iter().zip(&seen).all(|(one, other)| near(one, other));
+            assert!(right, "{case}: {seen:?}");
+        }
+    }
+
+    /// Answers writes one after the other, and shows one pod.
+    struct Scripted {
+        answers: Mutex<VecDeque<Result<Pod, ApiError>>>,
+        holds: Option<Pod>,
+        /// By which status each write went.
+        old: Mutex<Vec<PodStatus>>,
+    }
+
+    #[async_trait::async_trait]
+    impl PodClient for Scripted {
+        async fn get(&self, _namespace: &str, name: &str) -> Result<Pod, ApiError> {
+            self.holds.clone().ok_or_else(|| ApiError::not_found("pods", name))
+        }
+
+        async fn patch_status(
+            &self,
+            _namespace: &str,
+            _name: &str,
+            _uid: &str,
+            old: &PodStatus,
+            _new: &PodStatus,
+        ) -> Result<Pod, ApiError> {
+            self.old.lock().push(old.clone());
+            let answer = self.answers.lock().pop_front();
+            answer.expect("no more writes than answers")
+        }
+
+        async fn create(&self, _pod: &Pod) -> Result<Pod, ApiError> {
+            unreachable!("only statuses are written")
+        }
+
+        async fn delete(&self, _namespace: &str, _name: &str, _uid: &str) -> Result<(), ApiError> {
+            unreachable!("only statuses are written")
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_did_not_take_is_made_again() {
+        let conflict = || Err(ApiError::Conflict("the object has been modified".to_owned()));
+        let other = Pod {
+            metadata: k8s_api::meta::v1::ObjectMeta {
+                uid: "u2".to_owned(),
+                ..shown("9", "False").metadata
+            },
+            ..shown("9", "False")
+        };
+        let all = |ready: &[&str]| -> Vec<PodStatus> { ready.iter().map(|it| status(it)).collect() };
+        for (case, answers, holds, old) in [
+            ("it takes", vec![Ok(shown("5", "True"))], None, all(&["False"])),
+            (
+                "what another wrote before it stands",
+                vec![Ok(shown("5", "Unknown")), Ok(shown("6", "True"))],
+                None,
+                all(&["False", "Unknown"]),
+            ),
+            (
+                "the pod changed meanwhile",
+                vec![conflict(), Ok(shown("6", "True"))],
+                Some(shown("5", "Unknown")),
+                all(&["False", "Unknown"]),
+            ),
+            ("another has its name", vec![conflict()], Some(other), all(&["False"])),
+            ("it is gone after a conflict", vec![conflict()], None, all(&["False"])),
+            (
+                "it is gone",
+                vec![Err(ApiError::not_found("pods", "p"))],
+                None,
+                all(&["False"]),
+            ),
+        ] {
+            let api = Arc::new(Scripted {
+                answers: Mutex::new(answers.into()),
+                holds,
+                old: Mutex::default(),
+            });
+            let writer = Arc::new(StatusWriter::new(api.clone()));
+            let cancel = CancellationToken::new();
+            let pod = shown("1", "False");
+            writer.set(&pod, status("True"), Some(StatusTarget::of(&pod)));
+            let pause = async {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                cancel.cancel();
+            };
+            tokio::join!(writer.run(cancel.clone()), pause);
+            assert_eq!(*api.old.lock(), old, "{case}");
+            assert!(api.answers.lock().is_empty(), "{case}");
+        }
     }
 }

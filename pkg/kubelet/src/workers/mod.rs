@@ -436,12 +436,14 @@ impl Worker {
         } else {
             Some(StatusTarget::of(pod))
         };
+        tracing::trace!(pod = format_pod(pod), phase = status.phase, "status made");
         parts.statuses.set(pod, status.clone(), target);
         status
     }
 
     async fn sync(&mut self) -> Step {
         let Some(pod) = self.pod() else { return Step::End };
+        tracing::debug!(pod = format_pod(&pod), "sync begins");
         let shared = self.shared.clone();
         // Asked for before the look, so that an end in between is not missed.
         let mut ended = std::pin::pin!(shared.ended.notified());
@@ -491,6 +493,7 @@ impl Worker {
             }
             Err(error) => return self.failed(&pod, &error.to_string()),
         }
+        tracing::debug!(pod = format_pod(&pod), "sync ends");
         self.pause(&outcome, deadline)
     }
 
@@ -610,6 +613,7 @@ impl Worker {
                 &format!("unable to ensure pod container exists: {error}"),
             );
         })?;
+        tracing::trace!(pod = format_pod(pod), "cgroup made");
         let volumes = match parts.volumes.set_up(pod).await {
             Ok(volumes) => volumes,
             Err(errors) => {
@@ -619,6 +623,7 @@ impl Worker {
                 return Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
             }
         };
+        tracing::trace!(pod = format_pod(pod), "volumes set up");
         let pull_secrets = self.pull_secrets(pod).await;
         parts.probes.add_pod(pod);
         let host_ips = parts.host_ips.borrow().clone();

@@ -1,15 +1,11 @@
 //! `/health` (the process lives), `/ready` (all objects have been told) and `/metrics` over HTTP.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use component_base::serving::{Body, Listener, Server, ServerSettings};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,38 +55,17 @@ impl Status {
 
     /// Serves until `cancel`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, cancel: CancellationToken) {
-        loop {
-            let accepted = tokio::select! {
-                () = cancel.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "health server cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let (status, cancel) = (self.clone(), cancel.clone());
-            tokio::spawn(async move {
-                let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                    let (code, body) = status.answer(request.uri().path());
-                    let mut response = Response::new(Full::new(Bytes::from(body)));
-                    *response.status_mut() = code;
-                    async move { Ok::<_, Infallible>(response) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service);
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    result = connection => if let Err(error) = result {
-                        tracing::debug!(%error, "health connection ended");
-                    },
-                }
-            });
-        }
+        let handler = move |request: Request<Body>| {
+            let (code, body) = self.answer(request.uri().path());
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = code;
+            std::future::ready(response)
+        };
+        let settings = ServerSettings {
+            head_limit: HEADER_TIMEOUT,
+            ..ServerSettings::default()
+        };
+        let server = Server::new(handler).with_settings(settings);
+        server.serve(Listener::Tcp(listener), cancel).await;
     }
 }

@@ -17,6 +17,7 @@ use serde_json::{Error, Value};
 use crate::{
     Map,
     primitives::{ByteString, IntOrString, Quantity},
+    tree::Tree,
 };
 
 pub(crate) use reader::Reader;
@@ -43,7 +44,7 @@ pub(crate) fn read_struct<T: Fields>(reader: &mut Reader<'_>) -> Result<T, Error
     let mut value = T::default();
     reader.object(&mut |name, reader| {
         if !value.read_field(name, reader)? {
-            reader.skip()?;
+            reader.unknown(name)?;
         }
         Ok(())
     })?;
@@ -56,6 +57,14 @@ pub(crate) fn from_json<T: Wire>(json: &[u8]) -> Result<T, Error> {
     let value = T::read(&mut reader)?;
     reader.end()?;
     Ok(value)
+}
+
+/// Decodes the text of a request that is [plain](Reader::plain) and says to be of this kind; `None` if it is not.
+pub(crate) fn from_plain_json<T: Wire>(json: &[u8], kind: &str, api_version: &str) -> Option<T> {
+    let mut reader = Reader::plain(json);
+    let value = T::read(&mut reader).ok()?;
+    reader.end().ok()?;
+    (reader.type_meta() == Some((kind, api_version))).then_some(value)
 }
 
 /// Decodes a dynamic value.
@@ -75,6 +84,13 @@ pub(crate) fn to_value<T: Fields>(value: &T, type_meta: Option<(&str, &str)>) ->
     let mut writer = Writer::value();
     write_with_type_meta(value, type_meta, &mut writer);
     writer.into_value()
+}
+
+/// Encodes a struct as a tree, with `kind` and `apiVersion`.
+pub(crate) fn to_tree<T: Fields>(value: &T, type_meta: (&'static str, &'static str)) -> Tree {
+    let mut writer = Writer::tree();
+    write_with_type_meta(value, Some(type_meta), &mut writer);
+    writer.into_tree()
 }
 
 fn write_with_type_meta<T: Fields>(value: &T, type_meta: Option<(&str, &str)>, writer: &mut Writer) {

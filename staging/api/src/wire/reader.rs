@@ -8,11 +8,25 @@ use serde_json::{Error, Value, value::RawValue};
 /// Objects and lists within each other; what the stack allows with room to spare.
 const MOST_NESTED: usize = 200;
 
+/// As many members of one object are held against each other when they are not sorted.
+const MOST_UNSORTED: usize = 64;
+
 /// A position before one value.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     input: Input<'a>,
     depth: usize,
+    /// Present if what is not [plain](Reader::plain) is refused.
+    plain: Option<Plain<'a>>,
+}
+
+/// What a reader of plain text remembers.
+#[derive(Debug, Default)]
+struct Plain<'a> {
+    /// The members so far of the objects that are being read.
+    names: Vec<&'a str>,
+    kind: Option<&'a str>,
+    api_version: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -30,6 +44,17 @@ impl<'a> Reader<'a> {
         Self {
             input: Input::Text { json, at: 0 },
             depth: 0,
+            plain: None,
+        }
+    }
+
+    /// A reader that refuses whatever could be said in two ways, be it for want of care or by design: members that are
+    /// unknown or stand twice, numbers with a fraction or an exponent, moments and free-form JSON in other than the usual
+    /// spelling, `null` among elements, lists without elements (which are not the same as absent ones everywhere).
+    pub(crate) fn plain(json: &'a [u8]) -> Self {
+        Self {
+            plain: Some(Plain::default()),
+            ..Self::text(json)
         }
     }
 
@@ -37,7 +62,100 @@ impl<'a> Reader<'a> {
         Self {
             input: Input::Value(value),
             depth: 0,
+            plain: None,
         }
+    }
+
+    /// Why plain text is refused; nobody is told.
+    pub(crate) fn doubtful() -> Error {
+        Error::custom("not plain")
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// `kind` and `apiVersion` of the object that was read.
+    pub(crate) fn type_meta(&self) -> Option<(&'a str, &'a str)> {
+        let plain = self.plain.as_ref()?;
+        plain.kind.zip(plain.api_version)
+    }
+
+    fn refuse_if_plain(&self, refused: bool) -> Result<(), Error> {
+        if refused && self.is_plain() {
+            return Err(Self::doubtful());
+        }
+        Ok(())
+    }
+
+    /// A value of which not every spelling is known to be plain.
+    pub(crate) fn never_plain(&self) -> Result<(), Error> {
+        self.refuse_if_plain(true)
+    }
+
+    /// A truth value, whole number or string, which is plain if it can be read.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "one of three questions with one shape"
+    )]
+    pub(crate) fn plain_scalar(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A scalar that is plain as a string only.
+    pub(crate) fn plain_text(&mut self) -> Result<(), Error> {
+        let text = self.is_plain() && self.peek() == Some(b'"');
+        self.refuse_if_plain(!text)
+    }
+
+    /// An element or entry, where `null` is not the same as absence.
+    pub(crate) fn not_null(&mut self) -> Result<(), Error> {
+        let null = self.is_plain() && self.peek() == Some(b'n');
+        self.refuse_if_plain(null)
+    }
+
+    /// A string of plain text.
+    pub(crate) fn plain_string(&mut self) -> Result<&'a str, Error> {
+        match self.text_string()? {
+            Cow::Borrowed(text) => Ok(text),
+            Cow::Owned(_) => Err(Self::doubtful()),
+        }
+    }
+
+    /// Notes the next member of an object, those before it beginning at `begin`.
+    fn note(&mut self, name: &Cow<'a, str>, begin: usize, sorted: &mut bool) -> Result<(), Error> {
+        let Some(plain) = &mut self.plain else { return Ok(()) };
+        let Cow::Borrowed(name) = *name else {
+            return Err(Self::doubtful());
+        };
+        let before = &plain.names[begin..];
+        *sorted &= before.last().is_none_or(|last| *last < name);
+        if !*sorted && (before.len() > MOST_UNSORTED || before.contains(&name)) {
+            return Err(Self::doubtful());
+        }
+        plain.names.push(name);
+        Ok(())
+    }
+
+    /// Passes over a member that a struct has no field for.
+    pub(crate) fn unknown(&mut self, name: &str) -> Result<(), Error> {
+        if self.plain.is_none() {
+            return self.skip();
+        }
+        if self.depth != 1 || !matches!(name, "kind" | "apiVersion") {
+            return Err(Self::doubtful());
+        }
+        let text = self.plain_string()?;
+        if let Some(plain) = &mut self.plain {
+            let place = if name == "kind" {
+                &mut plain.kind
+            } else {
+                &mut plain.api_version
+            };
+            *place = Some(text);
+        }
+        Ok(())
     }
 
     /// Fails unless only white space is left.
@@ -128,15 +246,22 @@ impl<'a> Reader<'a> {
                 reader.advance();
                 return Ok(());
             }
+            let begin = reader.plain.as_ref().map_or(0, |plain| plain.names.len());
+            let mut sorted = true;
             loop {
                 let name = reader.text_string()?;
                 reader.expect(b':')?;
+                reader.note(&name, begin, &mut sorted)?;
                 member(&name, reader)?;
                 match reader.peek() {
                     Some(b',') => reader.advance(),
-                    _ => return reader.expect(b'}'),
+                    _ => break,
                 }
             }
+            if let Some(plain) = &mut reader.plain {
+                plain.names.truncate(begin);
+            }
+            reader.expect(b'}')
         })
     }
 
@@ -161,9 +286,10 @@ impl<'a> Reader<'a> {
         self.nested(|reader| {
             if reader.peek() == Some(b']') {
                 reader.advance();
-                return Ok(());
+                return reader.never_plain();
             }
             loop {
+                reader.not_null()?;
                 element(reader)?;
                 match reader.peek() {
                     Some(b',') => reader.advance(),

@@ -1,9 +1,10 @@
-//! Writes generated structs as JSON text or as a dynamic value.
+//! Writes generated structs as JSON text, as a dynamic value or as a tree.
 
 use serde::Serialize;
 use serde_json::{Map as Members, Value};
 
 use super::{Unset, Wire};
+use crate::tree::{Builder, Tree};
 
 /// Where values are written to.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ enum Output {
         elements: Vec<Value>,
         last: Value,
     },
+    Tree(Builder),
 }
 
 impl Writer {
@@ -44,17 +46,30 @@ impl Writer {
         }
     }
 
+    pub(crate) fn tree() -> Self {
+        Self {
+            output: Output::Tree(Builder::default()),
+        }
+    }
+
     pub(crate) fn into_text(self) -> Vec<u8> {
         match self.output {
             Output::Text { json, .. } => json,
-            Output::Value { last, .. } => last.to_string().into_bytes(),
+            Output::Value { .. } | Output::Tree(_) => unreachable!("only a writer of text is asked for text"),
         }
     }
 
     pub(crate) fn into_value(self) -> Value {
         match self.output {
             Output::Value { last, .. } => last,
-            Output::Text { .. } => unreachable!("a writer of text is asked for text"),
+            Output::Text { .. } | Output::Tree(_) => unreachable!("only a writer of a value is asked for one"),
+        }
+    }
+
+    pub(crate) fn into_tree(self) -> Tree {
+        match self.output {
+            Output::Tree(builder) => builder.finish(),
+            Output::Text { .. } | Output::Value { .. } => unreachable!("only a writer of a tree is asked for one"),
         }
     }
 
@@ -75,6 +90,13 @@ impl Writer {
                 fill(self);
                 if let Output::Value { members, last, .. } = &mut self.output {
                     *last = Value::Object(std::mem::replace(members, outer));
+                }
+            }
+            Output::Tree(builder) => {
+                let begin = builder.begin();
+                fill(self);
+                if let Output::Tree(builder) = &mut self.output {
+                    builder.end_object(begin);
                 }
             }
         }
@@ -99,6 +121,13 @@ impl Writer {
                     *last = Value::Array(std::mem::replace(elements, outer));
                 }
             }
+            Output::Tree(builder) => {
+                let begin = builder.begin();
+                fill(self);
+                if let Output::Tree(builder) = &mut self.output {
+                    builder.end_list(begin);
+                }
+            }
         }
     }
 
@@ -106,8 +135,10 @@ impl Writer {
     pub(crate) fn element<T: Wire>(&mut self, value: &T) {
         self.comma();
         value.write(self);
-        if let Output::Value { elements, last, .. } = &mut self.output {
-            elements.push(last.take());
+        match &mut self.output {
+            Output::Value { elements, last, .. } => elements.push(last.take()),
+            Output::Tree(builder) => builder.element(),
+            Output::Text { .. } => {}
         }
     }
 
@@ -119,36 +150,52 @@ impl Writer {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    /// Begins the member of a struct, whose name needs no escapes.
+    fn name(&mut self, name: &'static str) {
+        self.comma();
+        if let Output::Text { json, .. } = &mut self.output {
+            json.reserve(name.len() + 3);
+            json.push(b'"');
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(b"\":");
+        }
+    }
+
+    fn finish(&mut self, name: &str) {
+        match &mut self.output {
+            Output::Value { members, last, .. } => drop(members.insert(name.to_owned(), last.take())),
+            Output::Tree(builder) => builder.member(name),
+            Output::Text { .. } => {}
+        }
+    }
+
+    /// Writes an entry of a map.
+    pub(crate) fn entry<T: Wire>(&mut self, name: &str, value: &T) {
         self.comma();
         if let Output::Text { json, .. } = &mut self.output {
             write_string(json, name);
             json.push(b':');
         }
-    }
-
-    fn finish(&mut self, name: &str) {
-        if let Output::Value { members, last, .. } = &mut self.output {
-            members.insert(name.to_owned(), last.take());
-        }
+        value.write(self);
+        self.finish(name);
     }
 
     /// Writes a member.
-    pub(crate) fn required<T: Wire>(&mut self, name: &str, value: &T) {
+    pub(crate) fn required<T: Wire>(&mut self, name: &'static str, value: &T) {
         self.name(name);
         value.write(self);
         self.finish(name);
     }
 
     /// Writes a member unless it is unset.
-    pub(crate) fn optional<T: Wire + Unset>(&mut self, name: &str, value: &T) {
+    pub(crate) fn optional<T: Wire + Unset>(&mut self, name: &'static str, value: &T) {
         if !value.is_unset() {
             self.required(name, value);
         }
     }
 
     /// Writes a list or map, `null` if it is empty.
-    pub(crate) fn filled<T: Wire + Unset>(&mut self, name: &str, value: &T) {
+    pub(crate) fn filled<T: Wire + Unset>(&mut self, name: &'static str, value: &T) {
         if value.is_unset() {
             self.name(name);
             self.null();
@@ -159,7 +206,7 @@ impl Writer {
     }
 
     /// Writes a member that is text.
-    pub(crate) fn str_member(&mut self, name: &str, value: &str) {
+    pub(crate) fn str_member(&mut self, name: &'static str, value: &str) {
         self.name(name);
         self.string(value);
         self.finish(name);
@@ -169,6 +216,7 @@ impl Writer {
         match &mut self.output {
             Output::Text { json, .. } => json.extend_from_slice(b"null"),
             Output::Value { last, .. } => *last = Value::Null,
+            Output::Tree(builder) => builder.null(),
         }
     }
 
@@ -176,6 +224,7 @@ impl Writer {
         match &mut self.output {
             Output::Text { json, .. } => write_string(json, text),
             Output::Value { last, .. } => *last = Value::String(text.to_owned()),
+            Output::Tree(builder) => builder.string(text),
         }
     }
 
@@ -184,6 +233,15 @@ impl Writer {
         match &mut self.output {
             Output::Text { json, .. } => json.extend_from_slice(text.as_bytes()),
             Output::Value { last, .. } => *last = serde_json::from_str(text).unwrap_or_default(),
+            Output::Tree(builder) => builder.value(&serde_json::from_str(text).unwrap_or_default()),
+        }
+    }
+
+    /// Writes what a manager owns; a tree does without.
+    pub(crate) fn fields(&mut self, text: &str) {
+        match &mut self.output {
+            Output::Tree(builder) => builder.null(),
+            Output::Text { .. } | Output::Value { .. } => self.raw_json(text),
         }
     }
 
@@ -192,13 +250,15 @@ impl Writer {
         match &mut self.output {
             Output::Text { json, .. } => serde_json::to_writer(json, value).expect("scalars encode as JSON"),
             Output::Value { last, .. } => *last = serde_json::to_value(value).expect("scalars encode as JSON"),
+            Output::Tree(builder) => builder.value(&serde_json::to_value(value).expect("scalars encode as JSON")),
         }
     }
 }
 
-/// Writes a JSON string; most need no escapes.
+/// Writes a JSON string; most need no escapes. To look at all of a text at once is faster than to stop at the first.
 fn write_string(json: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+    let special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\');
+    if text.bytes().fold(false, |found, b| found | special(b)) {
         serde_json::to_writer(json, text).expect("text encodes as JSON");
         return;
     }

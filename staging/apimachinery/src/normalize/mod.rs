@@ -13,6 +13,8 @@ mod document;
 mod error;
 mod exact;
 mod names;
+#[cfg(test)]
+mod plain_tests;
 mod quick;
 mod scalar;
 #[cfg(test)]

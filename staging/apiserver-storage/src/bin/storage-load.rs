@@ -1,6 +1,7 @@
 //! Writes to an embedded store until it is killed, and says on standard output what was acknowledged: a line
 //! `<key> <number> <revision>` for each put. The crash test kills it at random moments and looks whether everything it said is there.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,14 +20,23 @@ const HISTORY: u64 = 100;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(directory), Some(writers)) = (arguments.next(), arguments.next()) else {
-        complain("usage: storage-load <directory> <writers>");
+        complain("usage: storage-load <directory> <writers> [<bytes between checkpoints>]");
         return ExitCode::FAILURE;
     };
-    let Some(writers) = writers.to_str().and_then(|writers| writers.parse().ok()) else {
-        complain("the number of writers is not a number");
+    let default = EmbeddedOptions::default();
+    let number = |text: OsString| text.to_str().and_then(|text| text.parse().ok());
+    let (Some(writers), Some(checkpoint_size)) = (
+        number(writers),
+        arguments.next().map_or(Some(default.checkpoint_size), number),
+    ) else {
+        complain("what is to be a number is none");
         return ExitCode::FAILURE;
     };
-    match run(PathBuf::from(directory), writers) {
+    let options = EmbeddedOptions {
+        checkpoint_size,
+        ..default
+    };
+    match run(PathBuf::from(directory), writers, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());
@@ -36,8 +46,8 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(directory: PathBuf, writers: u64) -> Result<()> {
-    let store = Arc::new(Embedded::open(&directory, EmbeddedOptions::default())?);
+async fn run(directory: PathBuf, writers: usize, options: EmbeddedOptions) -> Result<()> {
+    let store = Arc::new(Embedded::open(&directory, options)?);
     let start = store.current_revision().await?;
     let tasks = (0..writers).map(|writer| {
         let store = Arc::clone(&store);
@@ -56,7 +66,7 @@ async fn run(directory: PathBuf, writers: u64) -> Result<()> {
     Ok(())
 }
 
-async fn write(store: &Embedded, writer: u64, number: u64) -> Result<()> {
+async fn write(store: &Embedded, writer: usize, number: u64) -> Result<()> {
     let key = format!("/load/{writer}/{}", number % KEYS);
     let mut value = format!("{number} ").into_bytes();
     value.resize(4096, b'.');

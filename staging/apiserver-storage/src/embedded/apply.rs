@@ -1,43 +1,38 @@
-//! One group commit: what happens between the start and the end of a database transaction.
+//! One group commit: what it makes of the state before it, what goes into the write-ahead log, and what is answered.
+//!
+//! It works on a copy of the state. Nothing of it is to be seen before it is durable; if it cannot become so, the copy is forgotten.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{Database, ReadableTable, Table};
 use tokio::sync::oneshot;
 
-use super::hub::{Change, Committed, Hub};
-use super::schema::{
-    EXPIRY, INDEX, IndexEntry, LOG, META, META_COMPACT_REVISION, META_SWEPT_REVISION, Position, Record,
-};
-use super::snapshot::{Snapshot, key_value};
+use super::expiry::Expiry;
+use super::hub::{Committed, Hub};
+use super::layer::Entry;
+use super::schema::{IndexEntry, Position};
+use super::snapshot::Snapshot;
+use super::wal::Commit;
 use super::writer::Request;
-use crate::{Conflict, Error, KeyValue, Operation, Result, Revision, Transaction, TransactionResponse};
+use crate::{Conflict, Error, Operation, Result, Revision, Transaction, TransactionResponse};
 
 /// Expired keys removed by one commit.
 const EXPIRY_CHUNK: usize = 256;
-/// Log records swept by one commit.
-const SWEEP_CHUNK: usize = 512;
-
-/// The tables of one database transaction.
-struct Tables<'txn> {
-    log: Table<'txn, u128, &'static [u8]>,
-    index: Table<'txn, &'static [u8], &'static [u8; IndexEntry::LEN]>,
-    expiry: Table<'txn, (u64, u128), &'static [u8]>,
-}
 
 /// Requests that share a commit, and what became of them.
 pub(super) struct Batch {
-    revision: Revision,
-    compact_revision: Revision,
+    /// The state after the commit.
+    next: Snapshot,
     now: u64,
-    /// There is a change to commit that is neither a transaction nor compaction.
-    dirty: bool,
-    /// Everything before this revision has been swept.
-    pub(super) swept: Revision,
-    /// When the next key expires.
-    pub(super) next_expiry: Option<u64>,
-    committed: Vec<Committed>,
+    /// What goes into the log.
+    commit: Commit,
+    /// The compaction revision before.
+    compact_before: Revision,
+    /// What was taken from the order of expiry.
+    expired: Vec<(u64, Position, Bytes)>,
+    /// The database could not be read.
+    pub(super) unreadable: bool,
     replies: Replies,
 }
 
@@ -49,8 +44,6 @@ pub(super) struct Replies {
         Result<TransactionResponse>,
     )>,
     compactions: Vec<(oneshot::Sender<Result<()>>, Result<()>)>,
-    /// Requests that a failure left without an answer.
-    unanswered: VecDeque<Request>,
 }
 
 impl Replies {
@@ -66,335 +59,204 @@ impl Replies {
 }
 
 impl Batch {
-    pub(super) fn new(revision: Revision, compact_revision: Revision, swept: Revision, now: u64) -> Self {
+    /// A batch on a state, at a time in milliseconds since 1970.
+    pub(super) fn new(state: &Snapshot, now: u64) -> Self {
         Self {
-            revision,
-            compact_revision,
+            next: state.clone(),
             now,
-            dirty: false,
-            swept,
-            next_expiry: None,
-            committed: Vec::new(),
+            commit: Commit::default(),
+            compact_before: state.compact_revision,
+            expired: Vec::new(),
+            unreadable: false,
             replies: Replies::default(),
         }
     }
 
-    /// Applies and commits everything; returns whether there was anything to commit.
-    pub(super) fn apply(&mut self, database: &Database, requests: VecDeque<Request>) -> Result<bool, redb::Error> {
-        self.replies.unanswered = requests;
-        let mut transaction = database.begin_write()?;
-        transaction.set_quick_repair(true);
-        let compact_before = self.compact_revision;
-        let swept_before = self.swept;
-        {
-            let mut tables = Tables {
-                log: transaction.open_table(LOG)?,
-                index: transaction.open_table(INDEX)?,
-                expiry: transaction.open_table(EXPIRY)?,
-            };
-            self.expire(&mut tables)?;
-            while let Some(request) = self.replies.unanswered.pop_front() {
-                match request {
-                    Request::Transaction { transaction, reply } => match self.transaction(&mut tables, &transaction) {
-                        Ok(result) => self.replies.transactions.push((reply, result)),
-                        Err(error) => {
-                            self.replies
-                                .unanswered
-                                .push_front(Request::Transaction { transaction, reply });
-                            return Err(error);
-                        }
-                    },
-                    Request::Compact { revision, reply } => {
-                        let result = self.compact(revision);
-                        self.replies.compactions.push((reply, result));
-                    }
-                    Request::Close => {}
+    /// Applies everything; returns what is to be made durable, if anything.
+    pub(super) fn apply(&mut self, expiry: &mut Expiry, requests: VecDeque<Request>) -> Option<&Commit> {
+        if let Err(error) = self.expire(expiry) {
+            tracing::error!(%error, "the embedded store could not look for expired keys");
+            self.note(&error);
+        }
+        for request in requests {
+            match request {
+                Request::Transaction { transaction, reply } => {
+                    let result = self.transaction(&transaction);
+                    self.replies.transactions.push((reply, result));
                 }
+                Request::Compact { revision, reply } => {
+                    let result = self.compact(revision);
+                    self.replies.compactions.push((reply, result));
+                }
+                Request::Checkpointed(_) | Request::Close => {}
             }
-            self.sweep(&mut tables)?;
-            self.next_expiry = tables.expiry.first()?.map(|(at, _)| at.value().0);
         }
-        let compacted = self.compact_revision != compact_before || self.swept != swept_before;
-        if self.committed.is_empty() && !compacted && !self.dirty {
-            transaction.abort()?;
-            return Ok(false);
-        }
-        if compacted {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert(META_COMPACT_REVISION, self.compact_revision)?;
-            meta.insert(META_SWEPT_REVISION, self.swept)?;
-        }
-        transaction.commit()?;
-        Ok(true)
+        self.commit.compact_revision = self.next.compact_revision;
+        let changed = !self.commit.entries.is_empty() || self.next.compact_revision != self.compact_before;
+        changed.then_some(&self.commit)
     }
 
-    /// Makes a commit visible, and hands out the answers that may now be given.
-    pub(super) fn publish(self, hub: &Hub, snapshot: Option<Snapshot>) -> Replies {
-        if let Some(snapshot) = snapshot {
-            hub.publish(snapshot, self.committed);
+    /// Makes the commit visible, and hands out the answers that may now be given.
+    pub(super) fn publish(self, hub: &Hub, expiry: &mut Expiry) -> Replies {
+        for entry in &self.commit.entries {
+            expiry.insert(entry);
         }
+        hub.publish(self.next, by_transaction(self.commit.entries));
+        self.replies
+    }
+
+    /// The answers of a batch that changes nothing.
+    pub(super) fn unchanged(self) -> Replies {
         self.replies
     }
 
     /// Answers everybody with the failure of the commit.
-    pub(super) fn fail(self, error: Error) {
-        let Replies {
-            transactions,
-            compactions,
-            unanswered,
-        } = self.replies;
-        for (reply, _) in transactions {
+    pub(super) fn fail(self, expiry: &mut Expiry, error: &Error) {
+        expiry.give_back(self.expired);
+        for (reply, _) in self.replies.transactions {
             drop(reply.send(Err(error.clone())));
         }
-        for (reply, _) in compactions {
+        for (reply, _) in self.replies.compactions {
             drop(reply.send(Err(error.clone())));
-        }
-        for request in unanswered {
-            request.refuse(error.clone());
         }
     }
 
-    fn transaction(
-        &mut self,
-        tables: &mut Tables<'_>,
-        transaction: &Transaction,
-    ) -> Result<Result<TransactionResponse>, redb::Error> {
+    fn transaction(&mut self, transaction: &Transaction) -> Result<TransactionResponse> {
         // Everything that can refuse the transaction comes before its first change.
         let operations = &transaction.operations;
         let mut entries = Vec::with_capacity(operations.len());
         let mut deleted = Vec::with_capacity(operations.len());
         for operation in operations {
-            let entry = tables.entry(operation.key())?;
+            let entry = self.latest(operation.key())?;
             let live = entry.filter(|entry| !entry.is_deleted());
             let holds = operation
                 .precondition()
                 .holds(live.map(|entry| entry.position.revision()));
             let wanted = live.filter(|_| !holds || matches!(operation, Operation::Delete { .. }));
-            let item = match wanted.map(|entry| tables.item(entry)).transpose()?.transpose() {
-                Ok(item) => item,
-                Err(error) => return Ok(Err(error)),
-            };
+            let item = wanted
+                .map(|entry| self.next.item(entry.position, false))
+                .transpose()
+                .inspect_err(|error| self.note(error))?;
             if !holds {
                 let conflict = Conflict {
                     key: operation.key().clone(),
                     current: item,
-                    revision: self.revision,
+                    revision: self.next.revision,
                 };
-                return Ok(Err(Error::Conflict(Box::new(conflict))));
+                return Err(Error::Conflict(Box::new(conflict)));
             }
             entries.push(entry);
             deleted.push(item);
         }
-        let revision = self.revision + 1;
-        let mut changes = Vec::with_capacity(operations.len());
+        let revision = self.next.revision + 1;
         for (number, (operation, entry)) in operations.iter().zip(entries).enumerate() {
             let number = u32::try_from(number).expect("the size limit bounds the operations of a transaction");
             let position = Position::new(revision, number);
             match (operation, entry) {
                 (Operation::Put { key, value, ttl, .. }, entry) => {
                     let expires = ttl.map_or(0, |ttl| expiry_time(self.now, ttl.as_secs_f64()));
-                    changes.push(tables.put(position, key, value, entry, expires)?);
+                    self.put(position, key, value, entry, expires);
                 }
                 (Operation::Delete { key, .. }, Some(entry)) if !entry.is_deleted() => {
-                    changes.push(tables.delete(position, key.clone(), entry)?);
+                    self.delete(position, key.clone(), entry);
                 }
                 (Operation::Delete { .. }, _) => {}
             }
         }
-        if !changes.is_empty() {
-            self.revision = revision;
-            self.committed.push(Committed { revision, changes });
-        }
-        Ok(Ok(TransactionResponse {
-            revision: self.revision,
+        Ok(TransactionResponse {
+            revision: self.next.revision,
             deleted,
-        }))
+        })
+    }
+
+    fn latest(&mut self, key: &[u8]) -> Result<Option<IndexEntry>> {
+        self.next.latest(key).inspect_err(|error| self.note(error))
+    }
+
+    /// Remembers that the database has to be opened again.
+    fn note(&mut self, error: &Error) {
+        self.unreadable |= matches!(error, Error::Unavailable(_) | Error::NoSpace(_));
     }
 
     /// Deletes keys whose time has come, each at a revision of its own.
-    fn expire(&mut self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
-        let mut due = Vec::new();
-        for entry in tables.expiry.range(..=(self.now, u128::MAX))?.take(EXPIRY_CHUNK) {
-            let (at, key) = entry?;
-            due.push((at.value(), Bytes::copy_from_slice(key.value())));
-        }
-        for ((at, position), key) in due {
-            match tables.entry(&key)? {
-                Some(entry) if entry.position.0 == position && entry.expires == at => {
-                    let revision = self.revision + 1;
-                    let change = tables.delete(Position::start_of(revision), key, entry)?;
-                    self.revision = revision;
-                    self.committed.push(Committed {
-                        revision,
-                        changes: vec![change],
-                    });
-                }
-                _ => {
-                    tables.expiry.remove((at, position))?;
-                    self.dirty = true;
-                }
+    fn expire(&mut self, expiry: &mut Expiry) -> Result<()> {
+        while self.expired.len() < EXPIRY_CHUNK {
+            let base = Arc::clone(&self.next.base);
+            let Some((at, position, key)) = expiry.take(&base, self.now)? else {
+                break;
+            };
+            self.expired.push((at, position, key.clone()));
+            // It may have been put again, or deleted.
+            let entry = self.next.latest(&key)?;
+            if let Some(entry) = entry.filter(|entry| entry.position == position && entry.expires == at) {
+                self.delete(Position::start_of(self.next.revision + 1), key, entry);
             }
         }
         Ok(())
     }
 
     fn compact(&mut self, revision: Revision) -> Result<()> {
-        if revision > self.revision {
+        if revision > self.next.revision {
             return Err(Error::FutureRevision {
                 requested: revision,
-                current: self.revision,
+                current: self.next.revision,
             });
         }
-        if revision <= self.compact_revision {
+        if revision <= self.next.compact_revision {
             return Err(Error::Compacted {
                 requested: revision,
-                compact_revision: self.compact_revision,
+                compact_revision: self.next.compact_revision,
             });
         }
-        self.compact_revision = revision;
+        self.next.compact_revision = revision;
         Ok(())
     }
 
-    /// Removes what the next records before the compaction revision have superseded. The records of the compaction
-    /// revision itself wait for the next compaction, so that a watch from there still has its previous values.
-    fn sweep(&mut self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
-        if self.swept >= self.compact_revision {
-            return Ok(());
-        }
-        let end = Position::start_of(self.compact_revision);
-        let mut next = self.compact_revision;
-        let mut last = 0;
-        let mut superseded = Vec::new();
-        let mut deletions = Vec::new();
-        for (count, entry) in tables.log.range(Position::start_of(self.swept).0..end.0)?.enumerate() {
-            let (position, record) = entry?;
-            let position = Position(position.value());
-            if count >= SWEEP_CHUNK && position.revision() != last {
-                next = position.revision();
-                break;
-            }
-            last = position.revision();
-            let record = Record::decode(record.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
-            if record.previous != Position::NONE {
-                superseded.push(record.previous);
-            }
-            if record.is_deletion() {
-                deletions.push((position, Bytes::copy_from_slice(record.key)));
-            }
-        }
-        for position in superseded {
-            tables.log.remove(position.0)?;
-        }
-        for (position, key) in deletions {
-            tables.log.remove(position.0)?;
-            if tables.entry(&key)?.is_some_and(|entry| entry.position == position) {
-                tables.index.remove(&key[..])?;
-            }
-        }
-        self.swept = next;
-        Ok(())
+    fn put(&mut self, position: Position, key: &Bytes, value: &Bytes, entry: Option<IndexEntry>, expires: u64) {
+        self.insert(Entry {
+            position,
+            create_revision: entry
+                .filter(|entry| !entry.is_deleted())
+                .map_or(position.revision(), |entry| entry.create_revision),
+            previous: entry.map_or(Position::NONE, |entry| entry.position),
+            expires,
+            key: key.clone(),
+            value: value.clone(),
+        });
+    }
+
+    fn delete(&mut self, position: Position, key: Bytes, entry: IndexEntry) {
+        self.insert(Entry {
+            position,
+            create_revision: 0,
+            previous: entry.position,
+            expires: 0,
+            key,
+            value: Bytes::new(),
+        });
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let entry = Arc::new(entry);
+        self.next.insert(Arc::clone(&entry));
+        self.commit.entries.push(entry);
     }
 }
 
-impl Tables<'_> {
-    fn entry(&self, key: &[u8]) -> Result<Option<IndexEntry>, redb::Error> {
-        Ok(self.index.get(key)?.map(|entry| IndexEntry::decode(entry.value())))
-    }
-
-    fn item(&self, entry: IndexEntry) -> Result<Result<KeyValue>, redb::Error> {
-        let Some(record) = self.log.get(entry.position.0)? else {
-            return Ok(Err(super::snapshot::missing(entry.position)));
-        };
-        Ok(Record::decode(record.value()).map(|record| key_value(entry.position, &record, false)))
-    }
-
-    fn put(
-        &mut self,
-        position: Position,
-        key: &Bytes,
-        value: &Bytes,
-        entry: Option<IndexEntry>,
-        expires: u64,
-    ) -> Result<Change, redb::Error> {
-        let create_revision = entry
-            .filter(|entry| !entry.is_deleted())
-            .map_or(position.revision(), |entry| entry.create_revision);
-        let previous = entry.map_or(Position::NONE, |entry| entry.position);
-        self.append(
-            position,
-            &Record {
-                create_revision,
-                previous,
-                key,
-                value,
-            },
-        )?;
-        self.update(
-            key,
-            entry,
-            IndexEntry {
-                position,
-                create_revision,
-                expires,
-            },
-        )?;
-        let item = KeyValue {
-            key: key.clone(),
-            value: value.clone(),
-            create_revision,
-            mod_revision: position.revision(),
-        };
-        Ok(Change {
-            key: key.clone(),
-            item: Some(item),
-            previous,
-        })
-    }
-
-    fn delete(&mut self, position: Position, key: Bytes, entry: IndexEntry) -> Result<Change, redb::Error> {
-        let previous = entry.position;
-        self.append(
-            position,
-            &Record {
-                create_revision: 0,
-                previous,
-                key: &key,
-                value: &[],
-            },
-        )?;
-        self.update(
-            &key,
-            Some(entry),
-            IndexEntry {
-                position,
-                create_revision: 0,
-                expires: 0,
-            },
-        )?;
-        Ok(Change {
-            key,
-            item: None,
-            previous,
-        })
-    }
-
-    fn append(&mut self, position: Position, record: &Record<'_>) -> Result<(), redb::Error> {
-        let mut slot = self.log.insert_reserve(position.0, record.encoded_len())?;
-        record.encode(slot.as_mut());
-        Ok(())
-    }
-
-    /// Replaces a key's index entry, and its place in the order of expiry.
-    fn update(&mut self, key: &[u8], old: Option<IndexEntry>, new: IndexEntry) -> Result<(), redb::Error> {
-        if let Some(old) = old.filter(|old| old.expires != 0) {
-            self.expiry.remove((old.expires, old.position.0))?;
+/// The transactions that changes belong to.
+fn by_transaction(entries: Vec<Arc<Entry>>) -> Vec<Committed> {
+    let mut transactions: Vec<Committed> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let revision = entry.position.revision();
+        match transactions.last_mut() {
+            Some(last) if last.revision == revision => last.changes.push(entry),
+            _ => transactions.push(Committed {
+                revision,
+                changes: vec![entry],
+            }),
         }
-        if new.expires != 0 {
-            self.expiry.insert((new.expires, new.position.0), key)?;
-        }
-        self.index.insert(key, &new.encode())?;
-        Ok(())
     }
+    transactions
 }
 
 /// The time of expiry in milliseconds since 1970: whole seconds from now, rounded up.

@@ -1,21 +1,23 @@
 //! Copies of the embedded store: a snapshot into a file while serving, and its restoration into an empty directory.
 //!
-//! A snapshot file is itself a database of the store's format, without the free pages, so that restoring is copying and checking.
+//! A snapshot file is itself a database of the store's format, without free pages and without a write-ahead log, so that restoring is
+//! copying and checking.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable};
+use redb::{Builder, Database, ReadableDatabase, WriteTransaction};
 
+use super::base::Base;
 use super::file::{FileState, StoreFile};
 use super::schema::{
-    EXPIRY, FORMAT, INDEX, IndexEntry, LOG, META, META_BASE_REVISION, META_COMPACT_REVISION, META_FORMAT,
-    META_SWEPT_REVISION, database_error,
+    EXPIRY, FORMAT, FORMAT_WITHOUT_LOG, INDEX, LOG, META, META_BASE_REVISION, META_COMPACT_REVISION, META_FORMAT,
+    META_SWEPT_REVISION, Position, database_error,
 };
 use super::snapshot::Snapshot;
 use super::{DATABASE_FILE, create_directory};
-use crate::{Error, Result, Revision};
+use crate::{Error, KeyRange, Result, Revision};
 
 /// Memory for building and checking copies.
 const CACHE_SIZE: usize = 16 << 20;
@@ -45,36 +47,50 @@ pub(super) fn write_snapshot(snapshot: &Snapshot, file: &Path) -> Result<()> {
 fn copy_tables(snapshot: &Snapshot, path: &Path) -> Result<()> {
     let file =
         StoreFile::open(path, FileState::default()).map_err(Error::io(format!("cannot write {}", path.display())))?;
-    let copy = || -> Result<(), redb::Error> {
-        let database = Builder::new().set_cache_size(CACHE_SIZE).create_with_backend(file)?;
-        let mut transaction = database.begin_write()?;
-        transaction.set_quick_repair(true);
-        {
-            let mut log = transaction.open_table(LOG)?;
-            for entry in snapshot.log().iter()? {
-                let (position, record) = entry?;
-                log.insert(position.value(), record.value())?;
-            }
-            let mut index = transaction.open_table(INDEX)?;
-            let mut expiry = transaction.open_table(EXPIRY)?;
-            for item in snapshot.index().iter()? {
-                let (key, entry) = item?;
-                index.insert(key.value(), entry.value())?;
-                let entry = IndexEntry::decode(entry.value());
-                if entry.expires != 0 {
-                    expiry.insert((entry.expires, entry.position.0), key.value())?;
-                }
-            }
-            let mut meta = transaction.open_table(META)?;
-            meta.insert(META_FORMAT, FORMAT)?;
-            meta.insert(META_BASE_REVISION, snapshot.revision)?;
-            meta.insert(META_COMPACT_REVISION, snapshot.compact_revision)?;
-            meta.insert(META_SWEPT_REVISION, snapshot.swept_revision)?;
-        }
-        transaction.commit()?;
+    let database = Builder::new()
+        .set_cache_size(CACHE_SIZE)
+        .create_with_backend(file)
+        .map_err(database_error)?;
+    let mut transaction = database.begin_write().map_err(database_error)?;
+    transaction.set_quick_repair(true);
+    copy_log(snapshot, &transaction)?;
+    copy_keys(snapshot, &transaction)?;
+    let meta = || -> Result<(), redb::Error> {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(META_FORMAT, FORMAT)?;
+        meta.insert(META_BASE_REVISION, snapshot.revision)?;
+        meta.insert(META_COMPACT_REVISION, snapshot.compact_revision)?;
+        meta.insert(META_SWEPT_REVISION, snapshot.base.swept_revision)?;
         Ok(())
     };
-    copy().map_err(database_error)
+    meta().map_err(database_error)?;
+    transaction.commit().map_err(database_error)
+}
+
+fn copy_log(snapshot: &Snapshot, transaction: &WriteTransaction) -> Result<()> {
+    let mut log = transaction.open_table(LOG).map_err(database_error)?;
+    snapshot.records(Position::NONE, |position, recorded| {
+        let record = recorded.record();
+        let mut slot = log
+            .insert_reserve(position.0, record.encoded_len())
+            .map_err(database_error)?;
+        record.encode(slot.as_mut());
+        Ok(true)
+    })
+}
+
+fn copy_keys(snapshot: &Snapshot, transaction: &WriteTransaction) -> Result<()> {
+    let mut index = transaction.open_table(INDEX).map_err(database_error)?;
+    let mut expiry = transaction.open_table(EXPIRY).map_err(database_error)?;
+    snapshot.scan(&KeyRange::all(), |key, entry| {
+        index.insert(key, &entry.encode()).map_err(database_error)?;
+        if entry.expires != 0 {
+            expiry
+                .insert((entry.expires, entry.position.0), key)
+                .map_err(database_error)?;
+        }
+        Ok(())
+    })
 }
 
 /// Restores a snapshot file into `directory`, which must be empty or not exist.
@@ -138,10 +154,10 @@ fn check(copy: &Path, origin: &Path, options: RestoreOptions) -> Result<Revision
         .map_err(database_error)?
         .flatten()
         .map(|format| format.value());
-    if format != Some(FORMAT) {
+    if !matches!(format, Some(FORMAT | FORMAT_WITHOUT_LOG)) {
         return Err(not_a_snapshot(format!("its format is {format:?}, not {FORMAT}")));
     }
-    let revision = Snapshot::of(&database).map_err(database_error)?.revision;
+    let revision = Base::of(&database).map_err(database_error)?.revision;
     if options.bump_revision == 0 {
         return Ok(revision);
     }

@@ -1,6 +1,6 @@
-//! The database file, as redb sees it.
+//! The store's files: what outlives one opening of them, and the database file as redb sees it.
 //!
-//! It is redb's own file backend without its lock (the store's directory has one that outlives a reopening), with one addition:
+//! The latter is redb's own file backend without its lock (the store's directory has one that outlives a reopening), with one addition:
 //! it remembers a failed sync. After one the kernel may hold pages that the disk does not and call them clean, so that nothing written since can be
 //! trusted to survive; the store then takes no more writes.
 
@@ -23,6 +23,8 @@ pub(super) type Fault = Arc<dyn Fn(Operation) -> io::Result<()> + Send + Sync>;
 pub(super) enum Operation {
     Write,
     Sync,
+    LogWrite,
+    LogSync,
 }
 
 /// What outlives one opening of the file.
@@ -39,10 +41,26 @@ impl FileState {
         self.sync_failed.load(Ordering::Acquire)
     }
 
+    /// Remembers that a sync has failed.
+    pub(super) fn set_sync_failed(&self) {
+        self.sync_failed.store(true, Ordering::Release);
+    }
+
     #[cfg(test)]
-    fn check(&self, operation: Operation) -> io::Result<()> {
+    pub(super) fn check(&self, operation: Operation) -> io::Result<()> {
         self.fault.as_ref().map_or(Ok(()), |fault| fault(operation))
     }
+}
+
+/// Opens or creates a file that only its owner can read.
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 /// The database file.
@@ -54,13 +72,7 @@ pub(super) struct StoreFile {
 impl StoreFile {
     /// Opens or creates the file, readable by its owner alone.
     pub(super) fn open(path: &Path, state: FileState) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)?;
+        let file = open_private(path)?;
         Ok(Self { file, state })
     }
 }
@@ -91,12 +103,10 @@ impl StorageBackend for StoreFile {
     fn sync_data(&self) -> io::Result<()> {
         #[cfg(test)]
         if let Err(error) = self.state.check(Operation::Sync) {
-            self.state.sync_failed.store(true, Ordering::Release);
+            self.state.set_sync_failed();
             return Err(error);
         }
-        self.file
-            .sync_data()
-            .inspect_err(|_| self.state.sync_failed.store(true, Ordering::Release))
+        self.file.sync_data().inspect_err(|_| self.state.set_sync_failed())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

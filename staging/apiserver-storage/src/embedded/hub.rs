@@ -8,14 +8,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use futures::stream;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::schema::Position;
+use super::layer::Entry;
 use super::snapshot::Snapshot;
-use crate::{Error, Event, EventBatch, KeyRange, KeyValue, ProgressRequester, Result, Revision, Watch, WatchResponse};
+use crate::{Error, Event, EventBatch, KeyRange, ProgressRequester, Result, Revision, Watch, WatchResponse};
 
 /// Undelivered responses of one watch; a watch that falls behind further reads the log instead.
 const QUEUE_LIMIT: usize = 1024;
@@ -25,16 +24,7 @@ const HISTORY_CHUNK: usize = 1024;
 /// A committed transaction, on its way to the watches.
 pub(super) struct Committed {
     pub(super) revision: Revision,
-    pub(super) changes: Vec<Change>,
-}
-
-/// One change of a committed transaction.
-pub(super) struct Change {
-    pub(super) key: Bytes,
-    /// The new state; `None` for a deletion.
-    pub(super) item: Option<KeyValue>,
-    /// The record it superseded.
-    pub(super) previous: Position,
+    pub(super) changes: Vec<Arc<Entry>>,
 }
 
 /// The latest state for readers, and the watches.
@@ -96,18 +86,6 @@ impl Hub {
         self.snapshot.store(Arc::clone(&snapshot));
         for transaction in transactions {
             dispatch(&state.slots, &snapshot, transaction);
-        }
-    }
-
-    /// Takes over a state of which it is not known how it differs from the last one: every watch reads the log.
-    pub(super) fn reset(&self, snapshot: Snapshot) {
-        let mut state = self.state.lock();
-        let unknown = state.head + 1;
-        state.head = snapshot.revision;
-        self.snapshot.store(Arc::new(snapshot));
-        for slot in &state.slots {
-            slot.queue.lock().lagging.get_or_insert(unknown.max(slot.from));
-            slot.wake.notify_one();
         }
     }
 
@@ -242,18 +220,19 @@ fn dispatch(slots: &[Arc<Slot>], snapshot: &Snapshot, transaction: Committed) {
     }
 }
 
-fn make_event(snapshot: &Snapshot, revision: Revision, change: &Change) -> Result<Event> {
+fn make_event(snapshot: &Snapshot, revision: Revision, change: &Entry) -> Result<Event> {
     let previous = snapshot.previous(change.previous)?;
-    Ok(match &change.item {
-        Some(item) => Event::Put {
-            item: item.clone(),
-            previous,
-        },
-        None => Event::Delete {
+    Ok(if change.is_deletion() {
+        Event::Delete {
             key: change.key.clone(),
             revision,
             previous,
-        },
+        }
+    } else {
+        Event::Put {
+            item: change.key_value(false),
+            previous,
+        }
     })
 }
 

@@ -1,19 +1,27 @@
 //! The embedded store: one directory, one process, nothing to install.
 //!
-//! It lies on redb, a copy-on-write B-tree in one file, with quick repair: a commit is durable when it returns, and after `kill -9` at any moment
-//! the file opens at its last commit, in milliseconds. One thread writes ([`writer`]), readers share the latest committed state
-//! ([`snapshot`]) without locks, watches are fed by the writer and read the log when they lag ([`hub`]).
+//! A write is durable in a write-ahead log ([`wal`]): a record, one sync. From time to time what it holds is brought into a
+//! database, redb's copy-on-write B-tree in one file ([`checkpoint`]). After `kill -9` at any moment the database opens at its last
+//! checkpoint and the log tells the rest, in milliseconds. One thread writes ([`writer`]), readers share the latest committed state
+//! ([`snapshot`]: the database and what lies above it in memory) without locks, watches are fed by the writer and read the log when
+//! they lag ([`hub`]).
 //!
 //! Upstream has no counterpart; this takes the place of etcd on a single server.
 
 mod apply;
 pub(crate) mod backup;
+mod base;
+mod checkpoint;
+mod database;
+mod expiry;
 mod file;
 mod hub;
+mod layer;
 mod schema;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod writer;
 
 use std::fmt;
@@ -28,11 +36,15 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
+use self::base::Base;
+use self::database::Source;
 use self::file::FileState;
 use self::hub::Hub;
+use self::layer::Frozen;
 use self::schema::database_error;
 use self::snapshot::Snapshot;
-use self::writer::{Request, Source, Writer};
+use self::wal::{Commit, LOG_FILES, Recovered, Wal};
+use self::writer::{Request, Writer};
 use crate::{
     Capabilities, CompactionRound, CountResponse, Error, GetResponse, KeyRange, RangeOptions, RangeResponse, Result,
     Revision, Status, Storage, Transaction, TransactionResponse, Watch,
@@ -59,6 +71,10 @@ pub struct EmbeddedOptions {
     pub cache_size: usize,
     /// The largest transaction, in bytes of keys and values. The default is etcd's: 1.5 MiB.
     pub max_request_size: usize,
+    /// So many bytes are written to the write-ahead log, and held in memory, before they are brought into the database;
+    /// while that is done up to twice as many follow, then writes wait. What a start after a crash reads is bounded by the
+    /// same. Default 4 MiB.
+    pub checkpoint_size: usize,
 }
 
 impl Default for EmbeddedOptions {
@@ -66,6 +82,7 @@ impl Default for EmbeddedOptions {
         Self {
             cache_size: 16 << 20,
             max_request_size: 3 << 19,
+            checkpoint_size: 4 << 20,
         }
     }
 }
@@ -99,27 +116,38 @@ impl Embedded {
     fn open_with(directory: &Path, options: EmbeddedOptions, state: FileState) -> Result<Self> {
         create_directory(directory)?;
         let lock = lock(directory)?;
-        let path = directory.join(DATABASE_FILE);
+        let created = [DATABASE_FILE]
+            .iter()
+            .chain(&LOG_FILES)
+            .any(|name| !directory.join(name).exists());
         let source = Source {
-            path: path.clone(),
+            path: directory.join(DATABASE_FILE),
             cache_size: options.cache_size,
             state,
         };
         let database = source.open()?;
-        let snapshot = Snapshot::of(&database).map_err(database_error)?;
+        let base = Base::of(&database).map_err(database_error)?;
+        let Recovered { wal, frozen, active } = Wal::open(directory, &base, source.state.clone())?;
+        if created {
+            sync_directory(directory)?;
+        }
+        let snapshot = replay(base, frozen, active)?;
         tracing::info!(
-            path = %path.display(),
+            path = %source.path.display(),
             revision = snapshot.revision,
             compact_revision = snapshot.compact_revision,
+            replayed = snapshot.revision - snapshot.base.revision,
             "opened the embedded store"
         );
         let hub = Arc::new(Hub::new(snapshot));
-        let writer = Writer::new(source, database, Arc::clone(&hub))?;
         let (requests, receiver) = mpsc::channel();
+        let path = directory.to_owned();
+        let size = options.checkpoint_size;
+        let writer = Writer::new(source, database, wal, Arc::clone(&hub), size, requests.clone())?;
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                // The lock goes with the thread: the directory is free when the database is closed.
+                // The lock goes with the thread: the directory is free when database and log are closed.
                 let _lock = lock;
                 writer.run(&receiver);
             })
@@ -239,13 +267,17 @@ impl Storage for Embedded {
 
     async fn status(&self) -> Result<Status> {
         let snapshot = self.state()?;
-        let path = self.path.clone();
-        let metadata = tokio::fs::metadata(&path)
-            .await
-            .map_err(Error::io(format!("cannot stat {}", path.display())))?;
+        let mut size = 0;
+        for name in [DATABASE_FILE].iter().chain(&LOG_FILES) {
+            let path = self.path.join(name);
+            let metadata = tokio::fs::metadata(&path).await;
+            size += metadata
+                .map_err(Error::io(format!("cannot stat {}", path.display())))?
+                .len();
+        }
         Ok(Status {
             backend: "embedded".to_owned(),
-            size: metadata.len(),
+            size,
             size_in_use: None,
             revision: snapshot.revision,
             compact_revision: snapshot.compact_revision,
@@ -284,7 +316,7 @@ impl Storage for Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         if let Some(thread) = self.begin_close() {
-            // At most one commit is waited for. A panic of the thread was reported when it happened.
+            // At most one commit and a checkpoint are waited for. A panic of the thread was reported when it happened.
             drop(thread.join());
         }
     }
@@ -296,6 +328,38 @@ impl fmt::Debug for Embedded {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+/// The state of a database and of the log above it.
+fn replay(base: Base, frozen: Option<(Vec<Commit>, u64, u64)>, active: Vec<Commit>) -> Result<Snapshot> {
+    let mut snapshot = Snapshot::of(base);
+    if let Some((commits, next_generation, next_sequence)) = frozen {
+        snapshot.replay(commits)?;
+        snapshot.frozen = Some(Arc::new(Frozen {
+            layer: std::mem::take(&mut snapshot.active),
+            compact_revision: snapshot.compact_revision,
+            next_generation,
+            next_sequence,
+        }));
+    }
+    snapshot.replay(active)?;
+    Ok(snapshot)
+}
+
+/// Makes the names of new files durable.
+fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(Error::io(format!("cannot sync {}", directory.display())))
+}
+
+/// What the decoder of the write-ahead log makes of a payload, encoded again. For the fuzz target.
+///
+/// # Errors
+/// [`Error::Corrupt`] for what no commit writes.
+#[doc(hidden)]
+pub fn transcode_log_payload(payload: &[u8]) -> Result<Vec<u8>> {
+    wal::transcode(payload)
 }
 
 /// Creates the store's directory for its owner alone; one that exists is taken as it is, with a warning if others can enter.

@@ -1,5 +1,8 @@
 //! The tables of the embedded store, and their records.
 //!
+//! They hold what checkpoints have brought into them; what was written since lies in the write-ahead log ([`super::wal`])
+//! and in memory ([`super::layer`]).
+//!
 //! - `log`: position → record. A position is a revision and the place of a change in its transaction, so that the log is
 //!   appended at its right edge, and a watch from history is one range read. A record points to the one it supersedes.
 //! - `index`: key → position of its latest record, create revision, expiry. A deleted key keeps its entry, marked by create
@@ -7,7 +10,7 @@
 //! - `expiry`: (time, position) → key, for keys with a time to live.
 //! - `meta`: the few numbers that are not elsewhere.
 //!
-//! A put costs one insert into `log` (with the value) and one into `index` (32 bytes a key). A read at an old revision follows a key's chain of
+//! A put costs one insert into `log` (with the value) and, once a checkpoint, one into `index` (32 bytes a key). A read at an old revision follows a key's chain of
 //! records backwards; it costs as many steps as the key has seen changes since. Compaction walks the log once, from where it
 //! stopped last time, and removes what each record superseded: its cost follows the changes, not the size of the store.
 
@@ -35,8 +38,17 @@ pub(super) const META_SWEPT_REVISION: &str = "swept_revision";
 /// A lower bound of the current revision, for a store whose log does not tell (empty, or restored with a bump).
 pub(super) const META_BASE_REVISION: &str = "base_revision";
 
+/// The number that the write-ahead log of this database carries in each record; absent in a copy, which has no log.
+pub(super) const META_LOG_IDENTITY: &str = "log_identity";
+/// The first generation of the write-ahead log that is not in the tables.
+pub(super) const META_LOG_GENERATION: &str = "log_generation";
+/// The sequence number of that generation's first record.
+pub(super) const META_LOG_SEQUENCE: &str = "log_sequence";
+
 /// The value of [`META_FORMAT`].
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
+/// The format before: the same tables, without a write-ahead log.
+pub(super) const FORMAT_WITHOUT_LOG: u64 = 1;
 /// The revision of an empty store.
 pub(super) const FIRST_REVISION: Revision = 1;
 
@@ -55,6 +67,11 @@ impl Position {
     /// The first position of a revision.
     pub(super) fn start_of(revision: Revision) -> Self {
         Self::new(revision, 0)
+    }
+
+    /// Whether its revision fits.
+    pub(super) fn is_valid(self) -> bool {
+        self.0 >> 96 == 0
     }
 
     pub(super) fn revision(self) -> Revision {
@@ -151,11 +168,19 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What a failed file operation means to the caller.
+pub(super) fn file_error(error: &io::Error) -> Error {
+    if is_out_of_space(error) {
+        Error::NoSpace(error.to_string())
+    } else {
+        Error::Unavailable(error.to_string())
+    }
+}
+
 /// What a failure of the database means to the caller.
 pub(super) fn database_error(error: impl Into<redb::Error>) -> Error {
     match error.into() {
-        redb::Error::Io(error) if is_out_of_space(&error) => Error::NoSpace(error.to_string()),
-        redb::Error::Io(error) => Error::Unavailable(error.to_string()),
+        redb::Error::Io(error) => file_error(&error),
         redb::Error::PreviousIo => Error::Unavailable("an earlier file operation failed".to_owned()),
         redb::Error::DatabaseClosed => Error::Unavailable("the database is being reopened".to_owned()),
         redb::Error::ValueTooLarge(_) => Error::TooLarge { limit: None },

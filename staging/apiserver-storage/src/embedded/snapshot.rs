@@ -1,65 +1,103 @@
 //! Reads: one committed state of the store, shared by all readers until the next commit replaces it.
+//!
+//! It is the database as of a checkpoint with at most two layers above it: the one that takes changes, and the one that is on its way
+//! into the database. Positions tell where a record lies; of a key the newest state counts.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
-use super::schema::{
-    FIRST_REVISION, INDEX, IndexEntry, LOG, META, META_BASE_REVISION, META_COMPACT_REVISION, META_SWEPT_REVISION,
-    Position, Record, database_error,
-};
+use super::base::Base;
+use super::layer::{Entry, Frozen, Layer};
+use super::schema::{IndexEntry, Position, Record, database_error};
+use super::wal::Commit;
 use crate::{
     CountResponse, Error, Event, EventBatch, GetResponse, KeyRange, KeyValue, RangeOptions, RangeResponse, Result,
     Revision,
 };
 
-/// The tables as one commit left them. While it lives, the pages it refers to are not reused.
+/// A state of the store.
+#[derive(Clone)]
 pub(super) struct Snapshot {
-    index: ReadOnlyTable<&'static [u8], &'static [u8; IndexEntry::LEN]>,
-    log: ReadOnlyTable<u128, &'static [u8]>,
+    /// What is in the database.
+    pub(super) base: Arc<Base>,
+    /// What is on its way there.
+    pub(super) frozen: Option<Arc<Frozen>>,
+    /// What came after it.
+    pub(super) active: Layer,
     /// The revision of the last transaction.
     pub(super) revision: Revision,
     /// The oldest revision that can be read; 0 if nothing was ever compacted.
     pub(super) compact_revision: Revision,
-    /// The revision before which superseded records have been removed.
-    pub(super) swept_revision: Revision,
 }
 
 impl Snapshot {
-    /// The state after the last commit.
-    pub(super) fn of(database: &Database) -> Result<Self, redb::Error> {
-        let transaction = database.begin_read()?;
-        let index = transaction.open_table(INDEX)?;
-        let log = transaction.open_table(LOG)?;
-        let meta = transaction.open_table(META)?;
-        let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |value| value.value()));
-        let compact_revision = number(META_COMPACT_REVISION)?;
-        let swept_revision = number(META_SWEPT_REVISION)?;
-        let last = log
-            .last()?
-            .map_or(0, |(position, _)| Position(position.value()).revision());
-        let revision = last
-            .max(compact_revision)
-            .max(number(META_BASE_REVISION)?)
-            .max(FIRST_REVISION);
-        Ok(Self {
-            index,
-            log,
-            revision,
-            compact_revision,
-            swept_revision,
-        })
+    /// The state of a database alone.
+    pub(super) fn of(base: Base) -> Self {
+        Self {
+            revision: base.revision,
+            compact_revision: base.compact_revision,
+            base: Arc::new(base),
+            frozen: None,
+            active: Layer::default(),
+        }
     }
 
-    /// The index, for a copy.
-    pub(super) fn index(&self) -> &ReadOnlyTable<&'static [u8], &'static [u8; IndexEntry::LEN]> {
-        &self.index
+    /// Adds a change, which is the latest.
+    pub(super) fn insert(&mut self, entry: Arc<Entry>) {
+        self.revision = entry.position.revision();
+        self.active.insert(entry);
     }
 
-    /// The log, for a copy.
-    pub(super) fn log(&self) -> &ReadOnlyTable<u128, &'static [u8]> {
-        &self.log
+    /// Adds what the write-ahead log tells.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it does not follow on this state.
+    pub(super) fn replay(&mut self, commits: Vec<Commit>) -> Result<()> {
+        for commit in commits {
+            for entry in commit.entries {
+                let revision = entry.position.revision();
+                let follows = self.active.at(entry.position).is_none()
+                    && (revision == self.revision + 1 || (revision == self.revision && revision > self.base.revision));
+                if !follows {
+                    return Err(Error::Corrupt(format!(
+                        "the write-ahead log has revision {revision} after revision {}",
+                        self.revision
+                    )));
+                }
+                self.insert(entry);
+            }
+            if commit.compact_revision < self.compact_revision || commit.compact_revision > self.revision {
+                return Err(Error::Corrupt(format!(
+                    "the write-ahead log is compacted to revision {} after {} at revision {}",
+                    commit.compact_revision, self.compact_revision, self.revision
+                )));
+            }
+            self.compact_revision = commit.compact_revision;
+        }
+        Ok(())
+    }
+
+    /// The layers, the newest first.
+    fn layers(&self) -> impl DoubleEndedIterator<Item = &Layer> {
+        [Some(&self.active), self.frozen.as_ref().map(|frozen| &frozen.layer)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The latest state of a key.
+    pub(super) fn latest(&self, key: &[u8]) -> Result<Option<IndexEntry>> {
+        match self.layers().find_map(|layer| layer.latest(key)) {
+            Some(entry) => Ok(Some(entry.index_entry())),
+            None => self.base.entry(key),
+        }
+    }
+
+    /// The change at a position that no checkpoint has reached.
+    fn recent(&self, position: Position) -> Option<&Arc<Entry>> {
+        self.layers().find_map(|layer| layer.at(position))
     }
 
     /// The revision to read at.
@@ -80,12 +118,7 @@ impl Snapshot {
 
     pub(super) fn get(&self, key: &[u8], revision: Option<Revision>) -> Result<GetResponse> {
         let revision = self.read_revision(revision)?;
-        let entry = self
-            .index
-            .get(key)
-            .map_err(database_error)?
-            .map(|entry| IndexEntry::decode(entry.value()));
-        let position = match entry {
+        let position = match self.latest(key)? {
             Some(entry) => self.visible(entry, revision)?,
             None => None,
         };
@@ -98,7 +131,10 @@ impl Snapshot {
         let limit = options.limit.unwrap_or(usize::MAX);
         let mut items = Vec::new();
         let mut remaining = 0;
-        self.scan(range, revision, |key, position| {
+        self.scan(range, |key, entry| {
+            let Some(position) = self.visible(entry, revision)? else {
+                return Ok(());
+            };
             if items.len() < limit {
                 items.push(self.item_of(key, position, options.keys_only)?);
             } else {
@@ -117,20 +153,15 @@ impl Snapshot {
     pub(super) fn count(&self, range: &KeyRange, revision: Option<Revision>) -> Result<CountResponse> {
         let revision = self.read_revision(revision)?;
         let mut count = 0;
-        self.scan(range, revision, |_, _| {
-            count += 1;
+        self.scan(range, |_, entry| {
+            count += u64::from(self.visible(entry, revision)?.is_some());
             Ok(())
         })?;
         Ok(CountResponse { count, revision })
     }
 
-    /// Calls `visit` for each key of the range that exists at `revision`, with the position of its record.
-    fn scan(
-        &self,
-        range: &KeyRange,
-        revision: Revision,
-        mut visit: impl FnMut(&[u8], Position) -> Result<()>,
-    ) -> Result<()> {
+    /// Calls `visit` for each key of the range that the index knows, in order, with its latest state.
+    pub(super) fn scan(&self, range: &KeyRange, mut visit: impl FnMut(&[u8], IndexEntry) -> Result<()>) -> Result<()> {
         if range.is_empty() {
             return Ok(());
         }
@@ -138,14 +169,41 @@ impl Snapshot {
             .end
             .as_ref()
             .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
-        let entries = self
-            .index
-            .range::<&[u8]>((Bound::Included(&range.start[..]), end))
-            .map_err(database_error)?;
-        for entry in entries {
+        let bounds = (Bound::Included(&range.start[..]), end);
+        let frozen = self.frozen.iter().flat_map(|frozen| frozen.layer.keys(bounds));
+        let mut recent = newest(self.active.keys(bounds), frozen).peekable();
+        for entry in self.base.index().range::<&[u8]>(bounds).map_err(database_error)? {
             let (key, entry) = entry.map_err(database_error)?;
-            if let Some(position) = self.visible(IndexEntry::decode(entry.value()), revision)? {
-                visit(key.value(), position)?;
+            let key = key.value();
+            while let Some(before) = recent.next_if(|recent| recent.key < key) {
+                visit(&before.key, before.index_entry())?;
+            }
+            match recent.next_if(|recent| recent.key == key) {
+                Some(newer) => visit(key, newer.index_entry())?,
+                None => visit(key, IndexEntry::decode(entry.value()))?,
+            }
+        }
+        recent.try_for_each(|entry| visit(&entry.key, entry.index_entry()))
+    }
+
+    /// Calls `visit` for each record of the log from a position on, oldest first, until it says false.
+    pub(super) fn records(
+        &self,
+        from: Position,
+        mut visit: impl FnMut(Position, Recorded<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        if from.revision() <= self.base.revision {
+            for entry in self.base.log().range(from.0..).map_err(database_error)? {
+                let (position, record) = entry.map_err(database_error)?;
+                let record = Recorded::Stored(Record::decode(record.value())?);
+                if !visit(Position(position.value()), record)? {
+                    return Ok(());
+                }
+            }
+        }
+        for entry in self.layers().rev().flat_map(|layer| layer.changes(from)) {
+            if !visit(entry.position, Recorded::Recent(entry))? {
+                return Ok(());
             }
         }
         Ok(())
@@ -158,32 +216,45 @@ impl Snapshot {
         }
         let mut position = entry.position;
         loop {
-            let record = self.log.get(position.0).map_err(database_error)?;
-            let Some(record) = record else {
+            let Some((deletion, previous)) = self.record(position, |record| (record.is_deletion(), record.previous))?
+            else {
                 // A deletion that compaction has passed is removed, although the key's next life still points to it.
                 if position.revision() < self.compact_revision {
                     return Ok(None);
                 }
                 return Err(missing(position));
             };
-            let record = Record::decode(record.value())?;
             if position.revision() <= revision {
-                return Ok((!record.is_deletion()).then_some(position));
+                return Ok((!deletion).then_some(position));
             }
-            if record.previous == Position::NONE {
+            if previous == Position::NONE {
                 return Ok(None);
             }
-            position = record.previous;
+            position = previous;
         }
     }
 
-    fn item(&self, position: Position, keys_only: bool) -> Result<KeyValue> {
-        let record = self
-            .log
-            .get(position.0)
-            .map_err(database_error)?
-            .ok_or_else(|| missing(position))?;
-        Ok(key_value(position, &Record::decode(record.value())?, keys_only))
+    /// What `read` makes of the record at a position; `None` if there is none.
+    fn record<T>(&self, position: Position, read: impl FnOnce(&Record<'_>) -> T) -> Result<Option<T>> {
+        match self.recent(position) {
+            Some(entry) => Ok(Some(read(&entry.record()))),
+            None => self.base.record(position, read),
+        }
+    }
+
+    /// The state that the record at a position left; `None` if there is no record.
+    fn stored_item(&self, position: Position, keys_only: bool) -> Result<Option<KeyValue>> {
+        match self.recent(position) {
+            Some(entry) => Ok(Some(entry.key_value(keys_only))),
+            None => self
+                .base
+                .record(position, |record| key_value(position, record, keys_only)),
+        }
+    }
+
+    /// The state that the record at a position left.
+    pub(super) fn item(&self, position: Position, keys_only: bool) -> Result<KeyValue> {
+        self.stored_item(position, keys_only)?.ok_or_else(|| missing(position))
     }
 
     /// As [`Snapshot::item`], checking that index and log agree.
@@ -203,11 +274,8 @@ impl Snapshot {
         if position == Position::NONE {
             return Ok(None);
         }
-        let Some(record) = self.log.get(position.0).map_err(database_error)? else {
-            return Ok(None);
-        };
-        let record = Record::decode(record.value())?;
-        Ok((!record.is_deletion()).then(|| key_value(position, &record, false)))
+        let item = self.stored_item(position, false)?;
+        Ok(item.filter(|item| item.create_revision != 0))
     }
 
     /// The events of `range` from revision `from` on, oldest first: whole revisions, until about `limit` log records or
@@ -216,22 +284,22 @@ impl Snapshot {
         let mut batches: Vec<EventBatch> = Vec::new();
         let mut current = from;
         let mut cost = 0;
-        for entry in self.log.range(Position::start_of(from).0..).map_err(database_error)? {
-            let (position, record) = entry.map_err(database_error)?;
-            let position = Position(position.value());
+        let mut next = self.revision + 1;
+        self.records(Position::start_of(from), |position, recorded| {
             if position.revision() != current {
                 if cost >= limit {
-                    return Ok((batches, position.revision()));
+                    next = position.revision();
+                    return Ok(false);
                 }
                 current = position.revision();
             }
-            let record = Record::decode(record.value())?;
+            let record = recorded.record();
             cost += 1;
             if !range.contains(record.key) {
-                continue;
+                return Ok(true);
             }
             cost += record.value.len() / 1024;
-            let event = self.event(position, &record)?;
+            let event = self.event(position, &recorded)?;
             match batches.last_mut() {
                 Some(batch) if batch.revision == current => batch.events.push(event),
                 _ => batches.push(EventBatch {
@@ -239,28 +307,71 @@ impl Snapshot {
                     events: vec![event],
                 }),
             }
-        }
-        Ok((batches, self.revision + 1))
+            Ok(true)
+        })?;
+        Ok((batches, next))
     }
 
-    fn event(&self, position: Position, record: &Record<'_>) -> Result<Event> {
+    fn event(&self, position: Position, recorded: &Recorded<'_>) -> Result<Event> {
+        let record = recorded.record();
         let previous = self.previous(record.previous)?;
+        let item = match recorded {
+            Recorded::Stored(record) => key_value(position, record, false),
+            Recorded::Recent(entry) => entry.key_value(false),
+        };
         Ok(if record.is_deletion() {
             Event::Delete {
-                key: Bytes::copy_from_slice(record.key),
+                key: item.key,
                 revision: position.revision(),
                 previous,
             }
         } else {
-            Event::Put {
-                item: key_value(position, record, false),
-                previous,
-            }
+            Event::Put { item, previous }
         })
     }
 }
 
-pub(super) fn key_value(position: Position, record: &Record<'_>, keys_only: bool) -> KeyValue {
+/// A record, wherever it lies.
+pub(super) enum Recorded<'a> {
+    /// In the database.
+    Stored(Record<'a>),
+    /// In a layer.
+    Recent(&'a Arc<Entry>),
+}
+
+impl Recorded<'_> {
+    pub(super) fn record(&self) -> Record<'_> {
+        match self {
+            Self::Stored(record) => *record,
+            Self::Recent(entry) => entry.record(),
+        }
+    }
+}
+
+/// Merges the states of keys in two layers, both in the order of keys; of a key that both have, the newer one's counts.
+fn newest<'a>(
+    newer: impl Iterator<Item = &'a Arc<Entry>>,
+    older: impl Iterator<Item = &'a Arc<Entry>>,
+) -> impl Iterator<Item = &'a Arc<Entry>> {
+    let (mut newer, mut older) = (newer.peekable(), older.peekable());
+    std::iter::from_fn(move || {
+        let order = match (newer.peek(), older.peek()) {
+            (Some(newer), Some(older)) => newer.key.cmp(&older.key),
+            (None, _) => Ordering::Greater,
+            (_, None) => Ordering::Less,
+        };
+        match order {
+            Ordering::Less => newer.next(),
+            Ordering::Greater => older.next(),
+            Ordering::Equal => {
+                older.next();
+                newer.next()
+            }
+        }
+    })
+}
+
+fn key_value(position: Position, record: &Record<'_>, keys_only: bool) -> KeyValue {
     KeyValue {
         key: Bytes::copy_from_slice(record.key),
         value: if keys_only {
@@ -273,6 +384,6 @@ pub(super) fn key_value(position: Position, record: &Record<'_>, keys_only: bool
     }
 }
 
-pub(super) fn missing(position: Position) -> Error {
+fn missing(position: Position) -> Error {
     Error::Corrupt(format!("no record at revision {}", position.revision()))
 }

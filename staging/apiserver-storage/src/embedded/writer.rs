@@ -1,36 +1,41 @@
-//! The one writer of the embedded store: a thread that owns the database.
+//! The one writer of the embedded store: a thread that owns the write-ahead log.
 //!
 //! Requests that arrive while a commit is under way share the next one (group commit); each keeps a revision of its own, and each is answered
-//! after the commit is durable and visible. The same thread expires keys and sweeps compacted history, in pieces that ride along with writes.
+//! after the commit is durable in the log and visible. The same thread expires keys, and decides when what it has written is brought into
+//! the database, which another thread does ([`super::checkpoint`]).
 //!
-//! After a failed commit the database is opened again, which leads back to the last good commit: nothing acknowledged is lost. Where the failed
-//! commit turns out to have reached the disk, its writers are told that the outcome is unknown, and watches get its events.
+//! A commit that does not get into the log changes nothing and its writers are told so. Where the sync failed it may turn up when the
+//! store is opened the next time; its writers are told that the outcome is unknown, and no more writes are taken.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable};
+use redb::Database;
 use tokio::sync::oneshot;
 
 use super::apply::Batch;
-use super::file::{FileState, StoreFile};
+use super::checkpoint::{Checkpointer, Job, Outcome};
+use super::database::Source;
+use super::expiry::Expiry;
+use super::file::FileState;
 use super::hub::Hub;
-use super::schema::{
-    EXPIRY, FIRST_REVISION, FORMAT, INDEX, LOG, META, META_BASE_REVISION, META_FORMAT, META_SWEPT_REVISION,
-    database_error,
-};
+use super::layer::{Frozen, Layer};
 use super::snapshot::Snapshot;
-use crate::{Error, Result, Revision, Transaction, TransactionResponse};
+use super::wal::Wal;
+use crate::{Error, Result, Transaction, TransactionResponse};
 
 /// At most so many requests share a commit.
 const BATCH_REQUESTS: usize = 1024;
 /// A commit takes no further requests once it holds so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
-/// After a failure the database is opened again at most so often.
-const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// After a failure a checkpoint, or an expiry, is tried again at most so often.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Writes wait once what is not in the database has grown to so many times what a checkpoint is made at.
+const OVERRUN: usize = 2;
+/// How much larger than the changes in memory the log may be: small records are padded.
+const LOG_EXCESS: u64 = 4;
 
 /// What the writer is asked to do.
 pub(super) enum Request {
@@ -41,9 +46,11 @@ pub(super) enum Request {
     },
     /// Move the compaction revision forward.
     Compact {
-        revision: Revision,
+        revision: crate::Revision,
         reply: oneshot::Sender<Result<()>>,
     },
+    /// A checkpoint has ended.
+    Checkpointed(Outcome),
     /// Finish; what comes later is refused.
     Close,
 }
@@ -52,120 +59,78 @@ impl Request {
     fn size(&self) -> usize {
         match self {
             Self::Transaction { transaction, .. } => transaction.size(),
-            Self::Compact { .. } | Self::Close => 0,
+            Self::Compact { .. } | Self::Checkpointed(_) | Self::Close => 0,
         }
     }
 
-    pub(super) fn refuse(self, error: Error) {
+    fn refuse(self, error: Error) {
         // A caller that has gone away does not want to know.
         match self {
             Self::Transaction { reply, .. } => drop(reply.send(Err(error))),
             Self::Compact { reply, .. } => drop(reply.send(Err(error))),
-            Self::Close => {}
+            Self::Checkpointed(_) | Self::Close => {}
         }
     }
-}
-
-/// Where the database lies, and how it is opened.
-#[derive(Clone)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) cache_size: usize,
-    pub(super) state: FileState,
-}
-
-impl Source {
-    /// Opens the database, creating it if it is not there.
-    pub(super) fn open(&self) -> Result<Database> {
-        let file = StoreFile::open(&self.path, self.state.clone())
-            .map_err(Error::io(format!("cannot open {}", self.path.display())))?;
-        let database = Builder::new()
-            .set_cache_size(self.cache_size)
-            .create_with_backend(file)
-            .map_err(database_error)?;
-        let format = stored_format(&database).map_err(database_error)?;
-        match format {
-            Some(FORMAT) => {}
-            Some(other) => {
-                let path = self.path.display();
-                return Err(Error::Corrupt(format!(
-                    "{path} has format {other}, this version reads format {FORMAT}"
-                )));
-            }
-            None => initialize(&database).map_err(database_error)?,
-        }
-        Ok(database)
-    }
-}
-
-/// The format number of a database; `None` for one that was just created.
-fn stored_format(database: &Database) -> Result<Option<u64>, redb::Error> {
-    match database.begin_read()?.open_table(META) {
-        Ok(meta) => Ok(meta.get(META_FORMAT)?.map(|format| format.value())),
-        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn initialize(database: &Database) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    transaction.open_table(LOG)?;
-    transaction.open_table(INDEX)?;
-    transaction.open_table(EXPIRY)?;
-    {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(META_FORMAT, FORMAT)?;
-        meta.insert(META_BASE_REVISION, FIRST_REVISION)?;
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 /// The state of the writer thread.
 pub(super) struct Writer {
-    source: Source,
     hub: Arc<Hub>,
-    /// `None` after a failure, until it could be opened again.
-    database: Option<Database>,
-    /// Why the database is not open, and when that was tried last.
+    wal: Wal,
+    expiry: Expiry,
+    checkpointer: Checkpointer,
+    /// A checkpoint is under way.
+    running: bool,
+    /// Why the last checkpoint failed, and when.
     failure: Option<(Error, Instant)>,
-    /// Everything before this revision has been swept.
-    swept: Revision,
-    /// When the next key expires, in milliseconds since 1970.
-    next_expiry: Option<u64>,
+    /// A checkpoint is made once so many bytes are not in the database.
+    checkpoint_size: usize,
+    /// When a commit could not be written.
+    stalled: Option<Instant>,
+    /// Requests that came while the writer waited for a checkpoint.
+    backlog: VecDeque<Request>,
+    state: FileState,
 }
 
 impl Writer {
-    /// A writer on an open database.
-    pub(super) fn new(source: Source, database: Database, hub: Arc<Hub>) -> Result<Self> {
-        let mut writer = Self {
-            source,
+    /// A writer on an open database and log, and the state they hold together.
+    pub(super) fn new(
+        source: Source,
+        database: Database,
+        wal: Wal,
+        hub: Arc<Hub>,
+        checkpoint_size: usize,
+        requests: Sender<Request>,
+    ) -> Result<Self> {
+        let state = source.state.clone();
+        let snapshot = hub.snapshot();
+        let mut expiry = Expiry::default();
+        expiry.rebase(&snapshot.base)?;
+        let frozen = snapshot.frozen.iter().map(|frozen| &frozen.layer);
+        for layer in frozen.chain([&snapshot.active]) {
+            layer
+                .changes(super::schema::Position::NONE)
+                .for_each(|entry| expiry.insert(entry));
+        }
+        Ok(Self {
             hub,
-            database: None,
+            wal,
+            expiry,
+            checkpointer: Checkpointer::start(source, database, requests)?,
+            running: false,
             failure: None,
-            swept: 0,
-            next_expiry: None,
-        };
-        writer.load(&database).map_err(database_error)?;
-        writer.database = Some(database);
-        Ok(writer)
-    }
-
-    fn load(&mut self, database: &Database) -> Result<(), redb::Error> {
-        let transaction = database.begin_read()?;
-        self.swept = transaction
-            .open_table(META)?
-            .get(META_SWEPT_REVISION)?
-            .map_or(0, |swept| swept.value());
-        self.next_expiry = transaction.open_table(EXPIRY)?.first()?.map(|(at, _)| at.value().0);
-        Ok(())
+            checkpoint_size,
+            stalled: None,
+            backlog: VecDeque::new(),
+            state,
+        })
     }
 
     /// Serves requests until told to close, or until nobody can send any more.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
         let mut batch = VecDeque::new();
         loop {
+            self.schedule();
             let open = self.wait(requests, &mut batch);
             let closing = !open || batch.iter().any(|request| matches!(request, Request::Close));
             self.serve(std::mem::take(&mut batch));
@@ -174,53 +139,80 @@ impl Writer {
             }
         }
         self.hub.close();
-        self.database = None;
-        for request in requests.try_iter() {
+        self.finish(requests);
+        for request in self.backlog.drain(..).chain(requests.try_iter()) {
             request.refuse(Error::Closed);
         }
     }
 
     /// Waits for work and collects what shares the next commit; false if nobody can send any more.
-    fn wait(&self, requests: &Receiver<Request>, batch: &mut VecDeque<Request>) -> bool {
-        let mut size = 0;
-        let first = match self.idle_time() {
-            Some(time) => requests.recv_timeout(time),
-            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match first {
-            Ok(request) => {
-                size += request.size();
-                batch.push_back(request);
+    fn wait(&mut self, requests: &Receiver<Request>, batch: &mut VecDeque<Request>) -> bool {
+        while self.running && self.is_overrun(&self.hub.snapshot().active) {
+            let Ok(request) = requests.recv() else { return false };
+            if let Some(request) = self.receive(request) {
+                self.backlog.push_back(request);
             }
-            Err(RecvTimeoutError::Timeout) => return true,
-            Err(RecvTimeoutError::Disconnected) => return false,
         }
-        while batch.len() < BATCH_REQUESTS && size < BATCH_BYTES {
-            match requests.try_recv() {
-                Ok(request) => {
-                    size += request.size();
-                    batch.push_back(request);
-                }
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return false,
+        let mut size = 0;
+        let mut next = match self.backlog.pop_front() {
+            Some(request) => Some(request),
+            None => match self.idle_time() {
+                Some(time) => match requests.recv_timeout(time) {
+                    Ok(request) => Some(request),
+                    Err(RecvTimeoutError::Timeout) => return true,
+                    Err(RecvTimeoutError::Disconnected) => return false,
+                },
+                None => match requests.recv() {
+                    Ok(request) => Some(request),
+                    Err(_) => return false,
+                },
+            },
+        };
+        while let Some(request) = next {
+            size += request.size();
+            batch.extend(self.receive(request));
+            if batch.len() >= BATCH_REQUESTS || size >= BATCH_BYTES {
+                break;
             }
+            next = match self.backlog.pop_front() {
+                Some(request) => Some(request),
+                None => match requests.try_recv() {
+                    Ok(request) => Some(request),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => return false,
+                },
+            };
         }
         true
     }
 
+    /// Takes note of a checkpoint; gives back any other request.
+    fn receive(&mut self, request: Request) -> Option<Request> {
+        match request {
+            Request::Checkpointed(outcome) => {
+                self.checkpointed(outcome);
+                None
+            }
+            request => Some(request),
+        }
+    }
+
     /// How long there is nothing to do without a request; `None` for ever.
     fn idle_time(&self) -> Option<Duration> {
-        if self.database.is_none() {
-            return Some(REOPEN_INTERVAL);
-        }
-        if self.source.state.sync_failed() {
+        if self.state.sync_failed() {
             return None;
         }
-        if self.swept < self.hub.snapshot().compact_revision {
-            return Some(Duration::ZERO);
-        }
-        self.next_expiry
-            .map(|at| Duration::from_millis(at.saturating_sub(now_millis())))
+        let rest = |since: Instant| RETRY_INTERVAL.saturating_sub(since.elapsed());
+        let retry = self
+            .failure
+            .as_ref()
+            .filter(|_| !self.running)
+            .map(|(_, since)| rest(*since));
+        let expiry = self.expiry.next().map(|at| {
+            let due = Duration::from_millis(at.saturating_sub(now_millis()));
+            due.max(self.stalled.map_or(Duration::ZERO, rest))
+        });
+        retry.into_iter().chain(expiry).min()
     }
 
     fn serve(&mut self, requests: VecDeque<Request>) {
@@ -230,73 +222,144 @@ impl Writer {
             }
             return;
         }
-        let database = self.database.as_ref().expect("a ready writer has its database open");
         let snapshot = self.hub.snapshot();
-        let mut batch = Batch::new(snapshot.revision, snapshot.compact_revision, self.swept, now_millis());
-        let applied = batch
-            .apply(database, requests)
-            .and_then(|changed| Ok(if changed { Some(Snapshot::of(database)?) } else { None }));
-        match applied {
-            Ok(snapshot) => {
-                self.swept = batch.swept;
-                self.next_expiry = batch.next_expiry;
-                let replies = batch.publish(&self.hub, snapshot);
-                replies.answer();
+        let mut batch = Batch::new(&snapshot, now_millis());
+        let appended = batch
+            .apply(&mut self.expiry, requests)
+            .map(|commit| self.wal.append(commit));
+        let unreadable = batch.unreadable;
+        match appended {
+            None => batch.unchanged().answer(),
+            Some(Ok(())) => {
+                self.stalled = None;
+                batch.publish(&self.hub, &mut self.expiry).answer();
             }
-            Err(error) => {
-                let error = database_error(error);
+            Some(Err(error)) => {
                 tracing::error!(%error, "the embedded store could not commit");
-                self.recover(&error);
-                let now = self.hub.snapshot();
-                let unchanged = self.database.is_some()
-                    && !self.source.state.sync_failed()
-                    && (now.revision, now.compact_revision) == (snapshot.revision, snapshot.compact_revision);
-                batch.fail(if unchanged {
-                    error
-                } else {
-                    Error::Unavailable(error.to_string())
-                });
+                self.stalled = Some(Instant::now());
+                batch.fail(&mut self.expiry, &error);
+            }
+        }
+        if unreadable {
+            self.stalled = Some(Instant::now());
+            if !self.running {
+                self.begin(Job::Reopen);
             }
         }
     }
 
-    /// Whether writes are possible; opens the database again if an earlier failure closed it.
-    fn ready(&mut self) -> Result<()> {
-        if let Some((error, tried)) = &self.failure {
-            let error = error.clone();
-            if tried.elapsed() < REOPEN_INTERVAL {
-                return Err(error);
-            }
-            self.recover(&error);
-        }
-        if self.source.state.sync_failed() {
+    /// Whether writes are possible.
+    fn ready(&self) -> Result<()> {
+        if self.state.sync_failed() {
             return Err(Error::Unavailable(
                 "syncing the store's file failed, so that it takes no more writes; check the disk and restart"
                     .to_owned(),
             ));
         }
-        self.failure.as_ref().map_or(Ok(()), |(error, _)| Err(error.clone()))
+        match &self.failure {
+            Some((error, _)) if self.is_overrun(&self.hub.snapshot().active) => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
-    /// Goes back to the last good commit after a failure.
-    fn recover(&mut self, cause: &Error) {
-        // The old handle must be gone first; readers that still hold its snapshot get an error where they would touch the file.
-        self.database = None;
-        let reopened = self.source.open().and_then(|database| {
-            let snapshot = Snapshot::of(&database).map_err(database_error)?;
-            self.load(&database).map_err(database_error)?;
-            Ok((database, snapshot))
-        });
-        match reopened {
-            Ok((database, snapshot)) => {
-                self.hub.reset(snapshot);
-                self.database = Some(database);
-                self.failure = None;
+    /// Whether a layer, or the log, has grown so far beyond its size that writes have to wait.
+    fn is_overrun(&self, active: &Layer) -> bool {
+        active.size() >= self.checkpoint_size * OVERRUN || self.wal.size() >= self.log_limit() * OVERRUN as u64
+    }
+
+    fn log_limit(&self) -> u64 {
+        self.checkpoint_size as u64 * LOG_EXCESS
+    }
+
+    /// Begins a checkpoint if one is due.
+    fn schedule(&mut self) {
+        let waiting = matches!(&self.failure, Some((_, since)) if since.elapsed() < RETRY_INTERVAL);
+        if self.running || waiting || self.state.sync_failed() {
+            return;
+        }
+        let snapshot = self.hub.snapshot();
+        let due = snapshot.active.size() >= self.checkpoint_size
+            || self.wal.size() >= self.log_limit()
+            || snapshot.compact_revision > snapshot.base.compact_revision;
+        if snapshot.frozen.is_none() && due {
+            self.freeze(&snapshot);
+        }
+        let unswept = snapshot.base.swept_revision < snapshot.base.compact_revision;
+        match self.hub.snapshot().frozen.clone() {
+            Some(frozen) => self.begin(Job::Apply(frozen)),
+            None if unswept || self.failure.is_some() => self.begin(Job::Sweep),
+            None => {}
+        }
+    }
+
+    fn begin(&mut self, job: Job) {
+        self.running = self.checkpointer.begin(job);
+        if !self.running {
+            let error = Error::Unavailable("the store's checkpoint thread has ended".to_owned());
+            self.failure = Some((error, Instant::now()));
+        }
+    }
+
+    /// Turns to the other file of the log and to a new layer.
+    fn freeze(&mut self, snapshot: &Snapshot) {
+        let (next_generation, next_sequence) = self.wal.rotate();
+        let mut next = snapshot.clone();
+        next.frozen = Some(Arc::new(Frozen {
+            layer: std::mem::take(&mut next.active),
+            compact_revision: next.compact_revision,
+            next_generation,
+            next_sequence,
+        }));
+        self.hub.publish(next, Vec::new());
+    }
+
+    /// Goes over to the database that a checkpoint has left.
+    fn checkpointed(&mut self, outcome: Outcome) {
+        self.running = false;
+        self.failure = outcome.error.map(|error| (error, Instant::now()));
+        let Some(base) = outcome.base else { return };
+        if let Err(error) = self.expiry.rebase(&base) {
+            self.failure = Some((error, Instant::now()));
+        }
+        let mut next = (*self.hub.snapshot()).clone();
+        let covered = |frozen: &Arc<Frozen>| frozen.next_generation <= base.log_generation;
+        if next.frozen.as_ref().is_some_and(covered) {
+            next.frozen = None;
+            if let Err(error) = self.wal.trim() {
+                tracing::warn!(%error, "the write-ahead log could not be shortened");
             }
-            Err(error) => {
-                tracing::error!(%error, %cause, "the embedded store could not be opened again");
-                self.failure = Some((Error::Unavailable(error.to_string()), Instant::now()));
+        }
+        next.base = base;
+        self.hub.publish(next, Vec::new());
+    }
+
+    /// Brings everything into the database, as far as it takes it: the log has it as well, and the next start reads it from there.
+    fn finish(&mut self, requests: &Receiver<Request>) {
+        loop {
+            while self.running {
+                match requests.recv() {
+                    Ok(request) => {
+                        if let Some(request) = self.receive(request) {
+                            request.refuse(Error::Closed);
+                        }
+                    }
+                    Err(_) => return,
+                }
             }
+            if self.failure.is_some() || self.state.sync_failed() {
+                return;
+            }
+            let snapshot = self.hub.snapshot();
+            if snapshot.frozen.is_none() && self.wal.size() > 0 {
+                self.freeze(&snapshot);
+            }
+            match self.hub.snapshot().frozen.clone() {
+                Some(frozen) => self.begin(Job::Apply(frozen)),
+                None => break,
+            }
+        }
+        if let Err(error) = self.wal.clear() {
+            tracing::warn!(%error, "the write-ahead log could not be emptied");
         }
     }
 }

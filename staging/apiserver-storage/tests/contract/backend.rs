@@ -29,15 +29,29 @@ pub(crate) struct EmbeddedBackend {
     _directory: TempDir,
 }
 
-impl Backend for EmbeddedBackend {
-    async fn start() -> Self {
+impl EmbeddedBackend {
+    /// One that makes a checkpoint as soon as the last one has ended, so that its data is now here, now there.
+    pub(crate) async fn start_restless() -> Self {
+        Self::start_with(EmbeddedOptions {
+            checkpoint_size: 1,
+            ..EmbeddedOptions::default()
+        })
+    }
+
+    fn start_with(options: EmbeddedOptions) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("data");
-        let storage = Embedded::open(&path, EmbeddedOptions::default()).expect("a fresh store opens");
+        let storage = Embedded::open(&path, options).expect("a fresh store opens");
         Self {
             storage: Arc::new(storage),
             _directory: directory,
         }
+    }
+}
+
+impl Backend for EmbeddedBackend {
+    async fn start() -> Self {
+        Self::start_with(EmbeddedOptions::default())
     }
 
     fn storage(&self) -> Arc<dyn Storage> {

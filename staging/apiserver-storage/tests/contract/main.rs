@@ -22,6 +22,17 @@ macro_rules! contract {
                 })*
             })*
         }
+        mod restless {
+            $(mod $group {
+                use super::super::*;
+                $(#[tokio::test]
+                async fn $case() {
+                    let backend = EmbeddedBackend::start_restless().await;
+                    cases::$group::$case(backend.storage()).await;
+                    backend.stop().await;
+                })*
+            })*
+        }
         mod etcd3 {
             $(mod $group {
                 use super::super::*;

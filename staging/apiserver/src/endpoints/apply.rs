@@ -15,7 +15,7 @@ use super::{
     Output,
     body::warn,
     create::dedup_owner_references,
-    field_management::{Live, Tracker, encode_without_managers},
+    field_management::{Tracker, encode_without_managers},
     patch::{Shown, decode_patched},
     update::Update,
 };
@@ -109,21 +109,21 @@ impl UpdateSource for Applied<'_> {
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let update = self.update;
         let (call, endpoint) = (update.call, update.endpoint);
-        let live = existing.map(|existing| Live::new(existing, &existing.view));
+        let live = existing.map(Existing::take_view);
+        let stored = existing.map_or(&[][..], |existing| &existing.object.metadata().managed_fields);
         let options = ApplyOptions {
             manager: &update.options.field_manager,
             force: update.options.force.unwrap_or(false),
             now: call.context.received,
         };
         let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
-        let (value, stored) = live.map_or((None, &[][..]), |live| (Some(live.value), live.managers));
-        let merge = || tracker.with(|fields| fields.apply_beside(value, &self.applied, stored, options));
+        let merge = |live| tracker.with(|fields| fields.apply_beside(live, &self.applied, stored, options));
         // Beside the object, whose check need not look at them.
-        let (merged, managers) = merge().map_err(|error| apply_status(&error))?;
+        let (merged, managers) = merge(live).map_err(|error| apply_status(&error))?;
         self.judge_duplicate()?;
         let shown = Shown::Result {
             value: &|| {
-                merge()
+                merge(existing.map(|existing| self.view(existing.object.clone_boxed().as_mut())))
                     .map(|(merged, managers)| shown_with(merged, &managers))
                     .unwrap_or_default()
             },

@@ -17,8 +17,11 @@ use component_base::serving::Body;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use super::Call;
-use crate::{options::FieldValidation, registry::VersionCodec};
+use super::{Call, field_management::Given};
+use crate::{
+    options::FieldValidation,
+    registry::{ObjectBox, VersionCodec},
+};
 
 /// Largest body, in bytes (3 MiB, as upstream).
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -120,7 +123,8 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Result<Parsed, String> 
     }
 }
 
-/// Decodes a body into the checked dynamic form of the codec's kind, and tells the client what was dropped.
+/// Decodes a body into an object of the codec's kind with its defaults, and tells the client what was dropped. `also`
+/// names other API versions of the same shape that the body may say to be of.
 ///
 /// # Errors
 /// `BadRequest` in upstream's words.
@@ -128,20 +132,30 @@ pub(super) fn decode_object(
     call: &Call<'_>,
     bytes: &[u8],
     codec: &dyn VersionCodec,
+    also: &[&str],
     validation: FieldValidation,
-) -> Result<Value, StatusError> {
-    decode_object_of(call, bytes, codec, &[], validation)
+) -> Result<(ObjectBox, Given), StatusError> {
+    let encoding = input_encoding(call)?;
+    if encoding == Encoding::Json
+        && let Some(object) = codec.decode_plain(bytes)
+    {
+        return Ok((object, Given::plainly()));
+    }
+    let value = decode_value(call, bytes, encoding, codec, also, validation)?;
+    let given = Given::of(&value);
+    let object = codec.decode(value).map_err(StatusError::internal_error)?;
+    Ok((object, given))
 }
 
-/// [`decode_object`], where the body may name other API versions of the same shape.
-pub(super) fn decode_object_of(
+/// Decodes a body into the checked dynamic form of the codec's kind.
+fn decode_value(
     call: &Call<'_>,
     bytes: &[u8],
+    encoding: Encoding,
     codec: &dyn VersionCodec,
     also: &[&str],
     validation: FieldValidation,
 ) -> Result<Value, StatusError> {
-    let encoding = input_encoding(call)?;
     let kind = codec.kind();
     let bad = |error: &dyn std::fmt::Display| StatusError::bad_request(unrecognized(kind, error, bytes));
     let expected = expected_kind(codec);

@@ -7,15 +7,15 @@ use http::{Response, StatusCode};
 
 use super::{
     Backing, Call, Created, Creater, Endpoint, Output,
-    body::{decode_object, decode_object_of, read_body},
-    field_management::{Given, Tracker},
+    body::{decode_object, read_body},
+    field_management::Tracker,
     kind_of,
     respond::{object_response, status_response, stored_response},
 };
 use crate::{
     admission::{Attributes, Chain, GroupVersionName, Operation, Reinvocation, WriteOptions},
     options::{FieldValidation, write_options},
-    registry::{AnyObject, ObjectBox, ValidateObject, VersionCodec, ensure_namespace, wipe_system_fields},
+    registry::{AnyObject, ValidateObject, VersionCodec, ensure_namespace, wipe_system_fields},
 };
 
 /// Validating admission of a new object.
@@ -68,14 +68,13 @@ pub(super) async fn create(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> 
         Backing::Computed(_) => return Err(super::dispatch::method_not_allowed()),
         Backing::Store(store) => store,
     };
-    let value = decode_object(
+    let (mut object, given) = decode_object(
         call,
         &bytes,
         endpoint.codec.as_ref(),
+        &[],
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = Given::of(&value);
-    let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
     let namespace = request_namespace(call, endpoint, object.as_ref());
     call.context
         .audit
@@ -162,15 +161,13 @@ pub(super) async fn create_with(
     options: &WriteOptions,
 ) -> Result<Response<Body>, StatusError> {
     let codec = creater.codec();
-    let value = decode_object_of(
+    let (mut object, given) = decode_object(
         call,
         bytes,
         codec.as_ref(),
         creater.also_accepts(),
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = Given::of(&value);
-    let mut object: ObjectBox = codec.decode(value).map_err(StatusError::internal_error)?;
     let info = &call.context.info;
     call.context
         .audit

@@ -4,7 +4,7 @@ use apimachinery::{
     apply::fieldset::{Filter, PathElement, Set},
     apply::manager::{FieldManager, ResetFields, SingleVersion, manager_or_user_agent},
 };
-use k8s_api::meta::v1::ManagedFieldsEntry;
+use k8s_api::tree::Tree;
 use serde_json::Value;
 
 use super::Call;
@@ -62,17 +62,17 @@ impl<'a> Tracker<'a> {
         ))
     }
 
-    /// Records who owns what after a create, update or patch of `live`.
+    /// Records who owns what after a create, update or patch of what exists.
     pub(super) fn update(
         &self,
         call: &Call<'_>,
         options: &WriteOptions,
-        live: Option<Live<'_>>,
+        existing: Option<&Existing>,
         object: &mut ObjectBox,
         given: Given,
     ) {
         let manager = manager_or_user_agent(&options.field_manager, &call.context.user_agent);
-        self.record(&manager, call.context.received, live, object, given);
+        self.record(&manager, call.context.received, existing, object, given);
     }
 
     /// [`Tracker::update`] for a manager by name.
@@ -80,36 +80,18 @@ impl<'a> Tracker<'a> {
         &self,
         manager: &str,
         now: jiff::Timestamp,
-        live: Option<Live<'_>>,
+        existing: Option<&Existing>,
         object: &mut ObjectBox,
         given: Given,
     ) {
-        // Managers are no fields of the object: its dynamic form does without them.
+        let live = existing.map(|existing| existing.object.as_ref());
+        let stored = live.map_or(&[][..], |live| &live.metadata().managed_fields);
+        let live = live.map(|live| self.codec.to_tree(live));
         let named = std::mem::take(&mut object.metadata_mut().managed_fields);
-        let mut value = self.codec.encode(object.as_ref());
-        let given = (given.restore(&mut value) || !named.is_empty()).then_some(named.as_slice());
-        let (live, stored) = live.map_or((None, &[][..]), |live| (Some(live.value), live.managers));
+        let new = given.restored(self.codec, object.as_ref());
+        let given = (given.managers || !named.is_empty()).then_some(named.as_slice());
         object.metadata_mut().managed_fields =
-            self.with(|fields| fields.managers_after_update(live, &value, stored, given, manager, now));
-    }
-}
-
-/// The object that a write changes, at the version of the request.
-#[derive(Clone, Copy)]
-pub(crate) struct Live<'a> {
-    /// Its dynamic form, in which managers do not count.
-    pub(crate) value: &'a Value,
-    /// Its managers.
-    pub(crate) managers: &'a [ManagedFieldsEntry],
-}
-
-impl<'a> Live<'a> {
-    /// What exists, with its dynamic form.
-    pub(crate) fn new(existing: &'a Existing, value: &'a Value) -> Self {
-        Self {
-            value,
-            managers: &existing.object.metadata().managed_fields,
-        }
+            self.with(|fields| fields.managers_after_update(live.as_ref(), &new, stored, given, manager, now));
     }
 }
 
@@ -174,16 +156,31 @@ impl Given {
         }
     }
 
-    /// Gives back what a typed object lost; returns whether the client named managers.
-    fn restore(self, value: &mut Value) -> bool {
-        for path in self.empty_lists {
+    /// What is to be kept of an object that was decoded from [plain](k8s_api::Kind::from_plain_json) text: nothing that
+    /// the object itself would not show.
+    pub(super) fn plainly() -> Self {
+        Self::default()
+    }
+
+    /// The dynamic form of a typed object, with what it lost.
+    fn restored(&self, codec: &dyn VersionCodec, object: &dyn AnyObject) -> Tree {
+        if self.empty_lists.is_empty() {
+            return codec.to_tree(object);
+        }
+        let mut value = codec.encode(object);
+        self.restore(&mut value);
+        Tree::from(&value)
+    }
+
+    /// Gives back what a typed object lost.
+    fn restore(&self, value: &mut Value) {
+        for path in &self.empty_lists {
             let member = path.iter().try_fold(&mut *value, |value, name| value.get_mut(name));
             // What is left out when empty is not there at all.
             if let Some(member @ Value::Null) = member {
                 *member = Value::Array(Vec::new());
             }
         }
-        self.managers
     }
 }
 
@@ -197,7 +194,8 @@ mod tests {
     fn an_empty_list_is_given_back_where_it_is_written_as_null() {
         let given = Given::of(&json!({"metadata": {"managedFields": []}, "spec": {"drivers": [], "other": []}}));
         let mut typed = json!({"metadata": {}, "spec": {"drivers": null}});
-        assert!(given.restore(&mut typed), "managers were named");
+        assert!(given.managers, "managers were named");
+        given.restore(&mut typed);
         assert_eq!(typed, json!({"metadata": {}, "spec": {"drivers": []}}));
     }
 }

@@ -19,7 +19,7 @@ use super::{
     Call, Endpoint, Output, apply,
     body::{MAX_BODY, judge, not_registered, read_body, unknown_conversion},
     create::dedup_owner_references,
-    field_management::{Given, Live, Tracker, encode_without_managers},
+    field_management::{Given, Tracker, encode_without_managers},
     update::{Target, Update, check_name},
 };
 use crate::{
@@ -166,8 +166,7 @@ impl UpdateSource for Patched<'_> {
                 &update.call.context.info.name,
             ));
         };
-        let live = &existing.view;
-        let (patched, mut strict) = self.patch.apply(endpoint, live.clone())?;
+        let (patched, mut strict) = self.patch.apply(endpoint, existing.take_view())?;
         let given = Given::of(&patched);
         let again = || match self
             .patch
@@ -197,7 +196,7 @@ impl UpdateSource for Patched<'_> {
         Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy).update(
             update.call,
             update.options,
-            Some(Live::new(existing, live)),
+            Some(existing),
             &mut object,
             given,
         );

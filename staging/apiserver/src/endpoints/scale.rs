@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use apimachinery::{
@@ -235,7 +235,7 @@ impl UpdateSource for Rescaled<'_> {
         let old = Existing {
             stored: existing.stored.clone(),
             object: old,
-            view,
+            view: Mutex::new(view),
         };
         let new = self.source.updated(Some(&old)).await?;
         let name = &existing.object.metadata().name;

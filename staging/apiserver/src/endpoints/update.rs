@@ -4,13 +4,12 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::{Response, StatusCode};
-use serde_json::Value;
 
 use super::{
     Call, Endpoint, Output, ScaleMapping,
     body::{decode_object, read_body},
     create::{CreateValidation, dedup_owner_references},
-    field_management::{Given, Live, Tracker, encode_without_managers},
+    field_management::{Given, Tracker},
     respond::stored_response,
 };
 use crate::{
@@ -162,17 +161,13 @@ impl UpdateSource for Replacement<'_> {
         }
     }
 
-    fn view(&self, existing: &mut dyn AnyObject) -> Value {
-        encode_without_managers(self.update.endpoint.codec.as_ref(), existing)
-    }
-
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let mut object = self.object.clone_boxed();
         let endpoint = self.update.endpoint;
         Tracker::new(endpoint.codec.as_ref(), self.update.subresource, self.update.strategy).update(
             self.update.call,
             self.update.options,
-            existing.map(|existing| Live::new(existing, &existing.view)),
+            existing,
             &mut object,
             self.given.clone(),
         );
@@ -191,14 +186,13 @@ pub(super) async fn update(
     let output = Output::negotiate(call, endpoint)?;
     let bytes = read_body(body).await?;
     let options = write_options(&call.query, "UpdateOptions", None)?;
-    let value = decode_object(
+    let (mut object, given) = decode_object(
         call,
         &bytes,
         endpoint.codec.as_ref(),
+        &[],
         FieldValidation::of(&options.field_validation),
     )?;
-    let given = Given::of(&value);
-    let mut object = endpoint.codec.decode(value).map_err(StatusError::internal_error)?;
     call.context
         .audit
         .request(object.metadata(), || endpoint.codec.encode_json(object.as_ref()));

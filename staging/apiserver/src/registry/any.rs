@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt::Debug};
 
-use k8s_api::{HasMetadata, meta::v1::ObjectMeta};
+use k8s_api::{HasMetadata, meta::v1::ObjectMeta, tree::Tree};
 use serde_json::Value;
 
 /// An object of some kind. Strategies and admission plugins downcast it.
@@ -15,6 +15,10 @@ pub trait AnyObject: Any + Debug + Send + Sync {
     fn type_meta(&self) -> (&str, &str);
     /// The dynamic form, `apiVersion` and `kind` included.
     fn to_value(&self) -> Value;
+    /// The dynamic form for reading, `apiVersion` and `kind` included.
+    fn to_tree(&self) -> Tree {
+        Tree::from(&self.to_value())
+    }
     /// JSON text, `apiVersion` and `kind` included.
     fn to_json(&self) -> Vec<u8>;
     /// A copy behind a box.
@@ -47,6 +51,10 @@ impl<T: HasMetadata> AnyObject for T {
 
     fn to_value(&self) -> Value {
         k8s_api::Kind::to_value(self)
+    }
+
+    fn to_tree(&self) -> Tree {
+        k8s_api::Kind::to_tree(self)
     }
 
     fn to_json(&self) -> Vec<u8> {

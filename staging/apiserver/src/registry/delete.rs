@@ -1,9 +1,10 @@
 //! Deleting: grace periods, finalizers, and the garbage collector's propagation policies.
 
+use std::sync::Mutex;
+
 use apimachinery::status::StatusError;
 use apiserver_storage::{Error as StorageError, Precondition};
 use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
-use serde_json::Value;
 
 use super::{
     AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written,
@@ -52,7 +53,7 @@ impl Store {
             let existing = Existing {
                 object: self.typed(&stored)?,
                 stored,
-                view: Value::Null,
+                view: Mutex::default(),
             };
             // Strategies complete the options; each attempt begins with what the client sent.
             let mut options = options.clone();
@@ -125,7 +126,7 @@ impl Store {
         let marked = Existing {
             object: self.typed(&stored)?,
             stored,
-            view: Value::Null,
+            view: Mutex::default(),
         };
         if let Some(outcome) = self.remove(request, key, &marked, revision, false).await? {
             return Ok(Some(outcome));

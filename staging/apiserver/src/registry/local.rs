@@ -9,14 +9,13 @@ use std::{marker::PhantomData, sync::Arc};
 use apimachinery::{field::ErrorList, status::StatusError};
 use async_trait::async_trait;
 use k8s_api::{Object, meta::v1};
-use serde_json::Value;
 
 use super::{
     AnyObject, DeleteOutcome, Existing, ObjectBox, ResourceStrategy, Store, Stored, Strategy, StrategyContext, Typed,
     UpdateFlags, UpdateSource, ValidateObject, ValidateUpdate,
 };
 use crate::{
-    endpoints::field_management::{Given, Live, Tracker, encode_without_managers},
+    endpoints::field_management::{Given, Tracker},
     request::{RequestContext, RequestInfo, UserInfo},
 };
 
@@ -284,17 +283,13 @@ struct Replacement<'a, T> {
 
 #[async_trait]
 impl<T: Object> UpdateSource for Replacement<'_, T> {
-    fn view(&self, existing: &mut dyn AnyObject) -> Value {
-        encode_without_managers(self.local.store.config().hub.as_ref(), existing)
-    }
-
     async fn updated(&self, existing: Option<&Existing>) -> Result<ObjectBox, StatusError> {
         let hub = &self.local.store.config().hub;
         let mut object = self.object.clone_boxed();
         Tracker::new(hub.as_ref(), &self.request.info.subresource, self.strategy).record(
             self.local.manager,
             self.request.received,
-            existing.map(|existing| Live::new(existing, &existing.view)),
+            existing,
             &mut object,
             Given::default(),
         );

@@ -10,7 +10,7 @@ use std::{fmt::Debug, marker::PhantomData, sync::Arc};
 
 use apimachinery::field::ErrorList;
 use component_base::feature_gates::FeatureGates;
-use k8s_api::{HasMetadata, meta::v1::DeleteOptions};
+use k8s_api::{HasMetadata, meta::v1::DeleteOptions, tree::Tree};
 
 use super::any::AnyObject;
 use crate::request::UserInfo;
@@ -310,6 +310,9 @@ pub trait VersionCodec: Send + Sync + Debug + 'static {
     /// # Errors
     /// If a member has an impossible value.
     fn decode(&self, value: serde_json::Value) -> Result<super::ObjectBox, serde_json::Error>;
+    /// [`VersionCodec::decode`] from the text of a request that needs no closer look; `None` for any other (see
+    /// [`k8s_api::Kind::from_plain_json`]).
+    fn decode_plain(&self, json: &[u8]) -> Option<super::ObjectBox>;
     /// Decodes JSON text of this version that the server itself wrote; no defaults.
     ///
     /// # Errors
@@ -317,6 +320,8 @@ pub trait VersionCodec: Send + Sync + Debug + 'static {
     fn decode_stored(&self, json: &[u8]) -> Result<super::ObjectBox, serde_json::Error>;
     /// Converts the hub to this version, in its dynamic form.
     fn encode(&self, object: &dyn AnyObject) -> serde_json::Value;
+    /// Converts the hub to this version, in its dynamic form for reading.
+    fn to_tree(&self, object: &dyn AnyObject) -> Tree;
     /// Converts the hub to this version's JSON text.
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8>;
 }
@@ -358,6 +363,12 @@ impl<T: HasMetadata> VersionCodec for HubCodec<T> {
         Ok(Box::new(object))
     }
 
+    fn decode_plain(&self, json: &[u8]) -> Option<super::ObjectBox> {
+        let mut object = T::from_plain_json(json)?;
+        (self.defaults)(&mut object);
+        Some(Box::new(object))
+    }
+
     fn decode_stored(&self, json: &[u8]) -> Result<super::ObjectBox, serde_json::Error> {
         let mut object = T::from_json(json)?;
         // What an older server stored may lack the defaults of fields added since.
@@ -367,6 +378,10 @@ impl<T: HasMetadata> VersionCodec for HubCodec<T> {
 
     fn encode(&self, object: &dyn AnyObject) -> serde_json::Value {
         object.to_value()
+    }
+
+    fn to_tree(&self, object: &dyn AnyObject) -> Tree {
+        object.to_tree()
     }
 
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8> {
@@ -413,6 +428,12 @@ impl<V: HasMetadata, H: HasMetadata> VersionCodec for ConvertingCodec<V, H> {
         Ok(Box::new((self.to_hub)(object)))
     }
 
+    fn decode_plain(&self, json: &[u8]) -> Option<super::ObjectBox> {
+        let mut object = V::from_plain_json(json)?;
+        (self.defaults)(&mut object);
+        Some(Box::new((self.to_hub)(object)))
+    }
+
     fn decode_stored(&self, json: &[u8]) -> Result<super::ObjectBox, serde_json::Error> {
         let mut object = V::from_json(json)?;
         (self.defaults)(&mut object);
@@ -421,6 +442,10 @@ impl<V: HasMetadata, H: HasMetadata> VersionCodec for ConvertingCodec<V, H> {
 
     fn encode(&self, object: &dyn AnyObject) -> serde_json::Value {
         k8s_api::Kind::to_value(&(self.from_hub)(typed(object)))
+    }
+
+    fn to_tree(&self, object: &dyn AnyObject) -> Tree {
+        k8s_api::Kind::to_tree(&(self.from_hub)(typed(object)))
     }
 
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8> {

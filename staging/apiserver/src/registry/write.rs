@@ -1,6 +1,6 @@
 //! Creating and updating: prepare, validate, admit, encode once, compare and swap.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use apimachinery::{
     field::{Error as FieldError, ErrorList, Path},
@@ -47,7 +47,15 @@ pub struct Existing {
     /// Its typed form, resource version included.
     pub object: ObjectBox,
     /// What [`UpdateSource::view`] made of it; `Null` where nothing asked.
-    pub view: Value,
+    pub view: Mutex<Value>,
+}
+
+impl Existing {
+    /// The view, which is there once.
+    pub(crate) fn take_view(&self) -> Value {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *view)
+    }
 }
 
 /// What must hold of the object that is changed.
@@ -333,7 +341,7 @@ impl Store {
                 }
             };
             let mut object = self.typed(&stored)?;
-            let view = source.view(object.as_mut());
+            let view = Mutex::new(source.view(object.as_mut()));
             let existing = Existing { stored, object, view };
             let attempt = self
                 .try_update(

@@ -89,6 +89,10 @@ impl<T: ApiObject> Reflector<T> {
                 Ok(Some(watch)) => return self.follow(watch, started).await,
                 Ok(None) => return Ok(Ended::Short),
                 Err(error) if lacks_watch_list(&error) => self.watch_list = false,
+                // Servers on an old etcd say it that way, and it may be better the next time.
+                Err(error) if error.is_internal_error() => {
+                    tracing::debug!(%error, "initial events cannot be had, listing");
+                }
                 Err(error) => return Err(error),
             }
         }

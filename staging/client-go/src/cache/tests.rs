@@ -9,10 +9,11 @@ use k8s_api::core::v1::ConfigMap;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::testing::FakeServer;
+use crate::testing::{Canned, FakeServer};
 
 /// What a handler was told, checked as it comes.
 #[derive(Default)]
@@ -230,6 +231,28 @@ async fn a_broken_watch_is_resumed_without_a_list() {
         .parse()
         .unwrap();
     assert!((300..600).contains(&timeout), "{timeout}");
+    stop.cancel();
+}
+
+/// As one does whose etcd cannot tell how far a watch has come.
+#[tokio::test]
+async fn a_server_that_fails_over_initial_events_is_listed() {
+    let server = FakeServer::start().await;
+    server.with_store(|store| store.put_config_map("a", "x", "1"));
+    server.on_request(|seen| {
+        let error = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "code": 500, "reason": "InternalError", "message": "a required storage feature is disabled"}});
+        (seen.parameter("sendInitialEvents").as_deref() == Some("true")).then(|| Canned::json(200, &error))
+    });
+    let (informer, stop) = start(&server, true);
+    assert!(informer.wait_synced().await);
+    assert_eq!(
+        informer.lister().get("a", "x").expect("it was listed").data["value"],
+        "1"
+    );
+    let seen = server.seen();
+    let lists = seen.iter().filter(|seen| seen.parameter("watch").is_none()).count();
+    assert_eq!(lists, 1, "one watch for initial events, then a list: {seen:?}");
     stop.cancel();
 }
 

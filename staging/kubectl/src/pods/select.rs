@@ -160,12 +160,26 @@ fn ready_since(pod: &Value) -> Option<&str> {
         .next()
 }
 
-fn restarts(pod: &Value) -> i64 {
-    let statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
-    statuses
-        .filter_map(|status| status["restartCount"].as_i64())
-        .max()
-        .unwrap_or(0)
+/// The most restarts of a container, and of one that runs beside the others from the start.
+fn restarts(pod: &Value) -> (i64, i64) {
+    let most = |statuses: &Value, counts: &dyn Fn(&Value) -> bool| {
+        let statuses = statuses.as_array().into_iter().flatten();
+        statuses
+            .filter(|status| counts(status))
+            .filter_map(|status| status["restartCount"].as_i64())
+            .max()
+            .unwrap_or(0)
+    };
+    let init = pod["spec"]["initContainers"].as_array().map_or(&[][..], Vec::as_slice);
+    let beside = |status: &Value| {
+        init.iter()
+            .any(|container| container["restartPolicy"] == "Always" && container["name"] == status["name"])
+    };
+    let status = &pod["status"];
+    (
+        most(&status["containerStatuses"], &|_| true),
+        most(&status["initContainerStatuses"], &beside),
+    )
 }
 
 /// Timestamps of the API sort as texts; one that is missing is the latest.
@@ -173,16 +187,24 @@ fn earlier(one: &str, other: &str) -> Ordering {
     (one.is_empty(), one).cmp(&(other.is_empty(), other))
 }
 
-/// Assigned before unassigned, running before unknown before pending, ready before not ready, ready for longer before
-/// ready for shorter, then by restarts, then the older one.
+/// Assigned before unassigned, running before unknown before pending, ready before not ready, for running something what
+/// stays before what is being deleted, ready for longer before ready for shorter, then by restarts, then the older one.
 fn compare(one: &Value, other: &Value, prefer: Prefer) -> Ordering {
     let unassigned = |pod: &Value| text_at(pod, &["spec", "nodeName"]).is_empty();
-    let phase = |pod: &Value| match text_at(pod, &["status", "phase"]) {
-        "Unknown" => 1,
-        "Pending" => 2,
-        _ => 0,
+    let phase = |pod: &Value| match (text_at(pod, &["status", "phase"]), prefer) {
+        ("Running", _) => 0,
+        ("Unknown", _) => 1,
+        ("Pending", _) | (_, Prefer::Steady) => 2,
+        // One that has ended still has its logs.
+        (_, Prefer::Restarted) => 0,
     };
     let created = |pod| text_at(pod, &["metadata", "creationTimestamp"]);
+    let deleted = |pod| text_at(pod, &["metadata", "deletionTimestamp"]);
+    let by_deletion = match prefer {
+        Prefer::Steady if deleted(one).is_empty() || deleted(other).is_empty() => deleted(one).cmp(deleted(other)),
+        Prefer::Steady => deleted(other).cmp(deleted(one)),
+        Prefer::Restarted => Ordering::Equal,
+    };
     let (one_ready, other_ready) = (ready_since(one), ready_since(other));
     let by_restarts = match prefer {
         Prefer::Steady => restarts(one).cmp(&restarts(other)),
@@ -192,6 +214,7 @@ fn compare(one: &Value, other: &Value, prefer: Prefer) -> Ordering {
         .cmp(&unassigned(other))
         .then(phase(one).cmp(&phase(other)))
         .then(one_ready.is_none().cmp(&other_ready.is_none()))
+        .then(by_deletion)
         .then(earlier(one_ready.unwrap_or_default(), other_ready.unwrap_or_default()))
         .then(by_restarts)
         .then(earlier(created(one), created(other)))
@@ -247,24 +270,61 @@ mod tests {
             json!({"metadata": {"name": name, "creationTimestamp": "2024-01-01T00:00:00Z"}, "spec": {"nodeName": node},
                 "status": {"phase": phase, "conditions": conditions, "containerStatuses": [{"restartCount": restarts}]}})
         };
+        let mut deleted = pod("deleted", "n", "Running", "2024-01-01T00:00:00Z", 0);
+        deleted["metadata"]["deletionTimestamp"] = json!("2024-01-04T00:00:00Z");
+        let mut deleted_before = pod("deleted before", "n", "Running", "2024-01-01T12:00:00Z", 0);
+        deleted_before["metadata"]["deletionTimestamp"] = json!("2024-01-03T00:00:00Z");
+        let mut beside = pod("sidecar restarted", "n", "Running", "2024-01-02T00:00:00Z", 0);
+        beside["spec"]["initContainers"] = json!([{"name": "s", "restartPolicy": "Always"}, {"name": "i"}]);
+        beside["status"]["initContainerStatuses"] =
+            json!([{"name": "s", "restartCount": 1}, {"name": "i", "restartCount": 9}]);
         let mut pods = [
             pod("unassigned", "", "Pending", "", 0),
             pod("pending", "n", "Pending", "", 0),
+            pod("ended", "n", "Succeeded", "", 1),
+            deleted,
+            deleted_before,
             pod("running", "n", "Running", "", 0),
             pod("late", "n", "Running", "2024-01-03T00:00:00Z", 0),
             pod("restarted", "n", "Running", "2024-01-02T00:00:00Z", 3),
+            beside,
             pod("steady", "n", "Running", "2024-01-02T00:00:00Z", 0),
         ];
-        for (prefer, first) in [
-            (Prefer::Steady, ["steady", "restarted"]),
-            (Prefer::Restarted, ["restarted", "steady"]),
+        for (prefer, expected) in [
+            (
+                Prefer::Steady,
+                [
+                    "steady",
+                    "sidecar restarted",
+                    "restarted",
+                    "late",
+                    "deleted",
+                    "deleted before",
+                    "running",
+                    "pending",
+                    "ended",
+                    "unassigned",
+                ],
+            ),
+            (
+                Prefer::Restarted,
+                [
+                    "deleted",
+                    "deleted before",
+                    "restarted",
+                    "sidecar restarted",
+                    "steady",
+                    "late",
+                    "ended",
+                    "running",
+                    "pending",
+                    "unassigned",
+                ],
+            ),
         ] {
             pods.sort_by(|one, other| compare(one, other, prefer));
             let names: Vec<&str> = pods.iter().map(|pod| text_at(pod, &["metadata", "name"])).collect();
-            assert_eq!(
-                names,
-                [&first[..], &["late", "running", "pending", "unassigned"]].concat()
-            );
+            assert_eq!(names, expected, "{prefer:?}");
         }
     }
 }

@@ -111,17 +111,28 @@ impl PathElement {
     }
 }
 
+/// Whether a text stands in JSON as it is.
+fn is_plain(text: &str) -> bool {
+    let plain = |b: u8| (0x20..0x7f).contains(&b) & (b != b'"') & (b != b'\\');
+    text.bytes().fold(true, |all, b| all & plain(b))
+}
+
 fn push_json_string(out: &mut String, text: &str) {
-    if text
-        .bytes()
-        .all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\')
-    {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
+    if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         out.push_str(&Value::from(text).to_string());
+        return;
     }
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\\']) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        out.push('\\');
+        out.push_str(&special[..1]);
+        rest = &special[1..];
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// JSON as upstream's encoder writes it in a name: whole floats without a fraction, HTML escaped.
@@ -189,7 +200,7 @@ impl Set {
     /// sorted by value and not by spelling (`80` before `443`).
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut out = String::with_capacity(256);
+        let mut out = String::with_capacity(2048);
         self.write_json(false, &mut String::new(), &mut out);
         out
     }
@@ -206,10 +217,19 @@ impl Set {
                 out.push(',');
             }
             first = false;
-            scratch.clear();
-            node.element.write_name(scratch);
-            push_json_string(out, scratch);
-            out.push(':');
+            match &node.element {
+                PathElement::Field(name) if is_plain(name) => {
+                    out.push_str("\"f:");
+                    out.push_str(name);
+                    out.push_str("\":");
+                }
+                element => {
+                    scratch.clear();
+                    element.write_name(scratch);
+                    push_json_string(out, scratch);
+                    out.push(':');
+                }
+            }
             node.children.write_json(node.member, scratch, out);
         }
         out.push('}');

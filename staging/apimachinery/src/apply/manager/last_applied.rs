@@ -4,6 +4,7 @@
 //! applied by kubectl before are no conflicts, and the annotation is kept up to date for
 //! older clients.
 
+use k8s_api::tree::Tree;
 use serde_json::{Map, Value};
 
 use crate::apply::fieldset::Set;
@@ -37,7 +38,7 @@ pub(super) fn unchanged_last_applied(live: &Value, api_version: &str, ty: TypedR
     }
     validate(live, ty, Duplicates::Refused).ok()?;
     validate(&last, ty, Duplicates::Refused).ok()?;
-    let comparison = compare(&last, live, ty).ok()?;
+    let comparison = compare(Tree::from(&last).root(), Tree::from(live).root(), ty).ok()?;
     let set = to_field_set(&last, ty).ok()?;
     Some(
         set.difference(&comparison.modified)

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use k8s_api::meta::v1::ManagedFieldsEntry;
+use k8s_api::tree::{Tree, View};
 use serde_json::{Map, Value};
 
 use super::cap::{MAX_UPDATE_MANAGERS, cap_update_managers};
@@ -13,8 +14,7 @@ use super::prune::prune;
 use super::update::{Change, Takeover, TrackError, reconciled};
 use super::{ApplyError, Conflicts, ManagedFieldsError, ManagerKey, Operation, ResetFields, VersionedTypes};
 use crate::apply::fieldset::{Below, PathElement, Set};
-use crate::apply::go;
-use crate::apply::typed::{Duplicates, TypedRef, merge, to_field_set, validate};
+use crate::apply::typed::{Duplicates, TypedRef, merge, same, to_field_set, validate};
 
 /// Owns what an object had before anything tracked it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -177,7 +177,13 @@ impl<'a> FieldManager<'a> {
             _ => None,
         };
         let of_live = || stored.and_then(|list| Managed::parse(list).ok()).unwrap_or_default();
-        let managed = self.updated(managed.unwrap_or_else(of_live), live, &new, manager, now);
+        let managed = self.updated(
+            managed.unwrap_or_else(of_live),
+            live.map(Tree::from).as_ref(),
+            &Tree::from(&new),
+            manager,
+            now,
+        );
         if let (Some(list), Some(metadata)) = (managed.encode(), metadata_mut(&mut new)) {
             metadata.insert("managedFields".to_owned(), list);
         }
@@ -185,12 +191,12 @@ impl<'a> FieldManager<'a> {
     }
 
     /// [`FieldManager::update`] for typed objects: `stored` are the managers of `live`, `given` those of the client, if
-    /// it named any. The dynamic forms need not have them. Returns the managers of the new object.
+    /// it named any. Returns the managers of the new object.
     #[must_use]
     pub fn managers_after_update(
         &self,
-        live: Option<&Value>,
-        new: &Value,
+        live: Option<&Tree>,
+        new: &Tree,
         stored: &[ManagedFieldsEntry],
         given: Option<&[ManagedFieldsEntry]>,
         manager: &str,
@@ -208,22 +214,17 @@ impl<'a> FieldManager<'a> {
         self.updated(managed, live, new, manager, now).into_typed()
     }
 
-    fn updated(
-        &self,
-        mut managed: Managed,
-        live: Option<&Value>,
-        new: &Value,
-        manager: &str,
-        now: Timestamp,
-    ) -> Managed {
-        let creates = live.is_none_or(|live| metadata_text(live, "uid").is_empty());
+    fn updated(&self, mut managed: Managed, live: Option<&Tree>, new: &Tree, manager: &str, now: Timestamp) -> Managed {
+        let uid = |live: &Tree| live.root().get("metadata")?.get("uid")?.as_str().map(str::is_empty);
+        let creates = live.and_then(uid).unwrap_or(true);
         if managed.is_empty() && !creates {
             return managed;
         }
-        let empty = live.is_none().then(|| self.types.empty_object(self.api_version));
-        let Some(old) = live.or(empty.as_ref()) else {
+        let empty = live.is_none().then(|| self.types.empty_tree(self.api_version));
+        let Some(old) = live.or(empty.as_deref()).map(Tree::root) else {
             return Managed::default();
         };
+        let new = new.root();
         let tracked = match self.track_update(&mut managed, old, new, manager, now) {
             // A stored set that cannot be read: as if there were none.
             Err(TrackError::Managed(_)) if creates => {
@@ -241,8 +242,8 @@ impl<'a> FieldManager<'a> {
     fn track_update(
         &self,
         managed: &mut Managed,
-        old: &Value,
-        new: &Value,
+        old: View<'_>,
+        new: View<'_>,
         manager: &str,
         now: Timestamp,
     ) -> Result<(), TrackError> {
@@ -292,7 +293,7 @@ impl<'a> FieldManager<'a> {
     /// See [`ApplyError`].
     pub fn apply(&self, live: Option<&Value>, applied: &Value, options: ApplyOptions<'_>) -> Result<Value, ApplyError> {
         let stored = live.and_then(managed_fields).unwrap_or(&Value::Null);
-        let (mut object, managed) = self.applied(live, applied, Managed::parse(stored), options)?;
+        let (mut object, managed) = self.applied(live.cloned(), applied, Managed::parse(stored), options)?;
         match (managed.encode(), metadata_mut(&mut object)) {
             (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
             (None, Some(metadata)) => drop(metadata.remove("managedFields")),
@@ -309,7 +310,7 @@ impl<'a> FieldManager<'a> {
     /// See [`ApplyError`].
     pub fn apply_beside(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         stored: &[ManagedFieldsEntry],
         options: ApplyOptions<'_>,
@@ -320,7 +321,7 @@ impl<'a> FieldManager<'a> {
 
     fn applied(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         managed: Result<Managed, ManagedFieldsError>,
         options: ApplyOptions<'_>,
@@ -340,7 +341,7 @@ impl<'a> FieldManager<'a> {
     /// For kubectl, conflicts over what its annotation shows to be its own are forced.
     fn apply_for_kubectl(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         managed: Managed,
         options: ApplyOptions<'_>,
@@ -348,11 +349,12 @@ impl<'a> FieldManager<'a> {
         if options.manager != KUBECTL {
             return self.apply_tracked(live, applied, managed, options);
         }
-        let conflicts = match self.apply_tracked(live, applied, managed.clone(), options) {
+        let conflicts = match self.apply_tracked(live.clone(), applied, managed.clone(), options) {
             Err(ApplyError::Conflict(conflicts)) => conflicts,
             other => return other,
         };
         let allowed = live
+            .as_ref()
             .zip(self.types.type_at(self.api_version))
             .and_then(|(live, ty)| unchanged_last_applied(live, self.api_version, ty));
         let Some(allowed) = allowed else {
@@ -387,20 +389,21 @@ impl<'a> FieldManager<'a> {
 
     fn apply_tracked(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         mut managed: Managed,
         options: ApplyOptions<'_>,
     ) -> Result<(Value, Managed), ApplyError> {
-        let empty = self.types.empty_object(self.api_version);
-        let old = live.unwrap_or(&empty);
-        if managed.is_empty() && live.is_some() {
-            let before = self.track_update(&mut managed, &empty, old, BEFORE_FIRST_APPLY, options.now);
+        let adopts = managed.is_empty() && live.is_some();
+        let mut merged = live.unwrap_or_else(|| self.types.empty_object(self.api_version));
+        let old = Tree::from(&merged);
+        if adopts {
+            let empty = self.types.empty_tree(self.api_version);
+            let before = self.track_update(&mut managed, empty.root(), old.root(), BEFORE_FIRST_APPLY, options.now);
             before.map_err(|e| ApplyError::Internal(format!("failed to create manager for existing fields: {e}")))?;
         }
         let ty = self.checked_type(applied)?;
-        let merged =
-            merge(old, applied, ty).map_err(|e| ApplyError::Internal(format!("failed to merge config: {e}")))?;
+        merge(&mut merged, applied, ty).map_err(|e| ApplyError::Internal(format!("failed to merge config: {e}")))?;
         let mut set =
             to_field_set(applied, ty).map_err(|e| ApplyError::Internal(format!("failed to get field set: {e}")))?;
         if let Some(filter) = self.reset_fields.get(self.api_version) {
@@ -426,13 +429,14 @@ impl<'a> FieldManager<'a> {
         } else {
             Takeover::Refused
         };
-        let unchanged = go::equal(old, &new);
+        let new_tree = Tree::from(&new);
+        let unchanged = same(old.root(), new_tree.root());
         let change = Change {
             types: self.types,
             reset_fields: self.reset_fields,
             api_version: self.api_version,
-            old,
-            new: &new,
+            old: old.root(),
+            new: new_tree.root(),
         };
         change.track(&mut managed, &key, takeover)?;
         let last = last

@@ -1,8 +1,6 @@
 //! What a change of an object does to its managers.
 
-use std::borrow::Cow;
-
-use serde_json::Value;
+use k8s_api::tree::{Tree, View};
 
 use super::entry::{Entry, Managed};
 use super::{ApplyError, Conflicts, ConvertError, ManagedFieldsError, ManagerKey, ResetFields, VersionedTypes};
@@ -43,8 +41,8 @@ pub(super) struct Change<'a> {
     pub(super) reset_fields: &'a ResetFields,
     /// The version of the request, which both objects have.
     pub(super) api_version: &'a str,
-    pub(super) old: &'a Value,
-    pub(super) new: &'a Value,
+    pub(super) old: View<'a>,
+    pub(super) new: View<'a>,
 }
 
 /// How the managers other than the one that acts lose fields.
@@ -82,21 +80,21 @@ impl Change<'_> {
     }
 
     fn at_version(&self, api_version: &str) -> Result<Option<Comparison>, TrackError> {
-        let convert = |object, which| match self.types.convert(object, api_version) {
-            Ok(object) => Ok(Some(object)),
+        let convert = |object: View<'_>, which| match self.types.convert(&object.to_value(), api_version) {
+            Ok(object) => Ok(Some(Tree::from(&*object))),
             Err(ConvertError::MissingVersion(_)) => Ok(None),
             Err(ConvertError::Failed(e)) => Err(TrackError::Objects(format!("failed to convert {which} object: {e}"))),
         };
         let Some(ty) = self.types.type_at(api_version) else {
             return Ok(None);
         };
-        let Some(old): Option<Cow<'_, Value>> = convert(self.old, "old")? else {
+        let Some(old) = convert(self.old, "old")? else {
             return Ok(None);
         };
-        let Some(new): Option<Cow<'_, Value>> = convert(self.new, "new")? else {
+        let Some(new) = convert(self.new, "new")? else {
             return Ok(None);
         };
-        let comparison = compare(&old, &new, ty).map_err(|e| failed_to_compare(&e))?;
+        let comparison = compare(old.root(), new.root(), ty).map_err(|e| failed_to_compare(&e))?;
         Ok(Some(self.filtered(comparison, api_version)))
     }
 

@@ -4,8 +4,10 @@
 //! lists; *untyped* values are atomic, whatever they are.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
-use k8s_api::reflect::{ListTopology, Scalar, StructType, Type, TypeRef};
+use k8s_api::reflect::{Field, ListTopology, Scalar, StructType, Type, TypeRef};
+use k8s_api::tree::{Form, View};
 use serde_json::Value;
 use smol_str::SmolStr;
 
@@ -37,6 +39,19 @@ pub(super) enum ScalarKind {
     Untyped,
 }
 
+impl ScalarKind {
+    /// Whether a value can be one; absent ones are always fine.
+    pub(super) fn fits(self, form: Form) -> bool {
+        match self {
+            _ if form == Form::Null => true,
+            Self::Numeric => form == Form::Number,
+            Self::Text => form == Form::Text,
+            Self::Boolean => form == Form::Bool,
+            Self::Untyped => !matches!(form, Form::List | Form::Object),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct ListShape<'s> {
     pub(super) element: TypedRef<'s>,
@@ -66,15 +81,15 @@ impl Shape<'_> {
     }
 }
 
-fn deduce<'s>(value: Option<&Value>, element: TypedRef<'s>, atomic: bool) -> Shape<'s> {
-    match value {
-        Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => Shape::Scalar(ScalarKind::Untyped),
-        Some(Value::Array(_)) => Shape::List(ListShape {
+fn deduce<'s>(form: Option<Form>, element: TypedRef<'s>, atomic: bool) -> Shape<'s> {
+    match form {
+        Some(Form::Bool | Form::Number | Form::Text) => Shape::Scalar(ScalarKind::Untyped),
+        Some(Form::List) => Shape::List(ListShape {
             element: TypedRef::Untyped,
             topology: ListTopology::Atomic,
             keys: &[],
         }),
-        Some(Value::Object(_) | Value::Null) | None => Shape::Map(MapShape {
+        Some(Form::Object | Form::Null) | None => Shape::Map(MapShape {
             fields: None,
             element: Some(element),
             atomic,
@@ -85,10 +100,15 @@ fn deduce<'s>(value: Option<&Value>, element: TypedRef<'s>, atomic: bool) -> Sha
 impl<'s> TypedRef<'s> {
     /// The shape of this type; where the type allows several, the one that fits the value.
     pub(super) fn shape(self, value: Option<&Value>) -> Shape<'s> {
+        self.shape_of(value.map(Form::from))
+    }
+
+    /// [`TypedRef::shape`] for a value of this form.
+    pub(super) fn shape_of(self, form: Option<Form>) -> Shape<'s> {
         let ty = match self {
             Self::Schema(ty) => ty,
-            Self::Deduced => return deduce(value, Self::Deduced, false),
-            Self::Untyped => return deduce(value, Self::Untyped, true),
+            Self::Deduced => return deduce(form, Self::Deduced, false),
+            Self::Untyped => return deduce(form, Self::Untyped, true),
         };
         match ty.get() {
             Type::Scalar(scalar) => match scalar {
@@ -98,7 +118,7 @@ impl<'s> TypedRef<'s> {
                 Scalar::Quantity | Scalar::Time | Scalar::MicroTime | Scalar::IntOrString => {
                     Shape::Scalar(ScalarKind::Untyped)
                 }
-                Scalar::RawExtension => deduce(value, Self::Untyped, true),
+                Scalar::RawExtension => deduce(form, Self::Untyped, true),
                 Scalar::FieldsV1 => Shape::Map(MapShape {
                     fields: None,
                     element: Some(Self::Deduced),
@@ -108,7 +128,7 @@ impl<'s> TypedRef<'s> {
                 | Scalar::Any
                 | Scalar::SchemaOrBool
                 | Scalar::SchemaOrArray
-                | Scalar::SchemaOrStringArray => deduce(value, Self::Deduced, false),
+                | Scalar::SchemaOrStringArray => deduce(form, Self::Deduced, false),
             },
             Type::Struct(s) => Shape::Map(MapShape {
                 fields: Some((s, ty)),
@@ -144,9 +164,37 @@ impl<'s> MapShape<'s> {
         self.field(name).or(self.element)
     }
 
+    /// The members' types, for names that are asked for in ascending order.
+    pub(super) fn fields(&self) -> FieldsInOrder<'_, 's> {
+        FieldsInOrder {
+            shape: self,
+            left: self.fields.map_or(&[], |(fields, _)| fields.fields.as_ref()),
+        }
+    }
+
     /// Whether it is an object whose members are deduced.
     pub(super) fn is_deduced(&self) -> bool {
         self.fields.is_none_or(|(s, _)| s.fields.is_empty()) && matches!(self.element, Some(TypedRef::Deduced))
+    }
+}
+
+/// Walks the fields of a type, which are sorted by name, beside the members of a value.
+pub(super) struct FieldsInOrder<'m, 's> {
+    shape: &'m MapShape<'s>,
+    left: &'s [Field],
+}
+
+impl<'s> FieldsInOrder<'_, 's> {
+    /// The type of the member `name`, which comes behind those asked for before.
+    pub(super) fn member(&mut self, name: &str) -> Option<TypedRef<'s>> {
+        while let Some((field, behind)) = self.left.split_first() {
+            match field.name.as_ref().cmp(name) {
+                Ordering::Less => self.left = behind,
+                Ordering::Equal => return self.shape.fields.map(|(_, ty)| TypedRef::Schema(ty.at(field.ty))),
+                Ordering::Greater => break,
+            }
+        }
+        self.shape.element
     }
 }
 
@@ -160,28 +208,44 @@ impl ListShape<'_> {
     /// # Errors
     /// What keeps the element from being one of such a list.
     pub(super) fn path_element(&self, item: &Value) -> Result<PathElement, String> {
+        self.element_by(Form::from(item), || item.clone(), |key| item.get(key).cloned())
+    }
+
+    /// [`ListShape::path_element`] of a tree's.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn element_of(&self, item: View<'_>) -> Result<PathElement, String> {
+        self.element_by(item.form(), || item.to_value(), |key| item.get(key).map(View::to_value))
+    }
+
+    fn element_by(
+        &self,
+        form: Form,
+        whole: impl FnOnce() -> Value,
+        member: impl Fn(&str) -> Option<Value>,
+    ) -> Result<PathElement, String> {
         match self.topology {
             ListTopology::Atomic => Err("invalid indexing of non-associative list".to_owned()),
-            ListTopology::Set => match item {
-                Value::Object(_) => Err("associative list without keys has an element that's a map type".to_owned()),
-                Value::Array(_) => Err("not supported: associative list with lists as elements".to_owned()),
-                Value::Null => Err("associative list without keys has an element that's an explicit null".to_owned()),
-                scalar => Ok(PathElement::Value(Box::new(scalar.clone()))),
+            ListTopology::Set => match form {
+                Form::Object => Err("associative list without keys has an element that's a map type".to_owned()),
+                Form::List => Err("not supported: associative list with lists as elements".to_owned()),
+                Form::Null => Err("associative list without keys has an element that's an explicit null".to_owned()),
+                Form::Bool | Form::Number | Form::Text => Ok(PathElement::Value(Box::new(whole()))),
             },
-            ListTopology::Map => self.keyed_element(item),
+            ListTopology::Map => match form {
+                Form::Object => self.keyed_element(member),
+                Form::Null => Err("associative list with keys may not have a null element".to_owned()),
+                _ => Err("associative list with keys may not have non-map elements".to_owned()),
+            },
         }
     }
 
-    fn keyed_element(&self, item: &Value) -> Result<PathElement, String> {
-        let map = match item {
-            Value::Object(map) => map,
-            Value::Null => return Err("associative list with keys may not have a null element".to_owned()),
-            _ => return Err("associative list with keys may not have non-map elements".to_owned()),
-        };
+    fn keyed_element(&self, member: impl Fn(&str) -> Option<Value>) -> Result<PathElement, String> {
         let mut fields = Vec::with_capacity(self.keys.len());
         for key in self.keys {
-            let value = match map.get(key.as_ref()) {
-                Some(value) => Some(value.clone()),
+            let value = match member(key.as_ref()) {
+                Some(value) => Some(value),
                 None => self.key_default(key)?,
             };
             if let Some(value) = value {

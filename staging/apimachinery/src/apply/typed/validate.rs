@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use k8s_api::tree::Form;
 use serde_json::Value;
 
 use super::error::Faults;
@@ -25,35 +26,24 @@ pub enum Duplicates {
 /// Every fault with its path.
 pub fn validate(value: &Value, ty: TypedRef<'_>, duplicates: Duplicates) -> Result<(), ValidationErrors> {
     match ty.shape(Some(value)) {
-        Shape::Scalar(kind) => match scalar_fault(kind, Some(value), "") {
-            Some(fault) => Err(ValidationErrors::one(fault)),
-            None => Ok(()),
-        },
+        Shape::Scalar(kind) if kind.fits(Form::from(value)) => Ok(()),
+        Shape::Scalar(kind) => Err(ValidationErrors::one(scalar_fault(kind, value, ""))),
         Shape::List(shape) => list(value, &shape, duplicates),
         Shape::Map(shape) => map(value, &shape, duplicates),
     }
 }
 
-/// What is wrong with a scalar; absent and null ones are fine.
-pub(super) fn scalar_fault(kind: ScalarKind, value: Option<&Value>, prefix: &str) -> Option<String> {
-    let value = value.filter(|v| !v.is_null())?;
+/// What is wrong with a scalar that does not fit its kind.
+pub(super) fn scalar_fault(kind: ScalarKind, value: &Value, prefix: &str) -> String {
     // The wrapper that upstream's `%v` and `%#v` show around the value.
     match kind {
-        ScalarKind::Numeric if !value.is_number() => Some(format!(
-            "{prefix}expected numeric (int or float), got {}",
-            go::type_name(value)
-        )),
-        ScalarKind::Text if !value.is_string() => Some(format!(
+        ScalarKind::Numeric => format!("{prefix}expected numeric (int or float), got {}", go::type_name(value)),
+        ScalarKind::Text => format!(
             "{prefix}expected string, got &value.valueUnstructured{{Value:{}}}",
             go::sharp(value)
-        )),
-        ScalarKind::Boolean if !value.is_boolean() => {
-            Some(format!("{prefix}expected boolean, got &{{{}}}", go::plain(value)))
-        }
-        ScalarKind::Untyped if value.is_array() || value.is_object() => {
-            Some(format!("{prefix}expected any scalar, got &{{{}}}", go::plain(value)))
-        }
-        _ => None,
+        ),
+        ScalarKind::Boolean => format!("{prefix}expected boolean, got &{{{}}}", go::plain(value)),
+        ScalarKind::Untyped => format!("{prefix}expected any scalar, got &{{{}}}", go::plain(value)),
     }
 }
 

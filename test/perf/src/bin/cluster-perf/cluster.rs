@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use client_go::Client;
 use client_go::config::Config;
+use cri_client::{ConnectOptions, RemoteRuntimeService};
 use tokio::process::Command;
 
 use crate::{Arguments, Failure};
@@ -97,6 +98,16 @@ impl Cluster {
             ..Config::from_flags(Some(&self.state.join("admin.kubeconfig")), "")?
         };
         Ok(Client::new(&config)?)
+    }
+
+    /// The container runtime of the first node.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(crate) async fn runtime(&self) -> Result<RemoteRuntimeService, Failure> {
+        let socket = self.of_first_node("containerd-run/containerd.sock");
+        let endpoint = format!("unix://{}", socket.display());
+        Ok(RemoteRuntimeService::connect(&endpoint, &ConnectOptions::default()).await?)
     }
 
     /// A file or directory of the first node.

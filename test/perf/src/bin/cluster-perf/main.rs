@@ -151,7 +151,9 @@ async fn measure_running(cluster: &Cluster, arguments: &Arguments) -> Result<(),
         line(&format!("  {call}"), &spread(latency), "");
     }
     let pods = pods::Pods::watch(cluster).await?;
+    let before = rest::run_times(cluster)?;
     let one = pods.one_by_one(arguments.rounds).await?;
+    let spent = rest::run_times(cluster)?;
     let median = |latency: &Latency| latency.percentile(50).unwrap_or_default();
     let budget = format!(
         "{:.0} ms: 1.2 times the raw calls",
@@ -164,6 +166,14 @@ async fn measure_running(cluster: &Cluster, arguments: &Arguments) -> Result<(),
     );
     line("  of these until the create is answered", &spread(&one.created), "");
     line("  of these until the binding is seen", &spread(&one.bound), "");
+    for ((name, after), (_, before)) in spent.iter().zip(&before) {
+        let each = (after - before) * 1e3 / arguments.rounds as f64;
+        line(
+            &format!("  CPU of a pod from its creation to its end: {name}"),
+            &format!("{each:.1} ms"),
+            "",
+        );
+    }
     let all = pods.at_once(arguments.pods).await?;
     let name = format!("{} pods of a Deployment, last one Running seen", arguments.pods);
     line(

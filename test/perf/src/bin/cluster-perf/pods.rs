@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use client_go::api::DeleteOptions;
 use client_go::cache::{Event, InformerFactory};
 use client_go::{Api, Client};
+use cri_client::api::PodSandbox;
+use cri_client::{RemoteRuntimeService, RuntimeService as _};
 use k8s_api::Object;
 use k8s_api::apps::v1::Deployment;
 use k8s_api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -38,6 +40,7 @@ enum Seen {
 /// A watching client.
 pub(crate) struct Pods {
     client: Client,
+    runtime: RemoteRuntimeService,
     news: Mutex<UnboundedReceiver<(String, Seen)>>,
     stop: CancellationToken,
 }
@@ -74,7 +77,7 @@ impl Pods {
     /// # Errors
     /// The API server refuses.
     pub(crate) async fn watch(cluster: &Cluster) -> Result<Self, Failure> {
-        let client = cluster.client()?;
+        let (client, runtime) = (cluster.client()?, cluster.runtime().await?);
         client
             .cluster::<Namespace>()
             .create(&read(json!({"metadata": {"name": NAMESPACE}}))?)
@@ -114,6 +117,7 @@ impl Pods {
         informers.wait_for_cache_sync().await;
         Ok(Self {
             client,
+            runtime,
             news: Mutex::new(news),
             stop,
         })
@@ -136,7 +140,23 @@ impl Pods {
             .map_err(|_| late("what is waited for of the pods"))
     }
 
-    /// Makes pods on the first node, each when the one before is gone.
+    /// Waits until the runtime of the first node has nothing any more of the pods: the object of a pod may be gone before.
+    async fn until_nothing_is_left(&self) -> Result<(), Failure> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let sandboxes = self.runtime.list_pod_sandboxes(None).await?;
+            let own = |it: &PodSandbox| it.metadata.as_ref().is_some_and(|it| it.namespace == NAMESPACE);
+            if !sandboxes.iter().any(own) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(late("the end of the sandboxes"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Makes pods on the first node, each when nothing is left of the one before, as the raw calls are made.
     ///
     /// # Errors
     /// The API server refuses, or something does not come.
@@ -155,6 +175,7 @@ impl Pods {
             running.push(begun.elapsed());
             api.delete(&name, &DeleteOptions::default()).await?;
             self.until(1, Seen::Gone).await?;
+            self.until_nothing_is_left().await?;
         }
         Ok(OneByOne {
             created: Latency::new(created),

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use cri_client::RuntimeService as _;
 use cri_client::api::{
     ContainerConfig, ContainerMetadata, ImageSpec, LinuxContainerConfig, LinuxContainerSecurityContext,
     LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption, PodSandboxConfig,
     PodSandboxMetadata,
 };
-use cri_client::{ConnectOptions, RemoteRuntimeService, RuntimeService as _};
 use perf::latency::Latency;
 
 use crate::Failure;
@@ -86,9 +86,7 @@ fn container(round: usize) -> ContainerConfig {
 pub(crate) async fn measure(cluster: &Cluster, rounds: usize) -> Result<Raw, Failure> {
     let logs = cluster.of_first_node("pod-logs/raw");
     std::fs::create_dir_all(&logs).map_err(|error| Failure::Io(logs.display().to_string(), error))?;
-    let socket = cluster.of_first_node("containerd-run/containerd.sock");
-    let endpoint = format!("unix://{}", socket.display());
-    let runtime = RemoteRuntimeService::connect(&endpoint, &ConnectOptions::default()).await?;
+    let runtime = cluster.runtime().await?;
     let (mut sandboxes, mut creates, mut starts, mut sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let (pod, content) = (sandbox(round), container(round));

@@ -50,6 +50,20 @@ pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
+/// The daemons with the seconds that each has run.
+///
+/// # Errors
+/// The daemons are not known.
+pub(crate) fn run_times(cluster: &Cluster) -> Result<Vec<(String, f64)>, Failure> {
+    let mut daemons = cluster.daemons()?;
+    // What only holds a node's namespaces open.
+    daemons.retain(|(name, _)| !name.starts_with("namespace-"));
+    Ok(daemons
+        .into_iter()
+        .map(|(name, pid)| (name, cpu_of_process(pid)))
+        .collect())
+}
+
 /// Looks at the beginning and at the end of that time.
 ///
 /// # Errors
