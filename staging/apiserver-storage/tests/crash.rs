@@ -12,7 +12,7 @@ use apiserver_storage::embedded::{Embedded, EmbeddedOptions};
 
 const ROUNDS: usize = 50;
 /// Bytes between checkpoints: always one under way, some, and none but those of compaction.
-const CHECKPOINTS: [usize; 4] = [1, 64 << 10, 256 << 10, 8 << 20];
+const CHECKPOINTS: [usize; 4] = [1, 64 << 10, 256 << 10, 4 << 20];
 /// Opening replays what lies between two checkpoints; the rest is the machine's noise.
 const OPEN_LIMIT: Duration = Duration::from_millis(500);
 

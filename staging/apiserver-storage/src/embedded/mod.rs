@@ -73,7 +73,7 @@ pub struct EmbeddedOptions {
     pub max_request_size: usize,
     /// So many bytes are written to the write-ahead log, and held in memory, before they are brought into the database;
     /// while that is done up to twice as many follow, then writes wait. What a start after a crash reads is bounded by the
-    /// same. Default 8 MiB.
+    /// same. Default 4 MiB.
     pub checkpoint_size: usize,
 }
 
@@ -82,7 +82,7 @@ impl Default for EmbeddedOptions {
         Self {
             cache_size: 16 << 20,
             max_request_size: 3 << 19,
-            checkpoint_size: 8 << 20,
+            checkpoint_size: 4 << 20,
         }
     }
 }
