@@ -96,11 +96,14 @@ moment!(Time, MicroTime);
 
 /// Free-form JSON is kept as text.
 macro_rules! raw {
-    ($($ty:ty: $write:ident),*) => {
+    ($($ty:ty: $is_plain:ident $write:ident),*) => {
         $(impl Wire for $ty {
             fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-                reader.never_plain()?;
-                reader.raw().map(Self::from_raw)
+                let raw = reader.raw()?;
+                if reader.is_plain() && !$is_plain(raw.get()) {
+                    return Err(Reader::doubtful());
+                }
+                Ok(Self::from_raw(raw))
             }
 
             fn write(&self, writer: &mut Writer) {
@@ -110,7 +113,76 @@ macro_rules! raw {
     };
 }
 
-raw!(RawExtension: raw_json, FieldsV1: fields, Json: raw_json);
+raw!(RawExtension: never raw_json, FieldsV1: is_plain_set fields, Json: never raw_json);
+
+fn never(_: &str) -> bool {
+    false
+}
+
+/// Whether the text of a field set is what would be written of its dynamic form: objects in each other, compact, their
+/// members in bytewise order, and no escapes but those of quotes.
+fn is_plain_set(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // The last name in each object that is open.
+    let mut open: Vec<Option<&[u8]>> = Vec::new();
+    let mut at = 0;
+    loop {
+        // An object begins, and with it its first member, or it ends at once.
+        if bytes.get(at) != Some(&b'{') {
+            return false;
+        }
+        open.push(None);
+        at += 1;
+        while bytes.get(at) == Some(&b'}') {
+            at += 1;
+            open.pop();
+            match bytes.get(at) {
+                None => return open.is_empty(),
+                Some(b',') if !open.is_empty() => {
+                    at += 1;
+                    break;
+                }
+                Some(_) => {}
+            }
+        }
+        let Some(length) = bytes.get(at..).and_then(plain_name) else {
+            return false;
+        };
+        let name = &bytes[at + 1..at + length - 1];
+        let Some(last) = open.last_mut() else { return false };
+        if last.is_some_and(|last| !precedes(last, name)) || bytes.get(at + length) != Some(&b':') {
+            return false;
+        }
+        *last = Some(name);
+        at += length + 1;
+    }
+}
+
+/// Whether a name comes before another when the quotes in both are not escaped.
+fn precedes(name: &[u8], other: &[u8]) -> bool {
+    let unescaped = |name: &[u8]| name.iter().copied().filter(|b| *b != b'\\').collect::<Vec<u8>>();
+    if name.contains(&b'\\') || other.contains(&b'\\') {
+        unescaped(name) < unescaped(other)
+    } else {
+        name < other
+    }
+}
+
+/// The length of the string that begins here, if it has no escapes but those of quotes.
+fn plain_name(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() != Some(&b'"') {
+        return None;
+    }
+    let mut at = 1;
+    loop {
+        match (bytes.get(at)?, bytes.get(at + 1)) {
+            (b'"', _) => return Some(at + 1),
+            (b'\\', Some(b'"')) => at += 2,
+            (b'\\' | 0..0x20, _) => return None,
+            _ => at += 1,
+        }
+    }
+}
 
 impl<T: Wire> Wire for Option<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {

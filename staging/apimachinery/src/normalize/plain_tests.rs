@@ -128,6 +128,7 @@ fn what_is_plain_reads_the_same_by_the_dynamic_form() {
 fn what_wants_a_closer_look_is_not_plain() {
     let pod = |members: &str| format!(r#"{{"kind":"Pod","apiVersion":"v1",{members}}}"#);
     let plain = [
+        r#""metadata":{"managedFields":[{"manager":"a","time":"2024-02-29T01:02:03Z","fieldsV1":{}},{"fieldsV1":{".":{},"f:a":{"k:{\"a\":1}":{".":{}},"k:{\"b\":1}":{}},"f:b":{}}}]}"#,
         r#""metadata":{"name":"a","creationTimestamp":null,"labels":{"b":"1","a":"\u00e9"}},"spec":{"containers":null}"#,
         r#""metadata":{"deletionTimestamp":"2024-02-29T01:02:03Z"},"spec":{"nodeSelector":{}},"status":{}"#,
         r#""spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":"1.5","memory":"1024Mi"}},"livenessProbe":{"httpGet":{"port":-1}}}]}"#,
@@ -145,7 +146,13 @@ fn what_wants_a_closer_look_is_not_plain() {
         r#""metadata":{"labels":{"a":null}}"#,
         r#""metadata":{"creationTimestamp":"0001-01-01T00:00:00Z"}"#,
         r#""metadata":{"creationTimestamp":"2024-02-29T01:02:03+01:00"}"#,
-        r#""metadata":{"managedFields":[{"fieldsV1":{}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:b":{},"f:a":{}}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:a":{},"f:a":{}}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:a": {}}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:\u0061":{}}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:a":{},}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":{"f:a":[]}}]}"#,
+        r#""metadata":{"managedFields":[{"fieldsV1":"f:a"}]}"#,
         r#""metadata":{"kind":"Pod"}"#,
         r#""spec":{"activeDeadlineSeconds":1.0}"#,
         r#""spec":{"activeDeadlineSeconds":"1"}"#,

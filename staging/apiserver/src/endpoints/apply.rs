@@ -117,13 +117,13 @@ impl UpdateSource for Applied<'_> {
             now: call.context.received,
         };
         let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
-        let merge = || tracker.with(|fields| fields.apply_beside(live.as_ref(), &self.applied, stored, options));
+        let merge = |live| tracker.with(|fields| fields.apply_beside(live, &self.applied, stored, options));
         // Beside the object, whose check need not look at them.
-        let (merged, managers) = merge().map_err(|error| apply_status(&error))?;
+        let (merged, managers) = merge(live).map_err(|error| apply_status(&error))?;
         self.judge_duplicate()?;
         let shown = Shown::Result {
             value: &|| {
-                merge()
+                merge(existing.map(|existing| self.view(existing.object.clone_boxed().as_mut())))
                     .map(|(merged, managers)| shown_with(merged, &managers))
                     .unwrap_or_default()
             },

@@ -118,13 +118,21 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn push_json_string(out: &mut String, text: &str) {
-    if is_plain(text) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
+    if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         out.push_str(&Value::from(text).to_string());
+        return;
     }
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\\']) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        out.push('\\');
+        out.push_str(&special[..1]);
+        rest = &special[1..];
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// JSON as upstream's encoder writes it in a name: whole floats without a fraction, HTML escaped.

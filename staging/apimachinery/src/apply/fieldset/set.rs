@@ -91,6 +91,11 @@ impl Set {
         }
     }
 
+    /// Makes room for so many more nodes at the top.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.nodes.reserve_exact(more);
+    }
+
     /// Adds a node with its subtree; cheap when nodes come in order. A node that is neither a
     /// member nor has children is dropped, one that exists is united with.
     pub(crate) fn push(&mut self, element: PathElement, member: bool, children: Self) {

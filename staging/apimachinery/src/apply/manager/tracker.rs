@@ -14,8 +14,7 @@ use super::prune::prune;
 use super::update::{Change, Takeover, TrackError, reconciled};
 use super::{ApplyError, Conflicts, ManagedFieldsError, ManagerKey, Operation, ResetFields, VersionedTypes};
 use crate::apply::fieldset::{Below, PathElement, Set};
-use crate::apply::go;
-use crate::apply::typed::{Duplicates, TypedRef, merge, to_field_set, validate};
+use crate::apply::typed::{Duplicates, TypedRef, merge, same, to_field_set, validate};
 
 /// Owns what an object had before anything tracked it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -215,18 +214,14 @@ impl<'a> FieldManager<'a> {
         self.updated(managed, live, new, manager, now).into_typed()
     }
 
-    fn empty_object(&self) -> Tree {
-        Tree::from(&self.types.empty_object(self.api_version))
-    }
-
     fn updated(&self, mut managed: Managed, live: Option<&Tree>, new: &Tree, manager: &str, now: Timestamp) -> Managed {
         let uid = |live: &Tree| live.root().get("metadata")?.get("uid")?.as_str().map(str::is_empty);
         let creates = live.and_then(uid).unwrap_or(true);
         if managed.is_empty() && !creates {
             return managed;
         }
-        let empty = live.is_none().then(|| self.empty_object());
-        let Some(old) = live.or(empty.as_ref()).map(Tree::root) else {
+        let empty = live.is_none().then(|| self.types.empty_tree(self.api_version));
+        let Some(old) = live.or(empty.as_deref()).map(Tree::root) else {
             return Managed::default();
         };
         let new = new.root();
@@ -298,7 +293,7 @@ impl<'a> FieldManager<'a> {
     /// See [`ApplyError`].
     pub fn apply(&self, live: Option<&Value>, applied: &Value, options: ApplyOptions<'_>) -> Result<Value, ApplyError> {
         let stored = live.and_then(managed_fields).unwrap_or(&Value::Null);
-        let (mut object, managed) = self.applied(live, applied, Managed::parse(stored), options)?;
+        let (mut object, managed) = self.applied(live.cloned(), applied, Managed::parse(stored), options)?;
         match (managed.encode(), metadata_mut(&mut object)) {
             (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
             (None, Some(metadata)) => drop(metadata.remove("managedFields")),
@@ -315,7 +310,7 @@ impl<'a> FieldManager<'a> {
     /// See [`ApplyError`].
     pub fn apply_beside(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         stored: &[ManagedFieldsEntry],
         options: ApplyOptions<'_>,
@@ -326,7 +321,7 @@ impl<'a> FieldManager<'a> {
 
     fn applied(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         managed: Result<Managed, ManagedFieldsError>,
         options: ApplyOptions<'_>,
@@ -346,7 +341,7 @@ impl<'a> FieldManager<'a> {
     /// For kubectl, conflicts over what its annotation shows to be its own are forced.
     fn apply_for_kubectl(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         managed: Managed,
         options: ApplyOptions<'_>,
@@ -354,11 +349,12 @@ impl<'a> FieldManager<'a> {
         if options.manager != KUBECTL {
             return self.apply_tracked(live, applied, managed, options);
         }
-        let conflicts = match self.apply_tracked(live, applied, managed.clone(), options) {
+        let conflicts = match self.apply_tracked(live.clone(), applied, managed.clone(), options) {
             Err(ApplyError::Conflict(conflicts)) => conflicts,
             other => return other,
         };
         let allowed = live
+            .as_ref()
             .zip(self.types.type_at(self.api_version))
             .and_then(|(live, ty)| unchanged_last_applied(live, self.api_version, ty));
         let Some(allowed) = allowed else {
@@ -393,27 +389,21 @@ impl<'a> FieldManager<'a> {
 
     fn apply_tracked(
         &self,
-        live: Option<&Value>,
+        live: Option<Value>,
         applied: &Value,
         mut managed: Managed,
         options: ApplyOptions<'_>,
     ) -> Result<(Value, Managed), ApplyError> {
-        let empty = self.types.empty_object(self.api_version);
-        let old = live.unwrap_or(&empty);
-        let old_tree = Tree::from(old);
-        if managed.is_empty() && live.is_some() {
-            let before = self.track_update(
-                &mut managed,
-                self.empty_object().root(),
-                old_tree.root(),
-                BEFORE_FIRST_APPLY,
-                options.now,
-            );
+        let adopts = managed.is_empty() && live.is_some();
+        let mut merged = live.unwrap_or_else(|| self.types.empty_object(self.api_version));
+        let old = Tree::from(&merged);
+        if adopts {
+            let empty = self.types.empty_tree(self.api_version);
+            let before = self.track_update(&mut managed, empty.root(), old.root(), BEFORE_FIRST_APPLY, options.now);
             before.map_err(|e| ApplyError::Internal(format!("failed to create manager for existing fields: {e}")))?;
         }
         let ty = self.checked_type(applied)?;
-        let merged =
-            merge(old, applied, ty).map_err(|e| ApplyError::Internal(format!("failed to merge config: {e}")))?;
+        merge(&mut merged, applied, ty).map_err(|e| ApplyError::Internal(format!("failed to merge config: {e}")))?;
         let mut set =
             to_field_set(applied, ty).map_err(|e| ApplyError::Internal(format!("failed to get field set: {e}")))?;
         if let Some(filter) = self.reset_fields.get(self.api_version) {
@@ -439,13 +429,13 @@ impl<'a> FieldManager<'a> {
         } else {
             Takeover::Refused
         };
-        let unchanged = go::equal(old, &new);
         let new_tree = Tree::from(&new);
+        let unchanged = same(old.root(), new_tree.root());
         let change = Change {
             types: self.types,
             reset_fields: self.reset_fields,
             api_version: self.api_version,
-            old: old_tree.root(),
+            old: old.root(),
             new: new_tree.root(),
         };
         change.track(&mut managed, &key, takeover)?;

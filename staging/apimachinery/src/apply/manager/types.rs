@@ -2,9 +2,11 @@
 //! strategy resets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use k8s_api::reflect::TypeRef;
+use k8s_api::reflect::{TypeId, TypeRef};
+use k8s_api::tree::Tree;
 use serde_json::Value;
 
 use crate::apply::fieldset::Filter;
@@ -32,6 +34,11 @@ pub trait VersionedTypes {
     /// The empty object a create is compared with.
     fn empty_object(&self, api_version: &str) -> Value;
 
+    /// [`VersionedTypes::empty_object`] for reading.
+    fn empty_tree(&self, api_version: &str) -> Arc<Tree> {
+        Arc::new(Tree::from(&self.empty_object(api_version)))
+    }
+
     /// The object, which says its own version, at `api_version`.
     ///
     /// # Errors
@@ -55,6 +62,20 @@ impl VersionedTypes for SingleVersion<'_> {
 
     fn empty_object(&self, _: &str) -> Value {
         crate::apply::typed::zero_value(self.ty)
+    }
+
+    /// Every create is compared with it; those of built-in types are kept.
+    fn empty_tree(&self, api_version: &str) -> Arc<Tree> {
+        static KEPT: LazyLock<RwLock<HashMap<TypeId, Arc<Tree>>>> = LazyLock::new(RwLock::default);
+        let make = || Arc::new(Tree::from(&self.empty_object(api_version)));
+        if !std::ptr::eq(self.ty.schema, k8s_api::builtin_schema()) {
+            return make();
+        }
+        if let Some(tree) = KEPT.read().unwrap_or_else(PoisonError::into_inner).get(&self.ty.id) {
+            return tree.clone();
+        }
+        let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+        kept.entry(self.ty.id).or_insert_with(make).clone()
     }
 
     fn convert<'v>(&self, object: &'v Value, api_version: &str) -> Result<Cow<'v, Value>, ConvertError> {

@@ -41,101 +41,115 @@ impl Comparison {
     }
 }
 
-/// Whether the path to a value is itself among what changed.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    removed: bool,
-    modified: bool,
-    added: bool,
-}
-
 /// Compares two values. The cost follows what differs: equal parts are skipped unseen.
 ///
 /// # Errors
 /// If what differs does not fit the type on both sides.
 pub fn compare(old: View<'_>, new: View<'_>, ty: TypedRef<'_>) -> Result<Comparison, ValidationErrors> {
     let mut out = Comparison::default();
-    walk(Some(old), Some(new), ty, &mut out)?;
+    walk(old, new, ty, &mut out)?;
     Ok(out)
 }
 
-fn walk(
-    old: Option<View<'_>>,
-    new: Option<View<'_>>,
-    ty: TypedRef<'_>,
-    below: &mut Comparison,
-) -> Result<Marks, ValidationErrors> {
-    let mut marks = Marks {
-        removed: new.is_none(),
-        modified: false,
-        added: old.is_none(),
-    };
-    let shape = ty.shape_of(new.or(old).map(View::form));
-    if let (Some(old_value), Some(_)) = (old, new) {
-        let old_shape = ty.shape_of(Some(old_value.form()));
-        if !old_shape.same_kind(&shape) {
-            marks.modified |= visit(old, new, &old_shape, below)?;
-        }
+/// Compares two values; returns whether the path to them is itself modified.
+fn walk(old: View<'_>, new: View<'_>, ty: TypedRef<'_>, below: &mut Comparison) -> Result<bool, ValidationErrors> {
+    let shape = ty.shape_of(Some(new.form()));
+    let old_shape = ty.shape_of(Some(old.form()));
+    let mut modified = false;
+    if !old_shape.same_kind(&shape) {
+        modified |= visit(old, new, &old_shape, below)?;
     }
-    marks.modified |= visit(old, new, &shape, below)?;
-    Ok(marks)
+    modified |= visit(old, new, &shape, below)?;
+    Ok(modified)
+}
+
+/// What there is below a value that stands on one side only: every path.
+fn all(value: View<'_>, ty: TypedRef<'_>) -> Result<Set, ValidationErrors> {
+    let mut faults = Faults::default();
+    let mut set = Set::new();
+    match ty.shape_of(Some(value.form())) {
+        Shape::List(list) if !list.is_atomic() && value.form() == Form::List => {
+            let mut items = Vec::with_capacity(value.len());
+            gather(value, false, &list, &mut items, &mut faults);
+            items.sort_by(|l, r| l.element.cmp(&r.element));
+            set.reserve(items.len());
+            let mut rest = items.into_iter().peekable();
+            while let Some(Item { element, value, .. }) = rest.next() {
+                let mut repeated = false;
+                while rest.next_if(|next| next.element == element).is_some() {
+                    repeated = true;
+                }
+                let children = if repeated {
+                    Ok(Set::new())
+                } else {
+                    all(value, list.element)
+                };
+                if let Some(children) = faults.keep(children.map_err(|e| e.below(&element))) {
+                    set.push(element, true, children);
+                }
+            }
+        }
+        Shape::Map(map) if !map.atomic => {
+            let mut fields = map.fields();
+            set.reserve(value.len());
+            for (name, member) in value.members() {
+                let element = PathElement::field(name);
+                let children = match fields.member(name) {
+                    Some(ty) => all(member, ty),
+                    None => Err(ValidationErrors::one("field not declared in schema")),
+                };
+                if let Some(children) = faults.keep(children.map_err(|e| e.below(&element))) {
+                    set.push(element, true, children);
+                }
+            }
+        }
+        Shape::Scalar(_) | Shape::List(_) | Shape::Map(_) => {}
+    }
+    faults.finish(set)
 }
 
 /// Whether two values are the same, numbers compared by value.
-fn equal(left: View<'_>, right: View<'_>) -> bool {
+pub(crate) fn same(left: View<'_>, right: View<'_>) -> bool {
     left == right || go::equal(&left.to_value(), &right.to_value())
 }
 
 /// Whether there is nothing in a list or object.
-fn is_bare(value: Option<View<'_>>, form: Form) -> bool {
-    value.is_none_or(|value| value.form() != form || value.is_empty())
+fn is_bare(value: View<'_>, form: Form) -> bool {
+    value.form() != form || value.is_empty()
 }
 
 /// Compares what is below; returns whether a leaf was modified.
-fn visit(
-    old: Option<View<'_>>,
-    new: Option<View<'_>>,
-    shape: &Shape<'_>,
-    below: &mut Comparison,
-) -> Result<bool, ValidationErrors> {
-    let leaf = || matches!((old, new), (Some(l), Some(r)) if !equal(l, r));
+fn visit(old: View<'_>, new: View<'_>, shape: &Shape<'_>, below: &mut Comparison) -> Result<bool, ValidationErrors> {
     match shape {
         Shape::Scalar(kind) => {
-            let unfit = |value: &View<'_>| !kind.fits(value.form());
-            if let (Some(l), Some(r)) = (old.filter(unfit), new.filter(unfit)) {
+            if !kind.fits(old.form()) && !kind.fits(new.form()) {
                 let mut faults = Faults::default();
-                for (value, side) in [(l, "lhs: "), (r, "rhs: ")] {
+                for (value, side) in [(old, "lhs: "), (new, "rhs: ")] {
                     faults.message(scalar_fault(*kind, &value.to_value(), side));
                 }
                 return faults.finish(false);
             }
-            Ok(leaf())
+            Ok(!same(old, new))
         }
         Shape::List(list) => {
             if list.is_atomic() || (is_bare(old, Form::List) && is_bare(new, Form::List)) {
-                return Ok(leaf());
+                return Ok(!same(old, new));
             }
             lists(old, new, list, below).map(|()| false)
         }
         Shape::Map(map) => {
             if map.atomic || (is_bare(old, Form::Object) && is_bare(new, Form::Object)) {
-                return Ok(leaf());
+                return Ok(!same(old, new));
             }
             maps(old, new, map, below).map(|()| false)
         }
     }
 }
 
-fn maps(
-    old: Option<View<'_>>,
-    new: Option<View<'_>>,
-    shape: &MapShape<'_>,
-    below: &mut Comparison,
-) -> Result<(), ValidationErrors> {
+fn maps(old: View<'_>, new: View<'_>, shape: &MapShape<'_>, below: &mut Comparison) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
     let mut fields = shape.fields();
-    let mut old = old.into_iter().flat_map(View::members).peekable();
-    let mut new = new.into_iter().flat_map(View::members).peekable();
+    let (mut old, mut new) = (old.members().peekable(), new.members().peekable());
     loop {
         let order = match (old.peek(), new.peek()) {
             (Some((l, _)), Some((r, _))) => l.cmp(r),
@@ -168,17 +182,31 @@ fn child(
     below: &mut Comparison,
     faults: &mut Faults,
 ) {
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(value), None) | (None, Some(value)) => {
+            let result = all(value, ty).map_err(|e| e.below(&element));
+            let Some(children) = faults.keep(result) else { return };
+            let side = if old.is_some() {
+                &mut below.removed
+            } else {
+                &mut below.added
+            };
+            return side.push(element, true, children);
+        }
+        (None, None) => return,
+    };
     let mut inner = Comparison::default();
     let result = walk(old, new, ty, &mut inner).map_err(|e| e.below(&element));
-    let Some(marks) = faults.keep(result) else { return };
-    if marks.removed || !inner.removed.is_empty() {
-        below.removed.push(element.clone(), marks.removed, inner.removed);
+    let Some(modified) = faults.keep(result) else { return };
+    if !inner.removed.is_empty() {
+        below.removed.push(element.clone(), false, inner.removed);
     }
-    if marks.modified || !inner.modified.is_empty() {
-        below.modified.push(element.clone(), marks.modified, inner.modified);
+    if modified || !inner.modified.is_empty() {
+        below.modified.push(element.clone(), modified, inner.modified);
     }
-    if marks.added || !inner.added.is_empty() {
-        below.added.push(element, marks.added, inner.added);
+    if !inner.added.is_empty() {
+        below.added.push(element, false, inner.added);
     }
 }
 
@@ -189,22 +217,21 @@ struct Item<'t> {
     value: View<'t>,
 }
 
-fn lists(
-    old: Option<View<'_>>,
-    new: Option<View<'_>>,
-    shape: &ListShape<'_>,
-    below: &mut Comparison,
-) -> Result<(), ValidationErrors> {
-    let mut faults = Faults::default();
-    let mut items: Vec<Item<'_>> = Vec::with_capacity(old.map_or(0, View::len) + new.map_or(0, View::len));
-    for (list, is_new) in [(old, false), (new, true)] {
-        for (index, value) in list.into_iter().flat_map(View::elements).enumerate() {
-            match shape.element_of(value) {
-                Ok(element) => items.push(Item { element, is_new, value }),
-                Err(fault) => faults.message(format!("element {index}: {fault}")),
-            }
+/// Adds the elements of a list.
+fn gather<'t>(list: View<'t>, is_new: bool, shape: &ListShape<'_>, items: &mut Vec<Item<'t>>, faults: &mut Faults) {
+    for (index, value) in list.elements().enumerate() {
+        match shape.element_of(value) {
+            Ok(element) => items.push(Item { element, is_new, value }),
+            Err(fault) => faults.message(format!("element {index}: {fault}")),
         }
     }
+}
+
+fn lists(old: View<'_>, new: View<'_>, shape: &ListShape<'_>, below: &mut Comparison) -> Result<(), ValidationErrors> {
+    let mut faults = Faults::default();
+    let mut items: Vec<Item<'_>> = Vec::with_capacity(old.len() + new.len());
+    gather(old, false, shape, &mut items, &mut faults);
+    gather(new, true, shape, &mut items, &mut faults);
     // Stable: old ones stay in front of new ones.
     items.sort_by(|l, r| l.element.cmp(&r.element));
     let mut rest = items.into_iter().peekable();
@@ -219,8 +246,8 @@ fn lists(
             (false, false) if old.first == new.first => {}
             (false, false) => child(element, old.first, new.first, shape.element, below, &mut faults),
             (true, true) => {
-                let same = old.all().count() == new.all().count() && old.all().zip(new.all()).all(|(l, r)| equal(l, r));
-                below.modified.push(element, !same, Set::new());
+                let alike = old.all().count() == new.all().count() && old.all().zip(new.all()).all(|(l, r)| same(l, r));
+                below.modified.push(element, !alike, Set::new());
             }
             (true, false) => {
                 if new.first.is_some() {

@@ -11,7 +11,7 @@ use super::validate::scalar_fault;
 use super::{TypedRef, ValidationErrors};
 use crate::apply::fieldset::PathElement;
 
-/// The live value with the applied one over it.
+/// Lays the applied value over the live one. After an error the live one is half-way and must be dropped.
 ///
 /// Scalars and atomic values are the applied ones; granular objects and set and map lists are
 /// united. Elements of both lists follow the applied order, others stay where they are relative to
@@ -19,76 +19,76 @@ use crate::apply::fieldset::PathElement;
 ///
 /// # Errors
 /// If an applied list repeats an element, or a list element has no key.
-pub fn merge(live: &Value, applied: &Value, ty: TypedRef<'_>) -> Result<Value, ValidationErrors> {
-    let shape = ty.shape(Some(applied));
-    match shape {
+pub fn merge(live: &mut Value, applied: &Value, ty: TypedRef<'_>) -> Result<(), ValidationErrors> {
+    let replace = |live: &mut Value| {
+        live.clone_from(applied);
+        Ok(())
+    };
+    match ty.shape(Some(applied)) {
         Shape::Scalar(kind) => {
-            if !kind.fits(Form::from(live)) && !kind.fits(Form::from(applied)) {
-                let (l, r) = (scalar_fault(kind, live, "lhs: "), scalar_fault(kind, applied, "rhs: "));
+            if !kind.fits(Form::from(&*live)) && !kind.fits(Form::from(applied)) {
                 let mut faults = Faults::default();
-                faults.message(l);
-                faults.message(r);
-                return faults.finish(Value::Null);
+                faults.message(scalar_fault(kind, live, "lhs: "));
+                faults.message(scalar_fault(kind, applied, "rhs: "));
+                return faults.finish(());
             }
-            Ok(applied.clone())
+            replace(live)
         }
         Shape::List(shape) => {
-            let (l, r) = (live.as_array(), applied.as_array());
-            if shape.is_atomic() || (l.is_none_or(Vec::is_empty) && r.is_none_or(Vec::is_empty)) {
-                return Ok(applied.clone());
+            let over = applied.as_array().map_or(&[][..], Vec::as_slice);
+            match live {
+                _ if shape.is_atomic() => replace(live),
+                Value::Array(items) if !items.is_empty() => lists(items, over, &shape),
+                _ if over.is_empty() => replace(live),
+                _ => {
+                    let mut items = Vec::new();
+                    lists(&mut items, over, &shape)?;
+                    *live = Value::Array(items);
+                    Ok(())
+                }
             }
-            lists(l.map_or(&[], Vec::as_slice), r.map_or(&[], Vec::as_slice), &shape).map(Value::Array)
         }
         Shape::Map(shape) => {
-            let (l, r) = (live.as_object(), applied.as_object());
-            if shape.atomic || (l.is_none_or(Map::is_empty) && r.is_none_or(Map::is_empty)) {
-                return Ok(applied.clone());
+            let over = applied.as_object().filter(|members| !members.is_empty());
+            match (live, over) {
+                (live, _) if shape.atomic => replace(live),
+                (Value::Object(members), over) if over.is_some() || !members.is_empty() => maps(members, over, &shape),
+                (live, _) => replace(live),
             }
-            maps(l, r, &shape).map(Value::Object)
         }
     }
 }
 
 fn maps(
-    live: Option<&Map<String, Value>>,
+    live: &mut Map<String, Value>,
     applied: Option<&Map<String, Value>>,
     shape: &MapShape<'_>,
-) -> Result<Map<String, Value>, ValidationErrors> {
+) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
-    let mut out = Map::new();
-    for (name, value) in live.into_iter().flatten() {
-        let merged = match applied.and_then(|a| a.get(name)) {
-            None => Some(value.clone()),
-            Some(over) => match shape.member(name) {
-                Some(ty) => faults.keep(merge(value, over, ty).map_err(|e| e.below(&PathElement::field(name)))),
-                None => faults.keep(Err(
-                    ValidationErrors::one("field not declared in schema").below(&PathElement::field(name))
-                )),
-            },
+    for (name, over) in applied.into_iter().flatten() {
+        let Some(value) = live.get_mut(name) else {
+            live.insert(name.clone(), over.clone());
+            continue;
         };
-        if let Some(merged) = merged {
-            out.insert(name.clone(), merged);
-        }
+        let merged = match shape.member(name) {
+            Some(ty) => merge(value, over, ty).map_err(|e| e.below(&PathElement::field(name))),
+            None => Err(ValidationErrors::one("field not declared in schema").below(&PathElement::field(name))),
+        };
+        faults.keep(merged);
     }
-    for (name, value) in applied.into_iter().flatten() {
-        if live.is_none_or(|l| !l.contains_key(name)) {
-            out.insert(name.clone(), value.clone());
-        }
-    }
-    faults.finish(out)
+    faults.finish(())
 }
 
-/// The elements of a list by position, and the value behind each path: `None` where the list
-/// repeats it.
-struct Indexed<'v> {
+/// The elements of a list by position, and the position behind each path: `None` where the list repeats it.
+struct Indexed {
     elements: Vec<PathElement>,
-    values: BTreeMap<PathElement, Option<&'v Value>>,
+    positions: BTreeMap<PathElement, Option<usize>>,
 }
 
-fn index<'v>(items: &'v [Value], shape: &ListShape<'_>, may_repeat: bool, faults: &mut Faults) -> Indexed<'v> {
+fn index(items: &[Value], shape: &ListShape<'_>, may_repeat: bool, faults: &mut Faults) -> Indexed {
     let mut out = Indexed {
         elements: Vec::with_capacity(items.len()),
-        values: BTreeMap::new(),
+        positions: BTreeMap::new(),
     };
     for (position, item) in items.iter().enumerate() {
         let element = match shape.path_element(item) {
@@ -98,51 +98,62 @@ fn index<'v>(items: &'v [Value], shape: &ListShape<'_>, may_repeat: bool, faults
                 continue;
             }
         };
-        match out.values.get_mut(&element) {
+        match out.positions.get_mut(&element) {
             Some(_) if !may_repeat => {
                 faults.message(format!("duplicate entries for key {element}"));
                 continue;
             }
             Some(slot) => *slot = None,
-            None => drop(out.values.insert(element.clone(), Some(item))),
+            None => drop(out.positions.insert(element.clone(), Some(position))),
         }
         out.elements.push(element);
     }
     out
 }
 
-fn lists(live: &[Value], applied: &[Value], shape: &ListShape<'_>) -> Result<Vec<Value>, ValidationErrors> {
+fn lists(live: &mut Vec<Value>, applied: &[Value], shape: &ListShape<'_>) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
     let right = index(applied, shape, false, &mut faults);
     let left = index(live, shape, true, &mut faults);
     if !faults.is_empty() {
-        return faults.finish(Vec::new());
+        return faults.finish(());
     }
     // The elements of both lists, in applied order: the live ones are re-ordered to follow it.
-    let mut shared = right.elements.iter().filter(|e| left.values.contains_key(*e));
+    let mut shared = right.elements.iter().filter(|e| left.positions.contains_key(*e));
     let mut next_shared = shared.next();
     let mut merged: BTreeSet<&PathElement> = BTreeSet::new();
-    let mut out = Vec::with_capacity(live.len().max(applied.len()));
+    let mut items = std::mem::take(live);
+    // An applied element, over the live one unless there is none or several.
+    let mut merge_element = |items: &mut [Value], element: &PathElement| {
+        let over = &applied[right.positions.get(element).copied().flatten()?];
+        let Some(position) = left.positions.get(element).copied().flatten() else {
+            return Some(over.clone());
+        };
+        let mut value = items[position].take();
+        let result = merge(&mut value, over, shape.element).map_err(|e| e.below(element));
+        faults.keep(result).map(|()| value)
+    };
+    live.reserve(items.len().max(applied.len()));
     let (mut l, mut r) = (0, 0);
     while l < left.elements.len() || r < right.elements.len() {
         if let (Some(le), Some(re)) = (left.elements.get(l), right.elements.get(r)) {
             if le == re {
                 merged.insert(re);
-                out.extend(merge_element(&left, &right, re, shape, &mut faults));
+                live.extend(merge_element(&mut items, re));
                 l += 1;
                 r += 1;
                 next_shared = shared.next();
                 continue;
             }
-            if right.values.contains_key(le) && next_shared.is_some_and(|next| next != le) {
+            if right.positions.contains_key(le) && next_shared.is_some_and(|next| next != le) {
                 // It is merged where the applied list has it.
                 l += 1;
                 continue;
             }
         }
         if let Some(le) = left.elements.get(l) {
-            if !right.values.contains_key(le) {
-                out.push(live[l].clone());
+            if !right.positions.contains_key(le) {
+                live.push(items[l].take());
                 l += 1;
                 continue;
             }
@@ -152,27 +163,12 @@ fn lists(live: &[Value], applied: &[Value], shape: &ListShape<'_>) -> Result<Vec
         }
         if let Some(re) = right.elements.get(r) {
             merged.insert(re);
-            out.extend(merge_element(&left, &right, re, shape, &mut faults));
+            live.extend(merge_element(&mut items, re));
             r += 1;
             if next_shared == Some(re) {
                 next_shared = shared.next();
             }
         }
     }
-    faults.finish(out)
-}
-
-/// An applied element, over the live one unless there is none or several.
-fn merge_element(
-    left: &Indexed<'_>,
-    right: &Indexed<'_>,
-    element: &PathElement,
-    shape: &ListShape<'_>,
-    faults: &mut Faults,
-) -> Option<Value> {
-    let over = right.values.get(element).copied().flatten()?;
-    match left.values.get(element).copied().flatten() {
-        Some(live) => faults.keep(merge(live, over, shape.element).map_err(|e| e.below(element))),
-        None => Some(over.clone()),
-    }
+    faults.finish(())
 }

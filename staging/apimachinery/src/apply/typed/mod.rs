@@ -20,6 +20,7 @@ mod tests;
 mod validate;
 mod zero;
 
+pub(crate) use compare::same;
 pub use compare::{Comparison, compare};
 pub use error::{ValidationError, ValidationErrors};
 pub use field_set::to_field_set;
