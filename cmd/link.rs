@@ -4,6 +4,8 @@
 //! out of the compiler many times over: equal functions are folded into one. A table of relocations is read whole at
 //! each start: packed it takes a fiftieth. Both are options of LLD, which Rust brings along on this one platform.
 
+#![expect(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
+
 use std::env;
 
 fn main() {

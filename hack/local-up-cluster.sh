@@ -168,7 +168,7 @@ fi
 build_programs() {
     local program crates=()
     for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
-    echo "  (from nothing this takes half an hour on two cores, later seconds)"
+    echo "          (the first time this takes half an hour and more on two cores)"
     cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }

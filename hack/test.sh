@@ -4,9 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+((EUID == 0)) || { echo "this wants root: containers, network namespaces and packet filters are real" >&2; exit 1; }
 # shellcheck source=hack/lib/packages.sh
 source hack/lib/packages.sh
 find_rust
+cargo fmt --version >/dev/null 2>&1 || { echo "generated files are compared with what rustfmt makes of them: rustup component add rustfmt" >&2; exit 1; }
 want_build
 want_node
 want etcd etcd-server
@@ -29,7 +31,7 @@ echo "== a cluster of two nodes"
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl cluster-dns pod-network image-builder e2e)
 cargo build --workspace "${programs[@]/#/--bin=}"
 bin=${CARGO_TARGET_DIR:-target}/debug
-"$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1
+"$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1 kubernox/cluster-dns:1
 "$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar"
-echo "== the same on etcd and iptables, where it makes a difference"
-"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar" --etcd --proxy-mode iptables --core
+echo "== the same in every other way that a cluster can be started, where it makes a difference"
+"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar" --etcd --proxy-mode iptables --network vxlan --dns pod --core

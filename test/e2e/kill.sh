@@ -32,6 +32,7 @@ while (($#)); do
     esac
     shift
 done
+[[ $TIMES =~ ^[1-9][0-9]*$ ]] || { echo "--times wants a number, not $TIMES (see --help)" >&2; exit 2; }
 
 # shellcheck source=hack/lib/processes.sh
 source "$REPOSITORY/hack/lib/processes.sh"
@@ -129,7 +130,8 @@ leaks() {
         {
             ls "$STATE/node-$i/kubelet/pods"
             node "$i" awk '{ print $2 }' /proc/mounts | grep -oE 'kubelet/pods/[-0-9a-f]{36}' | cut -d/ -f3
-            find /sys/fs/cgroup -path "*/kubernox-$i/kubepods*" -name 'pod*' -type d | sed 's/.*pod//'
+            # Of this cluster only: another one's may lie in cgroups further down.
+            find /sys/fs/cgroup -maxdepth 2 -path "*/kubernox-$i" -exec find {} -path '*/kubepods*' -name 'pod*' -type d ';' | sed 's/.*pod//'
             for id in $containers; do
                 containerd_of "$i" containers info "$id" | sed -n 's/.*"io.kubernetes.pod.uid": "\([^"]*\)".*/\1/p'
             done

@@ -17,7 +17,8 @@ fn main() -> ExitCode {
         &command,
         SchedulerOptions::default(),
         Completed::new,
-        0,
+        // Scheduling has threads of its own; the rest is input and output, which one thread does with fewer switches.
+        1,
         scheduler::app::run,
     )
 }

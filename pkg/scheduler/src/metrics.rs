@@ -1,5 +1,6 @@
 //! The scheduler's metrics, under upstream's names.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
@@ -47,6 +48,26 @@ pub struct Metrics {
     cache_assumed: IntGauge,
     unschedulable: Family<IntGaugeVec>,
     evaluations: Family<IntCounterVec>,
+}
+
+/// How long the plugins of one profile take, by extension point.
+pub struct PointDurations {
+    all: Family<HistogramVec>,
+    profile: String,
+    /// Those of the usual outcome are looked up once.
+    successes: [OnceLock<Histogram>; ExtensionPoint::SINGLE.len()],
+}
+
+impl PointDurations {
+    /// All plugins of a point have run.
+    pub fn observe(&self, point: ExtensionPoint, code: Code, took: Duration) {
+        let find = || self.all.with(&[point.as_str(), code.as_str(), &self.profile]);
+        let took = took.as_secs_f64();
+        match self.successes.get(point as usize) {
+            Some(usual) if code == Code::Success => usual.get_or_init(find).observe(took),
+            _ => find().observe(took),
+        }
+    }
 }
 
 impl Metrics {
@@ -237,10 +258,14 @@ impl Metrics {
         self.sli_duration.with(&[&label]).observe(since_queued.as_secs_f64());
     }
 
-    /// All plugins of a point have run.
-    pub fn point(&self, point: ExtensionPoint, code: Code, profile: &str, took: Duration) {
-        let histogram = self.point_duration.with(&[point.as_str(), code.as_str(), profile]);
-        histogram.observe(took.as_secs_f64());
+    /// How long a profile's plugins take.
+    #[must_use]
+    pub fn points(&self, profile: &str) -> PointDurations {
+        PointDurations {
+            all: self.point_duration.clone(),
+            profile: profile.to_owned(),
+            successes: Default::default(),
+        }
     }
 
     /// A plugin has run.

@@ -62,6 +62,8 @@ pub struct NodeInfo {
     pub pods: Vec<Arc<PodInfo>>,
     /// Those that have terms about other pods.
     pub pods_with_affinity: Vec<Arc<PodInfo>>,
+    /// Those that use claims.
+    pub pods_with_claims: Vec<Arc<PodInfo>>,
     /// Those that must not be near other pods.
     pub pods_with_required_anti_affinity: Vec<Arc<PodInfo>>,
     /// The ports that are taken.
@@ -94,6 +96,7 @@ impl NodeInfo {
             known: false,
             pods: Vec::new(),
             pods_with_affinity: Vec::new(),
+            pods_with_claims: Vec::new(),
             pods_with_required_anti_affinity: Vec::new(),
             used_ports: UsedPorts::default(),
             requested: Resource::default(),
@@ -143,6 +146,9 @@ impl NodeInfo {
                 self.pods_with_required_anti_affinity.push(pod.clone());
             }
         }
+        if !pod.claims.is_empty() {
+            self.pods_with_claims.push(pod.clone());
+        }
         self.pods.push(pod);
     }
 
@@ -158,6 +164,9 @@ impl NodeInfo {
             if !affinities.required_anti.is_empty() {
                 take(&mut self.pods_with_required_anti_affinity, uid);
             }
+        }
+        if !pod.claims.is_empty() {
+            take(&mut self.pods_with_claims, uid);
         }
         self.requested.sub(&pod.requests.used);
         self.non_zero_cpu -= pod.requests.non_zero_cpu;
@@ -190,16 +199,19 @@ mod tests {
                 "containers": [{"name": "c", "ports": [{"hostPort": 80}],
                                 "resources": {"requests": {"cpu": "1", "memory": "1Mi", "x.io/y": "2"}}}],
                 "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}},
+                "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "v"}}],
             }),
         ));
         node.add_pod(pod("b", json!({"containers": [{"name": "c"}]})));
         assert_eq!((node.requested.milli_cpu, node.non_zero_cpu), (1000, 1100));
         assert_eq!((node.pods.len(), node.pods_with_required_anti_affinity.len()), (2, 1));
+        assert_eq!(node.pods_with_claims.len(), 1);
         assert!(node.remove_pod("c").is_none());
         assert_eq!(node.remove_pod("a").unwrap().name(), "a");
         assert_eq!((node.requested.milli_cpu, node.non_zero_cpu), (0, 100));
         assert_eq!(node.requested.get("x.io/y"), 0);
-        assert!(node.pods_with_affinity.is_empty() && node.pods_with_required_anti_affinity.is_empty());
+        assert!(node.pods_with_affinity.is_empty() && node.pods_with_claims.is_empty());
+        assert!(node.pods_with_required_anti_affinity.is_empty());
         assert_eq!(node.used_ports, UsedPorts::default());
     }
 }

@@ -131,12 +131,12 @@ impl Snapshot {
     /// Keeps what is known about all nodes in step with one node's change.
     fn account(&mut self, slot: u32, before: Option<&NodeInfo>, after: Option<&NodeInfo>) {
         self.affinity_groups.account(slot, before, after);
-        for pod in after.iter().flat_map(|node| &node.pods) {
+        for pod in after.iter().flat_map(|node| &node.pods_with_claims) {
             for claim in &pod.claims {
                 *self.used_claims.entry(claim_key(pod.namespace(), claim)).or_default() += 1;
             }
         }
-        for pod in before.iter().flat_map(|node| &node.pods) {
+        for pod in before.iter().flat_map(|node| &node.pods_with_claims) {
             for claim in &pod.claims {
                 let key = claim_key(pod.namespace(), claim);
                 if let Some(count) = self.used_claims.get_mut(&key) {

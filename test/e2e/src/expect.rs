@@ -75,11 +75,12 @@ impl Expectation {
                 Value::String(text) => Value::String(expand(text)),
                 other => other.clone(),
             };
+            let written = want.to_string();
             let same = match (want, outcome.values.as_slice()) {
                 (Value::Array(_), values) if !values.is_empty() => want == &Value::Array(values.to_vec()),
                 (want, [value]) => want == value,
                 (Value::String(want), []) => want.trim() == text,
-                (want, []) => want.to_string() == text,
+                (_, []) => written == text,
                 _ => false,
             };
             if !same {

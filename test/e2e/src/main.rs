@@ -46,8 +46,14 @@ struct Arguments {
     #[arg(long)]
     kubectl: Option<PathBuf>,
     /// nftables or iptables.
-    #[arg(long, default_value = "nftables")]
-    proxy_mode: String,
+    #[arg(long)]
+    proxy_mode: Option<String>,
+    /// routes or vxlan.
+    #[arg(long)]
+    network: Option<String>,
+    /// Cluster DNS as a process of the host or as a pod: host or pod.
+    #[arg(long)]
+    dns: Option<String>,
     /// How many specs run at a time.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
@@ -95,7 +101,9 @@ async fn start(arguments: Arguments) -> Result<usize> {
     let directory = tempfile::tempdir()?;
     let kubectl = match &arguments.kubectl {
         Some(file) => {
-            let file = file.canonicalize().with_context(|| format!("--kubectl {}", file.display()))?;
+            let file = file
+                .canonicalize()
+                .with_context(|| format!("--kubectl {}", file.display()))?;
             std::os::unix::fs::symlink(file, directory.path().join("kubectl"))?;
             Some(directory.path().to_owned())
         }
@@ -109,12 +117,17 @@ async fn start(arguments: Arguments) -> Result<usize> {
         }
         return all(&cluster, &repository, specs, arguments.jobs).await;
     }
-    let mut options = vec!["--nodes=2".to_owned(), format!("--proxy-mode={}", arguments.proxy_mode)];
+    let mut options = vec!["--nodes=2".to_owned()];
     options.extend(arguments.etcd.then(|| "--etcd".to_owned()));
-    for (flag, path) in [("--bin", &arguments.bin), ("--images", &arguments.images)] {
-        if let Some(path) = path {
-            options.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
-        }
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    for (flag, value) in [
+        ("--proxy-mode", arguments.proxy_mode),
+        ("--network", arguments.network),
+        ("--dns", arguments.dns),
+        ("--bin", arguments.bin.as_ref().map(text)),
+        ("--images", arguments.images.as_ref().map(text)),
+    ] {
+        options.extend(value.map(|value| format!("{flag}={value}")));
     }
     let before = Traces::of_machine(&arguments.state).await?;
     let mut cluster = Cluster::up(&repository, &arguments.state, &options).await?;

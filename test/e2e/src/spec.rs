@@ -148,7 +148,15 @@ mod tests {
     #[test]
     fn the_files_of_the_directory_are_specs() {
         let specs = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")).unwrap();
-        for part in ["controllers", "scheduler", "kubelet", "kubectl", "network", "bad-input", "first-steps"] {
+        for part in [
+            "controllers",
+            "scheduler",
+            "kubelet",
+            "kubectl",
+            "network",
+            "bad-input",
+            "first-steps",
+        ] {
             assert!(
                 specs.iter().any(|spec| spec.part.starts_with(part)),
                 "no spec of {part}"

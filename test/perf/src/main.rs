@@ -23,7 +23,29 @@ use workload::{Workload, Workloads};
 pub(crate) struct Measured {
     pods: usize,
     seconds: f64,
-    cpu_seconds: f64,
+    cpu: Usage,
+}
+
+/// Processor time by who used it, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    scheduler: f64,
+    /// The API server and its store.
+    server: f64,
+    /// What creates the pods and counts the bound ones.
+    driver: f64,
+}
+
+impl std::ops::Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            scheduler: self.scheduler - before.scheduler,
+            server: self.server - before.server,
+            driver: self.driver - before.driver,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -82,12 +104,17 @@ fn line(workload: &Workload, outcome: &Result<Measured, Failure>) -> (String, bo
     let good = match outcome {
         Ok(measured) => {
             let rate = measured.pods as f64 / measured.seconds;
-            let cost = measured.cpu_seconds * 1000.0 / measured.pods as f64;
+            let cost = |seconds: f64| seconds * 1000.0 / measured.pods as f64;
+            let (own, server, driver) = (
+                cost(measured.cpu.scheduler),
+                cost(measured.cpu.server),
+                cost(measured.cpu.driver),
+            );
             let (floor, times) = (workload.floor, rate / workload.floor);
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "{rate:8.0}/s  floor {floor:5.0}  x{times:6.1}  {cost:7.3} ms CPU a pod"
+                "{rate:8.0}/s  floor {floor:5.0}  x{times:6.1}  {own:7.3} ms CPU a pod  (server {server:.3}, driver {driver:.3})"
             );
             rate >= workload.floor
         }

@@ -14,11 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::steps::Stage;
 use crate::target::{Progress, Target};
 use crate::workload::{Workload, Workloads};
-use crate::{Failure, Measured};
+use crate::{Failure, Measured, Usage};
 use perf::usage::cpu_of_threads;
 
 /// What the names of all threads of the scheduler begin with; the scheduling threads are called so by themselves.
 const THREADS: &str = "scheduling-";
+const SERVER_THREADS: &str = "server";
+/// The main thread, which bears the program's name.
+const DRIVER_THREAD: &str = "scheduler-perf";
 
 fn runtime(name: &'static str) -> Result<Runtime, Failure> {
     Ok(Builder::new_multi_thread()
@@ -50,7 +53,7 @@ fn carry_out_bindings(server: &Arc<FakeServer>, progress: Arc<Progress>) {
 }
 
 pub(crate) fn run(workload: &Workload, all: &Workloads) -> Result<Measured, Failure> {
-    let (outside, inside) = (runtime("server")?, runtime("scheduling-io")?);
+    let (outside, inside) = (runtime(SERVER_THREADS)?, runtime("scheduling-io")?);
     let server = Arc::new(outside.block_on(FakeServer::start()));
     let progress = Progress::new();
     carry_out_bindings(&server, progress.clone());
@@ -89,7 +92,11 @@ pub(crate) fn run(workload: &Workload, all: &Workloads) -> Result<Measured, Fail
     let stage = Stage {
         target: Target::Memory(server),
         progress,
-        cpu: Box::new(|| cpu_of_threads(THREADS)),
+        cpu: Box::new(|| Usage {
+            scheduler: cpu_of_threads(THREADS),
+            server: cpu_of_threads(SERVER_THREADS),
+            driver: cpu_of_threads(DRIVER_THREAD),
+        }),
     };
     let outcome = outside.block_on(stage.run(workload, all, &stop));
     stop.cancel();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use client_go::Client;
-use client_go::cache::{Event, InformerFactory};
+use client_go::cache::{Event, InformerFactory, InformerOptions};
 use k8s_api::core::v1::{Node, Pod};
 use perf::process::{Program, client_config, flags, free_port, last_lines};
 use perf::usage::cpu_of_process;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::steps::Stage;
 use crate::target::{Kind, Progress, Target};
 use crate::workload::{Workload, Workloads};
-use crate::{Failure, Measured};
+use crate::{Failure, Measured, Usage};
 
 const TOKEN: &str = "scheduler-perf";
 /// How long a program may take to start.
@@ -32,18 +32,17 @@ async fn ready(client: &Client) -> Result<(), Failure> {
     }
 }
 
-/// Counts the pods that have a node.
+/// Counts the pods that have a node; of the others it is told nothing.
 async fn count(client: Client, progress: std::sync::Arc<Progress>) -> InformerFactory {
-    let informers = InformerFactory::new(client, CancellationToken::new());
-    let pods = informers.informer::<Pod>();
+    let informers = InformerFactory::new(client.clone(), CancellationToken::new());
+    let bound = InformerOptions {
+        field_selector: "spec.nodeName!=".to_owned(),
+        ..InformerOptions::default()
+    };
+    let pods = informers.informer_with(client.all::<Pod>(), bound);
     pods.add_handler(move |event: Event<Pod>| {
-        let pod = match &event {
-            Event::Added { object, .. } => object,
-            Event::Updated { old, new } if old.spec.node_name.is_empty() => new,
-            Event::Updated { .. } | Event::Deleted { .. } => return,
-        };
-        if !pod.spec.node_name.is_empty() {
-            progress.bound(&pod.metadata.name);
+        if let Event::Added { object, .. } = &event {
+            progress.bound(&object.metadata.name);
         }
     });
     informers.start();
@@ -68,7 +67,7 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
             "ServiceAccount,TaintNodesByCondition,Priority".to_owned(),
         ),
     ]);
-    let _server = Program::start(
+    let server = Program::start(
         &programs.join("kube-apiserver"),
         &path("kube-apiserver.log"),
         &arguments,
@@ -100,7 +99,7 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
         &path("kube-scheduler.log"),
         &arguments,
     )?;
-    let id = scheduler.id();
+    let (scheduler_id, server_id) = (scheduler.id(), server.id());
     let stop = CancellationToken::new();
     let outcome = runtime.block_on(async {
         let progress = Progress::new();
@@ -112,7 +111,11 @@ pub(crate) fn run(workload: &Workload, all: &Workloads, programs: &Path) -> Resu
         let stage = Stage {
             target,
             progress,
-            cpu: Box::new(move || cpu_of_process(id)),
+            cpu: Box::new(move || Usage {
+                scheduler: cpu_of_process(scheduler_id),
+                server: cpu_of_process(server_id),
+                driver: cpu_of_process(std::process::id()),
+            }),
         };
         let outcome = stage.run(workload, all, &stop).await;
         stop.cancel();

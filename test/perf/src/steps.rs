@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::target::{Kind, Progress, Target};
 use crate::workload::{Csi, Step, Volumes, Workload, Workloads};
-use crate::{Failure, Measured};
+use crate::{Failure, Measured, Usage};
 
 const DRIVER: &str = "ebs.csi.aws.com";
 const HOST_NAME: &str = "kubernetes.io/hostname";
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Stage {
     pub(crate) target: Target,
     pub(crate) progress: Arc<Progress>,
-    /// The processor time of the scheduler so far, in seconds.
-    pub(crate) cpu: Box<dyn Fn() -> f64>,
+    /// The processor time so far.
+    pub(crate) cpu: Box<dyn Fn() -> Usage>,
 }
 
 /// The prefix of a template's names.
@@ -238,7 +238,7 @@ impl Stage {
         Ok(measured.then(|| Measured {
             pods: i,
             seconds: began.elapsed().as_secs_f64(),
-            cpu_seconds: (self.cpu)() - used,
+            cpu: (self.cpu)() - used,
         }))
     }
 }

@@ -140,7 +140,7 @@ impl Target {
                     object["kind"] = name.into();
                     let api = &api;
                     async move {
-                        match api.create(&DynamicObject(object)).await {
+                        match api.create_unread(&DynamicObject(object)).await {
                             Err(error) if !error.is_already_exists() => Err(Failure::from(error)),
                             _ => Ok(()),
                         }

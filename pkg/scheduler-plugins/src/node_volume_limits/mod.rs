@@ -59,12 +59,20 @@ fn counts(volume: &Volume) -> bool {
     volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some() || migration::inline(volume).is_some()
 }
 
-fn limits(node: Option<&CSINode>) -> HashMap<&str, i64> {
-    let drivers = node.iter().flat_map(|node| &node.spec.drivers);
-    let limit = |driver: &'_ k8s_api::storage::v1::CSINodeDriver| driver.allocatable.as_ref()?.count.map(i64::from);
-    drivers
-        .filter_map(|driver| Some((driver.name.as_str(), limit(driver)?)))
-        .collect()
+/// How many volumes a driver attaches to a node; the last word counts where a driver stands twice.
+fn limit(node: Option<&CSINode>, driver: &str) -> Option<i64> {
+    limits(node)
+        .filter(|(name, _)| *name == driver)
+        .last()
+        .map(|(_, limit)| limit)
+}
+
+fn limits(node: Option<&CSINode>) -> impl Iterator<Item = (&str, i64)> {
+    let drivers = node.into_iter().flat_map(|node| &node.spec.drivers);
+    drivers.filter_map(|driver| {
+        let count = driver.allocatable.as_ref()?.count?;
+        Some((driver.name.as_str(), i64::from(count)))
+    })
 }
 
 /// The cycle's state: the volumes that the pod wants where volumes of the tree are not migrated, and where they are.
@@ -164,9 +172,13 @@ impl NodeVolumeLimits {
         let csi = self.nodes.get("", node.name());
         let csi = csi.as_deref();
         let migrated = migration::is_on(csi);
+        let own;
         let wanted = match state.get::<Wanted>() {
-            Some(wanted) => wanted.on(migrated).clone()?,
-            None => self.wanted(pod, migrated)?,
+            Some(wanted) => wanted.on(migrated).as_ref().map_err(Status::clone)?,
+            None => {
+                own = self.wanted(pod, migrated)?;
+                &own
+            }
         };
         if wanted.is_empty() {
             return Ok(());
@@ -177,11 +189,7 @@ impl NodeVolumeLimits {
             let words = format!("{driver} CSI driver is not installed on the node");
             return Err(Status::new(Code::Unschedulable, [words]));
         }
-        let limits = limits(csi);
-        let strictest = wanted
-            .iter()
-            .filter_map(|(driver, _)| limits.get(driver.as_str()))
-            .min();
+        let strictest = wanted.iter().filter_map(|(driver, _)| limit(csi, driver)).min();
         let Some(strictest) = strictest else {
             return Ok(());
         };
@@ -189,9 +197,9 @@ impl NodeVolumeLimits {
         // another one, would there be too many.
         let volumes = node.pods.iter().flat_map(|existing| &existing.pod.spec.volumes);
         let at_most = volumes.filter(|volume| counts(volume)).count()
-            + self.attachments.by_index(BY_NODE, node.name()).len()
+            + self.attachments.count(BY_NODE, node.name())
             + wanted.len();
-        if i64::try_from(at_most).is_ok_and(|at_most| at_most <= *strictest) {
+        if i64::try_from(at_most).is_ok_and(|at_most| at_most <= strictest) {
             return Ok(());
         }
         let mut there = Volumes::new();
@@ -206,7 +214,7 @@ impl NodeVolumeLimits {
         for (driver, new) in sums {
             let used = there.iter().filter(|(other, _)| other == driver).count();
             let used = i64::try_from(used).unwrap_or(i64::MAX);
-            if limits.get(driver).is_some_and(|limit| used + new > *limit) {
+            if limit(csi, driver).is_some_and(|limit| used + new > limit) {
                 return Err(Status::fixed(Code::Unschedulable, REASON));
             }
         }
@@ -243,9 +251,9 @@ fn after_csi_node_updated(_: &PodInfo, objects: &EventObjects) -> QueueingHint {
     let Some(change) = objects.csi_node() else {
         return QueueingHint::Queue;
     };
-    let (old, new) = (limits(change.old.as_deref()), limits(change.new.as_deref()));
-    let grew = |(driver, limit): (&&str, &i64)| *limit > old.get(driver).copied().unwrap_or(0);
-    new.iter().any(grew).into()
+    let old = change.old.as_deref();
+    let grew = |(driver, new): (&str, i64)| new > limit(old, driver).unwrap_or(0);
+    limits(change.new.as_deref()).any(grew).into()
 }
 
 impl Plugin for NodeVolumeLimits {

@@ -136,8 +136,10 @@ impl Work<'_> {
     /// Works, at once or when it is this process's turn.
     async fn lead(&self, stop: CancellationToken) -> Result<(), RunError> {
         let election = &self.complete.config.leader_election;
-        let informers = InformerFactory::new(Client::new(self.config)?, CancellationToken::new());
-        let event_client = Client::new(self.config)?;
+        // Over one connection, so that what is sent and told at the same time goes together; each with a rate of its own.
+        let client = Client::new(self.config)?;
+        let informers = InformerFactory::new(client.share(self.config)?, CancellationToken::new());
+        let event_client = client.share(self.config)?;
         let profile = self.complete.config.profiles.first();
         let name = profile.map_or(COMPONENT, |profile| &profile.scheduler_name);
         // What is told of the lease has no action, which the newer API would want.
@@ -147,7 +149,7 @@ impl Work<'_> {
             config: &self.complete.config,
             gates: Arc::new(self.complete.versions.gates.clone()),
             plugins: &in_tree(),
-            client: Client::new(self.config)?,
+            client,
             event_client,
             informers: informers.clone(),
             metrics: &self.process.registry,

@@ -272,6 +272,7 @@ pub fn build(
         permit,
         bind,
         recorder: context.recorder.clone(),
+        points: metrics.points(&profile_name),
         metrics,
         name: profile_name,
     })

@@ -29,7 +29,7 @@ pub use answers::{Answers, Known};
 pub use build::{ProfileError, Registry, build, in_tree};
 pub use filters::Filters;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, PointDurations};
 
 /// The longest that a plugin may let a pod wait at Permit.
 const MAX_PERMIT_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -70,6 +70,7 @@ pub struct Profile {
     pub(crate) bind: Vec<Named<dyn Bind>>,
     pub(crate) post_bind: Vec<Named<dyn PostBind>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) points: PointDurations,
     pub(crate) evaluated: Evaluated,
 }
 
@@ -102,8 +103,8 @@ pub enum PermitOutcome {
 }
 
 impl Profile {
-    fn timed(&self, point: ExtensionPoint, began: Instant, code: Code) {
-        self.metrics.point(point, code, &self.name, began.elapsed());
+    pub(crate) fn timed(&self, point: ExtensionPoint, began: Instant, code: Code) {
+        self.points.observe(point, code, began.elapsed());
     }
 
     fn measured<R>(

@@ -102,9 +102,7 @@ impl SchedulingThread {
             }
         };
         let code = if found.is_ok() { Code::Success } else { Code::Error };
-        profile
-            .metrics
-            .point(ExtensionPoint::Filter, code, &profile.name, began.elapsed());
+        profile.timed(ExtensionPoint::Filter, began, code);
         let found = found?;
         let processed = found.len() + diagnosis.statuses.len();
         let feasible = self.through_extenders(pod, found, &mut diagnosis)?;

@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
     CachedObject,
     splice::{Extractor, replace_resource_version, with_resource_version},
@@ -80,16 +78,16 @@ impl StoredCodec {
             let own = (self.read_foreign)(value).map_err(DecodeError::Foreign)?;
             with_resource_version(&own, revision)
         };
-        self.finish(key, json.ok_or(DecodeError::NoMetadata)?.into(), revision)
+        self.finish(key, json.ok_or(DecodeError::NoMetadata)?, revision)
     }
 
-    fn finish(&self, key: &str, json: Bytes, revision: u64) -> Result<CachedObject, DecodeError> {
+    fn finish(&self, key: &str, json: Vec<u8>, revision: u64) -> Result<CachedObject, DecodeError> {
         let found = self.extractor.extract(&json)?;
         let mut labels = found.labels;
         labels.sort();
         labels.dedup_by(|a, b| a.0 == b.0);
         let fields = self.complete(found.values);
-        Ok(CachedObject::new(key.into(), revision, json, labels.into(), fields))
+        Ok(CachedObject::of_line(key.into(), revision, json, labels.into(), fields))
     }
 
     /// The values of the selectable fields, those that are absent included.
@@ -112,9 +110,8 @@ impl StoredCodec {
     /// The same object as of another revision: what a deletion shows.
     #[must_use]
     pub fn with_revision(object: &Arc<CachedObject>, revision: u64) -> Arc<CachedObject> {
-        let json = replace_resource_version(&object.json, object.resource_version, revision)
-            .map_or_else(|| object.json.clone(), Bytes::from);
-        let copy = CachedObject::new(
+        let json = Self::json_of_revision(object, revision);
+        let copy = CachedObject::of_line(
             object.key.clone(),
             revision,
             json,
@@ -122,6 +119,14 @@ impl StoredCodec {
             object.fields.clone(),
         );
         Arc::new(copy)
+    }
+}
+
+impl StoredCodec {
+    /// The JSON of [`StoredCodec::with_revision`].
+    pub(super) fn json_of_revision(object: &CachedObject, revision: u64) -> Vec<u8> {
+        replace_resource_version(&object.json, object.resource_version, revision)
+            .unwrap_or_else(|| object.json.to_vec())
     }
 }
 

@@ -111,13 +111,13 @@ impl<F: Follower> Feed<F> {
                     self.progress.send_replace(Some(revision));
                 }
                 WatchItem::Event(kind, event) => {
-                    let object = event.object_for(kind);
-                    if kind == EventType::Deleted {
-                        self.known.remove(&object.key);
-                        self.follower.delete(&object.key);
-                    } else {
+                    if kind != EventType::Deleted {
+                        let object = event.object_for(kind);
                         self.known.insert(object.key.clone());
                         self.follower.upsert(object);
+                    } else if let Some(key) = event.key() {
+                        self.known.remove(key);
+                        self.follower.delete(key);
                     }
                     self.progress.send_replace(Some(stream.delivered()));
                 }

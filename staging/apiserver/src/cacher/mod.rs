@@ -14,6 +14,7 @@ mod follow;
 mod object;
 mod predicate;
 mod reflector;
+mod round;
 mod snapshot;
 mod splice;
 mod watch;
@@ -41,6 +42,7 @@ pub use snapshot::Snapshot;
 pub use watch::{WatchItem, WatchStart, WatchStream};
 pub use window::{Event, EventType, json_frame};
 
+use round::Round;
 use watchers::Watchers;
 use window::Window;
 
@@ -90,6 +92,7 @@ pub enum CacheError {
 struct Dispatch {
     window: Window,
     watchers: Watchers,
+    round: Round,
 }
 
 /// The cache of one resource.
@@ -126,6 +129,7 @@ impl Cacher {
             dispatch: Mutex::new(Dispatch {
                 window: Window::new(0),
                 watchers: Watchers::default(),
+                round: Round::default(),
             }),
             revision: signal::Sender::new(0),
             progress: Mutex::new(None),

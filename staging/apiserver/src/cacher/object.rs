@@ -29,6 +29,8 @@ pub struct CachedObject {
     pub labels: Box<[(Box<str>, Box<str>)]>,
     /// Values of the resource's selectable fields, in the order of its field list.
     pub fields: Box<[Box<str>]>,
+    /// `json` with a line break behind it, in the same memory; empty if it was not made that way.
+    line: Bytes,
     encodings: Mutex<SmallVec<[(EncodingId, Bytes); 1]>>,
     typed: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
@@ -49,9 +51,40 @@ impl CachedObject {
             json,
             labels,
             fields,
+            line: Bytes::new(),
             encodings: Mutex::default(),
             typed: OnceLock::new(),
         }
+    }
+
+    /// The same, of JSON without a line break at its end; it gets one, so that answers need no copy.
+    #[must_use]
+    pub(crate) fn of_line(
+        key: Arc<str>,
+        resource_version: u64,
+        mut json: Vec<u8>,
+        labels: Box<[(Box<str>, Box<str>)]>,
+        fields: Box<[Box<str>]>,
+    ) -> Self {
+        json.push(b'\n');
+        let line = Bytes::from(json);
+        let json = line.slice(..line.len() - 1);
+        Self {
+            line,
+            ..Self::new(key, resource_version, json, labels, fields)
+        }
+    }
+
+    /// The JSON and a line break.
+    #[must_use]
+    pub fn json_line(&self) -> Bytes {
+        if !self.line.is_empty() {
+            return self.line.clone();
+        }
+        let mut line = Vec::with_capacity(self.json.len() + 1);
+        line.extend_from_slice(&self.json);
+        line.push(b'\n');
+        line.into()
     }
 
     /// The object's typed form, made by `decode` once and then kept as long as the object: for kinds that the

@@ -3,12 +3,13 @@
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use apiserver_storage::{
-    Error as StorageError, Event as StorageEvent, EventBatch, KeyRange, RangeOptions, WatchResponse,
+    Error as StorageError, Event as StorageEvent, EventBatch, KeyRange, RangeOptions, Watch, WatchResponse,
 };
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{CachedObject, Cacher, Dispatch, Event, Snapshot, Watchers, Window};
+use super::{CachedObject, Cacher, Dispatch, Event, Round, Snapshot, Watchers, Window};
 
 /// Objects asked of the store at a time.
 const PAGE: usize = 10_000;
@@ -24,6 +25,29 @@ enum Restart {
     List,
     /// The stream broke: go on behind the last revision.
     Resume,
+}
+
+/// Most batches that are taken in at once.
+const BATCHES: usize = 64;
+
+impl Dispatch {
+    /// Tells the watchers of what waits, as `when` says.
+    pub(super) fn tell(&mut self, indexed_fields: &[usize], when: fn(&mut Round, &mut Watchers, &[usize])) {
+        when(&mut self.round, &mut self.watchers, indexed_fields);
+    }
+}
+
+type Watched = Option<Result<WatchResponse, StorageError>>;
+
+/// Adds the batches that have arrived already; returns what came behind them and is none.
+fn more(watch: &mut Watch, batches: &mut Vec<EventBatch>) -> Option<Watched> {
+    while batches.len() < BATCHES {
+        match watch.next().now_or_never()? {
+            Some(Ok(WatchResponse::Events(batch))) => batches.push(batch),
+            other => return Some(other),
+        }
+    }
+    None
 }
 
 impl Cacher {
@@ -91,6 +115,7 @@ impl Cacher {
         *dispatch = Dispatch {
             window: Window::new(revision),
             watchers: Watchers::default(),
+            round: Round::default(),
         };
         *self.state.write() = snapshot;
         self.ready.store(true, Ordering::Release);
@@ -112,17 +137,27 @@ impl Cacher {
         *self.progress.lock() = Some(watch.progress_requester());
         let mut bookmarks = tokio::time::interval(BOOKMARK_PERIOD);
         bookmarks.reset();
+        let mut pending = None;
         loop {
-            let item = tokio::select! {
-                item = watch.next() => item,
-                _ = bookmarks.tick() => {
-                    watch.progress_requester().request();
-                    let revision = self.state.read().revision;
-                    let mut dispatch = self.dispatch.lock();
-                    dispatch.watchers.progress(revision);
-                    dispatch.window.trim();
-                    continue;
-                }
+            let due = self.dispatch.lock().round.due();
+            let item = match pending.take() {
+                Some(item) => item,
+                None => tokio::select! {
+                    item = watch.next() => item,
+                    () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                        self.dispatch.lock().tell(&self.config.indexed_fields, Round::tell);
+                        continue;
+                    }
+                    _ = bookmarks.tick() => {
+                        watch.progress_requester().request();
+                        let revision = self.state.read().revision;
+                        let mut dispatch = self.dispatch.lock();
+                        dispatch.tell(&self.config.indexed_fields, Round::tell);
+                        dispatch.watchers.progress(revision);
+                        dispatch.window.trim();
+                        continue;
+                    }
+                },
             };
             match item {
                 None => return Ok(Restart::Resume),
@@ -133,7 +168,11 @@ impl Cacher {
                     return Ok(Restart::Resume);
                 }
                 Some(Ok(WatchResponse::Progress { revision })) => self.advance(revision),
-                Some(Ok(WatchResponse::Events(batch))) => self.apply(&batch),
+                Some(Ok(WatchResponse::Events(batch))) => {
+                    let mut batches = vec![batch];
+                    pending = more(&mut watch, &mut batches);
+                    self.apply(&batches);
+                }
             }
             *pause = FIRST_PAUSE;
         }
@@ -149,40 +188,46 @@ impl Cacher {
         }
     }
 
-    fn apply(&self, batch: &EventBatch) {
+    /// Takes in batches that follow each other, and tells the watchers of all of them at once.
+    fn apply(&self, batches: &[EventBatch]) {
         // Decoding is the expensive part and needs no lock: this task alone writes.
-        let decoded: Vec<(&StorageEvent, Option<Arc<CachedObject>>)> = batch
-            .events
+        let decoded: Vec<(u64, &StorageEvent, Option<Arc<CachedObject>>)> = batches
             .iter()
-            .map(|event| match event {
-                StorageEvent::Put { item, .. } => (event, self.decode(&item.key, &item.value, item.mod_revision)),
-                StorageEvent::Delete { .. } => (event, None),
+            .flat_map(|batch| batch.events.iter().map(|event| (batch.revision, event)))
+            .map(|(revision, event)| match event {
+                StorageEvent::Put { item, .. } => {
+                    (revision, event, self.decode(&item.key, &item.value, item.mod_revision))
+                }
+                StorageEvent::Delete { .. } => (revision, event, None),
             })
             .collect();
+        let Some(last) = batches.last().map(|batch| batch.revision) else {
+            return;
+        };
         let mut dispatch = self.dispatch.lock();
         let mut events = Vec::with_capacity(decoded.len());
         {
             let mut state = self.state.write();
-            for (event, object) in decoded {
-                let key = self.relative(event.key());
+            for (revision, event, object) in decoded {
                 let previous = match &object {
                     Some(object) => state.insert(object.clone(), &self.config.indexed_fields),
                     // An undecodable object counts as gone: it cannot be served.
-                    None => state.remove(&key, &self.config.indexed_fields),
+                    None => state.remove(&self.relative(event.key()), &self.config.indexed_fields),
                 };
                 if object.is_none() && previous.is_none() {
                     continue;
                 }
-                events.push(Arc::new(Event::new(batch.revision, object, previous)));
-                state.changed = batch.revision;
+                events.push(Arc::new(Event::new(revision, object, previous)));
+                state.changed = revision;
             }
-            state.revision = state.revision.max(batch.revision);
+            state.revision = state.revision.max(last);
         }
-        self.revision.send_replace(batch.revision);
-        for event in events {
+        self.revision.send_replace(last);
+        for event in &events {
             dispatch.window.push(event.clone());
-            dispatch.watchers.push(&event, &self.config.indexed_fields);
         }
+        dispatch.round.add(events);
+        dispatch.tell(&self.config.indexed_fields, Round::tell_in_time);
     }
 
     fn relative(&self, key: &[u8]) -> String {

@@ -10,7 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 #[must_use]
 pub(crate) fn with_resource_version(json: &[u8], revision: u64) -> Option<Vec<u8>> {
     let open = metadata_position(json)?;
-    let mut out = Vec::with_capacity(json.len() + 44);
+    // Room for a line break, too.
+    let mut out = Vec::with_capacity(json.len() + 45);
     out.extend_from_slice(&json[..=open]);
     out.extend_from_slice(b"\"resourceVersion\":\"");
     out.extend_from_slice(revision.to_string().as_bytes());
@@ -31,7 +32,7 @@ pub(crate) fn replace_resource_version(json: &[u8], old: u64, new: u64) -> Optio
     let begin = metadata_position(json)? + 1;
     let expected = format!("\"resourceVersion\":\"{old}\"");
     let rest = json[begin..].strip_prefix(expected.as_bytes())?;
-    let mut out = Vec::with_capacity(json.len() + 8);
+    let mut out = Vec::with_capacity(json.len() + 9);
     out.extend_from_slice(&json[..begin]);
     out.extend_from_slice(format!("\"resourceVersion\":\"{new}\"").as_bytes());
     out.extend_from_slice(rest);

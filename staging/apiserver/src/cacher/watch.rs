@@ -2,15 +2,17 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
 use tokio::sync::mpsc;
 
-use super::{CacheError, CachedObject, Cacher, Event, EventType, FRESHNESS_TIMEOUT, Predicate, watchers::Item};
+use super::{CacheError, CachedObject, Cacher, Event, EventType, FRESHNESS_TIMEOUT, Predicate, Round, watchers::Item};
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ impl Cacher {
             WatchStart::Any | WatchStart::Behind(_) => {}
         }
         let mut dispatch = self.dispatch.lock();
+        // What waits concerns those that watch already: it is in the state and in the window.
+        dispatch.tell(&self.config.indexed_fields, Round::tell);
         let state = self.state.read().clone();
         let (initial, backlog, delivered) = match start {
             WatchStart::Behind(revision) => {
@@ -125,20 +129,26 @@ impl WatchStream {
     /// The next item; `None` when the watch has ended: the server stops, the cache was rebuilt, or the watcher
     /// was too slow. Cancel safe.
     pub async fn next(&mut self) -> Option<WatchItem> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// [`WatchStream::next`] for those that poll.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<WatchItem>> {
         if let Some(object) = self.initial.next() {
-            return Some(WatchItem::Initial(object));
+            return Poll::Ready(Some(WatchItem::Initial(object)));
         }
         if let Some(revision) = self.initial_end.take() {
-            return Some(WatchItem::InitialEnd(revision));
+            return Poll::Ready(Some(WatchItem::InitialEnd(revision)));
         }
         loop {
             let event = match self.backlog.pop_front() {
                 Some(event) => event,
-                None => match self.queue.recv().await? {
-                    Item::Event(event) => event,
-                    Item::Progress(revision) => {
+                None => match ready!(self.queue.poll_recv(context)) {
+                    None => return Poll::Ready(None),
+                    Some(Item::Event(event)) => event,
+                    Some(Item::Progress(revision)) => {
                         self.delivered = self.delivered.max(revision);
-                        return Some(WatchItem::Bookmark(self.delivered));
+                        return Poll::Ready(Some(WatchItem::Bookmark(self.delivered)));
                     }
                 },
             };
@@ -148,7 +158,7 @@ impl WatchStream {
             }
             self.delivered = self.delivered.max(event.revision);
             if let Some(kind) = self.predicate.event_type(&event) {
-                return Some(WatchItem::Event(kind, event));
+                return Poll::Ready(Some(WatchItem::Event(kind, event)));
             }
         }
     }

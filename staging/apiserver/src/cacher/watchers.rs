@@ -63,6 +63,22 @@ struct Watcher {
     overflowed: Arc<AtomicBool>,
 }
 
+impl Watcher {
+    /// Queues an item; `false` if the watch has ended, or ends because it is too slow.
+    fn send(&self, item: &Item) -> bool {
+        match self.queue.try_send(item.clone()) {
+            Ok(()) => true,
+            // A bookmark that finds the queue full is of no use to its watcher.
+            Err(mpsc::error::TrySendError::Full(Item::Progress(_))) => true,
+            Err(mpsc::error::TrySendError::Full(Item::Event(_))) => {
+                self.overflowed.store(true, Ordering::Release);
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
+    }
+}
+
 /// The running watches of one resource.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
@@ -96,39 +112,45 @@ impl Watchers {
         Registration { queue, overflowed }
     }
 
-    /// Hands an event to everyone it may concern.
-    pub(crate) fn push(&mut self, event: &Arc<Event>, indexed_fields: &[usize]) {
-        for group in groups_of(event, indexed_fields) {
-            self.send(&group, &Item::Event(event.clone()), |_| true);
+    /// Hands events, in their order, to everyone they may concern: a watcher gets all of its own before the next one is
+    /// woken, so that they travel together. Returns how many were concerned.
+    pub(crate) fn push(&mut self, events: &[Arc<Event>], indexed_fields: &[usize]) -> usize {
+        let mut concerned: Vec<(Group, Vec<Item>)> = Vec::new();
+        for event in events {
+            for group in groups_of(event, indexed_fields) {
+                if !self.groups.contains_key(&group) {
+                    continue;
+                }
+                let item = Item::Event(event.clone());
+                match concerned.iter_mut().find(|(known, _)| *known == group) {
+                    Some((_, items)) => items.push(item),
+                    None => concerned.push((group, vec![item])),
+                }
+            }
         }
+        let watchers = |group| self.groups.get(group).map_or(0, HashMap::len);
+        let count = concerned.iter().map(|(group, _)| watchers(group)).sum();
+        for (group, items) in concerned {
+            self.send(&group, &items, |_| true);
+        }
+        count
     }
 
     /// Tells everyone who wants bookmarks how far the cache is.
     pub(crate) fn progress(&mut self, revision: u64) {
         let groups: Vec<Group> = self.groups.keys().cloned().collect();
         for group in groups {
-            self.send(&group, &Item::Progress(revision), |watcher| watcher.bookmarks);
+            self.send(&group, &[Item::Progress(revision)], |watcher| watcher.bookmarks);
         }
     }
 
-    fn send(&mut self, group: &Group, item: &Item, wanted: impl Fn(&Watcher) -> bool) {
+    fn send(&mut self, group: &Group, items: &[Item], wanted: impl Fn(&Watcher) -> bool) {
         let Some(watchers) = self.groups.get_mut(group) else {
             return;
         };
-        watchers.retain(|_, watcher| {
-            if !wanted(watcher) {
-                return !watcher.queue.is_closed();
-            }
-            match watcher.queue.try_send(item.clone()) {
-                Ok(()) => true,
-                // A bookmark that finds the queue full is of no use to its watcher.
-                Err(mpsc::error::TrySendError::Full(Item::Progress(_))) => true,
-                Err(mpsc::error::TrySendError::Full(Item::Event(_))) => {
-                    watcher.overflowed.store(true, Ordering::Release);
-                    false
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => false,
-            }
+        watchers.retain(|_, watcher| match wanted(watcher) {
+            true => items.iter().all(|item| watcher.send(item)),
+            false => !watcher.queue.is_closed(),
         });
         if watchers.is_empty() {
             self.groups.remove(group);

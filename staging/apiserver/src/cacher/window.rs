@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -21,6 +22,9 @@ const UPPER_BOUND: usize = 102_400;
 
 /// Bytes of superseded states kept; of what goes beyond, only the fewest events.
 const SUPERSEDED_BYTES: usize = 32 << 20;
+
+/// Of how many of the newest events the frames are kept: watchers have most likely been told of older ones.
+const FRAMED: usize = 100;
 
 /// What happened to an object, as one watcher sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +67,16 @@ pub struct Event {
     /// `previous` with the change's resource version: what a deletion shows.
     gone: OnceLock<Arc<CachedObject>>,
     received: Instant,
-    json_frames: [OnceLock<Bytes>; 3],
-    frames: Mutex<SmallVec<[(EventType, EncodingId, Bytes); 1]>>,
+    frames: Mutex<SmallVec<[Frame; 1]>>,
+}
+
+/// A frame that watchers share.
+#[derive(Debug)]
+struct Frame {
+    kind: EventType,
+    /// `None` for the stored JSON.
+    encoding: Option<EncodingId>,
+    bytes: Bytes,
 }
 
 impl Event {
@@ -77,7 +89,6 @@ impl Event {
             previous,
             gone: OnceLock::new(),
             received: Instant::now(),
-            json_frames: Default::default(),
             frames: Mutex::default(),
         }
     }
@@ -87,23 +98,35 @@ impl Event {
         self.previous.as_ref().map_or(0, |previous| previous.json.len())
     }
 
-    /// The JSON frame of this event as `kind`, built once for all watchers.
+    /// The key of the object.
+    #[must_use]
+    pub fn key(&self) -> Option<&Arc<str>> {
+        self.object
+            .as_ref()
+            .or(self.previous.as_ref())
+            .map(|object| &object.key)
+    }
+
+    /// The JSON frame of this event as `kind`, shared by all watchers.
     ///
     /// # Panics
     /// If the event has no object for that type; [`super::Predicate::event_type`] never yields such a type.
     #[must_use]
     pub fn json_frame(&self, kind: EventType) -> Bytes {
-        let slot = match kind {
-            EventType::Added => 0,
-            EventType::Modified => 1,
-            EventType::Deleted | EventType::Bookmark | EventType::Error => 2,
-        };
-        self.json_frames[slot]
-            .get_or_init(|| json_frame(kind, &self.object_for(kind).json))
-            .clone()
+        let built = self.kept_or(kind, None, || {
+            Ok::<_, Infallible>(match (kind, &self.previous) {
+                // Without an object of its own, that nobody else may ask for.
+                (EventType::Deleted, Some(previous)) if self.gone.get().is_none() => {
+                    json_frame(kind, &StoredCodec::json_of_revision(previous, self.revision))
+                }
+                _ => json_frame(kind, &self.object_for(kind).json),
+            })
+        });
+        let Ok(bytes) = built;
+        bytes
     }
 
-    /// A frame in another encoding, built once for all watchers that ask for it.
+    /// A frame in another encoding, shared by all watchers that ask for it.
     ///
     /// # Errors
     /// That of `encode`.
@@ -113,12 +136,36 @@ impl Event {
         id: EncodingId,
         encode: impl FnOnce(&CachedObject) -> Result<Bytes, E>,
     ) -> Result<Bytes, E> {
-        if let Some((.., bytes)) = self.frames.lock().iter().find(|(k, i, _)| *k == kind && *i == id) {
-            return Ok(bytes.clone());
+        self.kept_or(kind, Some(id), || encode(self.object_for(kind)))
+    }
+
+    /// A frame as it is kept, or as `build` makes it.
+    fn kept_or<E>(
+        &self,
+        kind: EventType,
+        encoding: Option<EncodingId>,
+        build: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let is_it = |frame: &&Frame| frame.kind == kind && frame.encoding == encoding;
+        if let Some(frame) = self.frames.lock().iter().find(is_it) {
+            return Ok(frame.bytes.clone());
         }
-        let bytes = encode(self.object_for(kind))?;
-        self.frames.lock().push((kind, id, bytes.clone()));
+        // Built outside the lock: two may do the work, none waits for the other.
+        let bytes = build()?;
+        let mut frames = self.frames.lock();
+        if !frames.iter().any(|frame| is_it(&frame)) {
+            frames.push(Frame {
+                kind,
+                encoding,
+                bytes: bytes.clone(),
+            });
+        }
         Ok(bytes)
+    }
+
+    /// Lets go of the frames: whoever still asks for one makes it anew.
+    fn forget_frames(&self) {
+        *self.frames.lock() = SmallVec::new();
     }
 
     /// The object that a watcher is shown with this type.
@@ -172,6 +219,9 @@ impl Window {
     pub(crate) fn push(&mut self, event: Arc<Event>) {
         self.superseded += event.superseded();
         self.events.push_back(event);
+        if let Some(old) = self.events.len().checked_sub(FRAMED + 1) {
+            self.events[old].forget_frames();
+        }
         self.trim();
     }
 
@@ -203,7 +253,7 @@ impl Window {
 mod tests {
     use std::sync::Arc;
 
-    use super::{CachedObject, Event, LOWER_BOUND, SUPERSEDED_BYTES, UPPER_BOUND, Window};
+    use super::{CachedObject, Event, EventType, FRAMED, LOWER_BOUND, SUPERSEDED_BYTES, UPPER_BOUND, Window};
 
     #[test]
     fn keeps_fresh_events_up_to_the_upper_bound() {
@@ -238,6 +288,36 @@ mod tests {
             window.push(Arc::new(Event::new(revision, Some(state()), None)));
         }
         assert_eq!(window.events.len(), 500, "new states are held by the snapshot as well");
+    }
+
+    #[test]
+    fn frames_are_shared_while_they_are_new() {
+        let object = |revision| {
+            let json = format!(r#"{{"metadata":{{"resourceVersion":"{revision}","name":"n"}}}}"#);
+            Arc::new(CachedObject::new(
+                "n".into(),
+                revision,
+                json.into(),
+                Box::default(),
+                Box::default(),
+            ))
+        };
+        let event = Arc::new(Event::new(8, None, Some(object(7))));
+        let frame = event.json_frame(EventType::Deleted);
+        let expected = r#"{"type":"DELETED","object":{"metadata":{"resourceVersion":"8","name":"n"}}}"#;
+        assert_eq!(frame, format!("{expected}\n"));
+        assert!(event.gone.get().is_none(), "the frame needs no object");
+        assert_eq!(event.object_for(EventType::Deleted).resource_version, 8);
+        assert_eq!(event.json_frame(EventType::Deleted).as_ptr(), frame.as_ptr());
+
+        let mut window = Window::new(7);
+        window.push(event.clone());
+        for revision in 9..9 + FRAMED as u64 {
+            assert_eq!(event.frames.lock().len(), 1);
+            window.push(Arc::new(Event::new(revision, Some(object(revision)), None)));
+        }
+        assert!(event.frames.lock().is_empty());
+        assert_eq!(event.json_frame(EventType::Deleted), frame, "it is made anew");
     }
 
     #[test]

@@ -229,14 +229,15 @@ pub(super) fn stored_response(
         let json = version_json(endpoint, &stored.cached);
         json.map(|json| json.to_vec()).unwrap_or_default()
     });
-    let mut bytes = object_bytes(endpoint, &stored.cached, output)?;
-    if output.is_plain_json() {
+    let bytes = if !output.is_plain_json() {
+        object_bytes(endpoint, &stored.cached, output)?
+    } else if endpoint.is_hub && output.converts_to().is_none() {
+        stored.cached.json_line()
+    } else {
         // What is kept has no line break; an answer has one.
-        let mut line = Vec::with_capacity(bytes.len() + 1);
-        line.extend_from_slice(&bytes);
-        line.push(b'\n');
-        bytes = line.into();
-    }
+        let bytes = object_bytes(endpoint, &stored.cached, output)?;
+        [&bytes[..], b"\n"].concat().into()
+    };
     Ok(finish(call, output.media.encoding.media_type(), status, bytes))
 }
 

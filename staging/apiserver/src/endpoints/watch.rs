@@ -1,14 +1,20 @@
 //! WATCH: shared frames, one stream a watcher.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use apimachinery::{
     codec::{json, negotiation::Encoding, protobuf},
     status::StatusError,
 };
 use bytes::Bytes;
-use component_base::serving::Body;
-use futures::{Stream, StreamExt as _};
+use component_base::serving::{Body, Part};
+use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use http::{HeaderValue, Response, header};
 use k8s_api::Kind as _;
 use rand::Rng as _;
@@ -17,6 +23,7 @@ use streaming::{
     is_websocket_request,
     websocket::sender::{Framing, serve_messages},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Call, Endpoint, Output, cache_status, list,
@@ -147,44 +154,70 @@ struct Frames {
     events: Option<WatchEvents>,
 }
 
-fn stream_of(
+/// The frames of a watch until it ends: by itself, after its time, or because the server does.
+struct Events {
     frames: Frames,
+    /// What stands before everything else.
     first: Option<Bytes>,
-    timeout: Duration,
-    end: Option<tokio_util::sync::CancellationToken>,
-) -> impl Stream<Item = Bytes> + Send {
-    let deadline = tokio::time::Instant::now() + timeout;
-    futures::stream::unfold((frames, first, end), move |(mut frames, first, end)| async move {
-        if let Some(bytes) = first {
-            return Some((bytes, (frames, None, end)));
+    over: BoxFuture<'static, ()>,
+    /// Has `over` polled when it was woken, and not with every event.
+    part: Part,
+}
+
+fn stream_of(frames: Frames, first: Option<Bytes>, timeout: Duration, end: Option<CancellationToken>) -> Events {
+    let timeout = tokio::time::sleep(timeout);
+    let over = async move {
+        match end {
+            Some(end) => tokio::select! {
+                () = timeout => {}
+                () = end.cancelled() => {}
+            },
+            None => timeout.await,
         }
-        let stream = frames.stream.as_mut()?;
-        let stopped = async {
-            match &end {
-                Some(token) => token.cancelled().await,
-                None => std::future::pending().await,
+    };
+    Events {
+        frames,
+        first,
+        over: over.boxed(),
+        part: Part::new(),
+    }
+}
+
+impl Stream for Events {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = &mut *self;
+        if let Some(bytes) = this.first.take() {
+            return Poll::Ready(Some(bytes));
+        }
+        let Some(stream) = &mut this.frames.stream else {
+            return Poll::Ready(None);
+        };
+        let item = match stream.poll_next(context) {
+            Poll::Ready(Some(item)) => item,
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {
+                return this
+                    .part
+                    .poll(context, |context| this.over.poll_unpin(context))
+                    .map(|()| None);
             }
         };
-        let item = tokio::select! {
-            biased;
-            item = stream.next() => item,
-            () = tokio::time::sleep_until(deadline) => None,
-            () = stopped => None,
-        }?;
-        let bytes = match frames.encode(&item) {
+        let bytes = match this.frames.encode(&item) {
             Ok(bytes) => {
-                if let Some(events) = &frames.events {
+                if let Some(events) = &this.frames.events {
                     events.sent(bytes.len());
                 }
                 bytes
             }
             Err(status) => {
-                frames.stream = None;
-                frames.error(&status)
+                this.frames.stream = None;
+                this.frames.error(&status)
             }
         };
-        Some((bytes, (frames, None, end)))
-    })
+        Poll::Ready(Some(bytes))
+    }
 }
 
 impl Frames {

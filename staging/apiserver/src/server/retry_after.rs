@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use component_base::serving::{Body, Handler, RequestContext};
 use futures::future::{BoxFuture, FutureExt};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Paths that are served to the end, with everything below them and that begins like them.
@@ -83,6 +83,10 @@ impl Handler for RetryAfter {
             return std::future::ready(refusal(&request)).boxed();
         }
         self.under_way.track_future(self.handler.handle(request)).boxed()
+    }
+
+    fn answers_at_once(&self, method: &Method, uri: &Uri) -> bool {
+        self.handler.answers_at_once(method, uri)
     }
 }
 

@@ -246,7 +246,10 @@ async fn a_server_that_fails_over_initial_events_is_listed() {
     });
     let (informer, stop) = start(&server, true);
     assert!(informer.wait_synced().await);
-    assert_eq!(informer.lister().get("a", "x").expect("it was listed").data["value"], "1");
+    assert_eq!(
+        informer.lister().get("a", "x").expect("it was listed").data["value"],
+        "1"
+    );
     let seen = server.seen();
     let lists = seen.iter().filter(|seen| seen.parameter("watch").is_none()).count();
     assert_eq!(lists, 1, "one watch for initial events, then a list: {seen:?}");

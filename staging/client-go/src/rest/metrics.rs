@@ -1,7 +1,11 @@
 //! What clients count, under upstream's names.
 
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
-use prometheus::{HistogramVec, IntCounterVec};
+use http::{Method, StatusCode};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 const LATENCY: [f64; 12] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0];
 const SIZE: [f64; 11] = [
@@ -21,12 +25,12 @@ const SIZE: [f64; 11] = [
 /// The metrics of all clients of a process.
 #[derive(Clone)]
 pub struct RestMetrics {
-    pub(crate) requests: Family<IntCounterVec>,
-    pub(crate) retries: Family<IntCounterVec>,
-    pub(crate) latency: Family<HistogramVec>,
-    pub(crate) rate_limiter_latency: Family<HistogramVec>,
-    pub(crate) request_size: Family<HistogramVec>,
-    pub(crate) response_size: Family<HistogramVec>,
+    requests: Family<IntCounterVec>,
+    retries: Family<IntCounterVec>,
+    latency: Family<HistogramVec>,
+    rate_limiter_latency: Family<HistogramVec>,
+    request_size: Family<HistogramVec>,
+    response_size: Family<HistogramVec>,
     pub(crate) exec_plugin_calls: Family<IntCounterVec>,
 }
 
@@ -95,4 +99,89 @@ impl RestMetrics {
             ),
         }
     }
+}
+
+/// The methods and codes of nearly all requests, whose metrics are looked up once.
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+const CODES: [StatusCode; 2] = [StatusCode::OK, StatusCode::CREATED];
+
+/// What is counted for one client.
+pub(super) struct HostMetrics {
+    all: RestMetrics,
+    host: String,
+    usual: [OnceLock<MethodMetrics>; METHODS.len()],
+}
+
+struct MethodMetrics {
+    latency: Histogram,
+    request_size: Histogram,
+    response_size: Histogram,
+    requests: [OnceLock<IntCounter>; CODES.len()],
+}
+
+impl HostMetrics {
+    pub(super) fn new(all: RestMetrics, host: &str) -> Self {
+        Self {
+            all,
+            host: host.to_owned(),
+            usual: Default::default(),
+        }
+    }
+
+    fn of_method<R>(&self, method: &Method, act: impl FnOnce(&MethodMetrics) -> R) -> R {
+        let make = || {
+            let labels = [method.as_str(), &self.host];
+            MethodMetrics {
+                latency: self.all.latency.with(&labels),
+                request_size: self.all.request_size.with(&labels),
+                response_size: self.all.response_size.with(&labels),
+                requests: Default::default(),
+            }
+        };
+        match METHODS.iter().position(|usual| usual == method) {
+            Some(place) => act(self.usual[place].get_or_init(make)),
+            None => act(&make()),
+        }
+    }
+
+    /// A request had an answer, or none.
+    pub(super) fn answered(&self, method: &Method, status: Option<StatusCode>, took: Duration, body: usize) {
+        let count = || {
+            self.all
+                .requests
+                .with(&[code(status.as_ref()), method.as_str(), &self.host])
+        };
+        let usual = CODES.iter().position(|usual| Some(*usual) == status);
+        self.of_method(method, |metrics| {
+            metrics.latency.observe(took.as_secs_f64());
+            if body > 0 {
+                metrics.request_size.observe(body as f64);
+            }
+            match usual {
+                Some(place) => metrics.requests[place].get_or_init(count).inc(),
+                None => count().inc(),
+            }
+        });
+    }
+
+    /// A response was read.
+    pub(super) fn read(&self, method: &Method, body: usize) {
+        self.of_method(method, |metrics| metrics.response_size.observe(body as f64));
+    }
+
+    /// A request is sent again.
+    pub(super) fn sent_again(&self, method: &Method, status: Option<StatusCode>) {
+        let labels = [code(status.as_ref()), method.as_str(), &self.host];
+        self.all.retries.with(&labels).inc();
+    }
+
+    /// A request was held back by the rate limit.
+    pub(super) fn held_back(&self, method: &Method, waited: Duration) {
+        let histogram = self.all.rate_limiter_latency.with(&[method.as_str(), &self.host]);
+        histogram.observe(waited.as_secs_f64());
+    }
+}
+
+fn code(status: Option<&StatusCode>) -> &str {
+    status.map_or("<error>", StatusCode::as_str)
 }

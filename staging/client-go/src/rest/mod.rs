@@ -23,7 +23,7 @@ pub use request::{RawResponse, Request};
 
 use crate::config::{Config, WarningHandler, default_user_agent};
 use crate::transport::{Connection, Transport, TransportError};
-use metrics::RestMetrics;
+use metrics::HostMetrics;
 use rate_limit::TokenBucket;
 
 const DEFAULT_QPS: f32 = 5.0;
@@ -41,9 +41,8 @@ struct Inner {
     user_agent: HeaderValue,
     timeout: Option<Duration>,
     compression: bool,
-    metrics: Option<RestMetrics>,
+    metrics: Option<HostMetrics>,
     warnings: Option<Arc<dyn WarningHandler>>,
-    host: String,
     base: String,
 }
 
@@ -91,9 +90,11 @@ impl Client {
             user_agent,
             timeout: config.timeout,
             compression: config.compression,
-            metrics: config.metrics.clone(),
+            metrics: config
+                .metrics
+                .clone()
+                .map(|metrics| HostMetrics::new(metrics, transport.target.authority.as_str())),
             warnings: config.warnings.clone(),
-            host: transport.target.authority.to_string(),
             base: transport.target.base(),
             transport,
         };

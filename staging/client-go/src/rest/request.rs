@@ -5,8 +5,8 @@ use std::time::Duration;
 use apimachinery::status::{GroupResource, ResponseError, StatusError, from_response_body, generic_server_response};
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, WARNING};
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
-use http_body_util::Full;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ByteStream, Client, Error, body, retry};
@@ -146,6 +146,29 @@ impl Request {
         url
     }
 
+    /// The URL in parts, of which only the path is read again.
+    fn uri(&self) -> Result<Uri, Error> {
+        let target = &self.client.inner.transport.target;
+        let length = target.prefix.len() + self.path.len() + self.query.len() + 1;
+        let mut path = String::with_capacity(length);
+        path.push_str(&target.prefix);
+        path.push_str(&self.path);
+        if !self.query.is_empty() {
+            path.push('?');
+            path.push_str(&self.query);
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if target.tls { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = Some(target.authority.clone());
+        PathAndQuery::from_maybe_shared(Bytes::from(path))
+            .map_err(http::Error::from)
+            .and_then(|path| {
+                parts.path_and_query = Some(path);
+                Uri::from_parts(parts).map_err(http::Error::from)
+            })
+            .map_err(|error| Error::Invalid(format!("invalid URL {}: {error}", self.url())))
+    }
+
     /// Sends the request and reads the response.
     ///
     /// # Errors
@@ -158,9 +181,8 @@ impl Request {
             self = self.query("timeout", &component_base::GoDuration::from(timeout).to_string());
         }
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
-        let url = self.url();
         let whole = async {
-            let response = self.exchange(&url).await?;
+            let response = self.exchange().await?;
             let (parts, stream) = response.into_parts();
             let gzip = parts
                 .headers
@@ -168,8 +190,7 @@ impl Request {
                 .is_some_and(|encoding| encoding == "gzip");
             let body = body::read(stream, gzip).await?;
             if let Some(metrics) = &self.client.inner.metrics {
-                let labels = [self.method.as_str(), &self.client.inner.host];
-                metrics.response_size.with(&labels).observe(body.len() as f64);
+                metrics.read(&self.method, body.len());
             }
             if parts.status.is_success() {
                 return Ok(RawResponse {
@@ -185,7 +206,7 @@ impl Request {
             Some(deadline) => timeout_at(deadline, whole).await.unwrap_or_else(|_| {
                 Err(Error::Timeout {
                     verb: go_verb(&self.method),
-                    url: url.clone(),
+                    url: self.url(),
                 })
             }),
         }
@@ -196,9 +217,8 @@ impl Request {
     /// # Errors
     /// See [`Error`].
     pub async fn stream(self) -> Result<ByteStream, Error> {
-        let url = self.url();
         let begin = async {
-            let response = self.exchange(&url).await?;
+            let response = self.exchange().await?;
             let (parts, stream) = response.into_parts();
             if parts.status.is_success() {
                 return Ok(ByteStream::new(stream));
@@ -211,17 +231,15 @@ impl Request {
             Some(deadline) => timeout_at(deadline, begin).await.unwrap_or_else(|_| {
                 Err(Error::Timeout {
                     verb: go_verb(&self.method),
-                    url: url.clone(),
+                    url: self.url(),
                 })
             }),
         }
     }
 
     /// Sends, and sends again as often as it may.
-    async fn exchange(&self, url: &str) -> Result<Response<ResponseBody>, Error> {
-        let uri: Uri = url
-            .parse()
-            .map_err(|error| Error::Invalid(format!("invalid URL {url}: {error}")))?;
+    async fn exchange(&self) -> Result<Response<ResponseBody>, Error> {
+        let uri = self.uri()?;
         let mut retries = 0;
         loop {
             if self.limited || retries > 0 {
@@ -235,18 +253,14 @@ impl Request {
             let Some(pause) = pause.filter(|_| retries < self.max_retries) else {
                 return outcome.map_err(|source| Error::Request {
                     verb: go_verb(&self.method),
-                    url: url.to_owned(),
+                    url: self.url(),
                     source,
                 });
             };
             retries += 1;
-            tracing::debug!(attempt = retries, ?pause, method = %self.method, url, "the request is sent again");
+            tracing::debug!(attempt = retries, ?pause, method = %self.method, path = self.path, "the request is sent again");
             if let Some(metrics) = &self.client.inner.metrics {
-                let code = code(&outcome);
-                metrics
-                    .retries
-                    .with(&[&code, self.method.as_str(), &self.client.inner.host])
-                    .inc();
+                metrics.sent_again(&self.method, status(&outcome));
             }
             if let Ok(response) = outcome {
                 // Read to its end, so that the connection can be used again; what it says was in the headers.
@@ -261,10 +275,7 @@ impl Request {
         let Some(limiter) = &inner.limiter else { return };
         let waited = limiter.accept().await;
         if let Some(metrics) = &inner.metrics {
-            metrics
-                .rate_limiter_latency
-                .with(&[self.method.as_str(), &inner.host])
-                .observe(waited.as_secs_f64());
+            metrics.held_back(&self.method, waited);
         }
         if waited > Duration::from_secs(1) {
             tracing::info!(?waited, method = %self.method, path = self.path, "waited before sending request: client-side throttling");
@@ -273,7 +284,7 @@ impl Request {
 
     async fn attempt(&self, uri: &Uri) -> Result<Response<ResponseBody>, TransportError> {
         let inner = &self.client.inner;
-        let mut request = http::Request::new(Full::new(self.body.clone()));
+        let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
@@ -285,15 +296,7 @@ impl Request {
         let started = Instant::now();
         let outcome = inner.transport.send(request).await;
         if let Some(metrics) = &inner.metrics {
-            let labels = [self.method.as_str(), &inner.host];
-            metrics.latency.with(&labels).observe(started.elapsed().as_secs_f64());
-            metrics
-                .requests
-                .with(&[&code(&outcome), self.method.as_str(), &inner.host])
-                .inc();
-            if !self.body.is_empty() {
-                metrics.request_size.with(&labels).observe(self.body.len() as f64);
-            }
+            metrics.answered(&self.method, status(&outcome), started.elapsed(), self.body.len());
         }
         if let Ok(response) = &outcome {
             for text in response.headers().get_all(WARNING).iter().filter_map(warning_text) {
@@ -330,11 +333,8 @@ impl Request {
     }
 }
 
-fn code(outcome: &Result<Response<ResponseBody>, TransportError>) -> String {
-    outcome.as_ref().map_or_else(
-        |_| "<error>".to_owned(),
-        |response| response.status().as_u16().to_string(),
-    )
+fn status(outcome: &Result<Response<ResponseBody>, TransportError>) -> Option<StatusCode> {
+    outcome.as_ref().ok().map(Response::status)
 }
 
 /// `GET` as Go's errors have it: `Get`.

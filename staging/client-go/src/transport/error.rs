@@ -45,6 +45,12 @@ pub enum TransportError {
     /// The exchange of request and response failed.
     #[error("{}", exchange_error(.0))]
     Exchange(Arc<hyper::Error>),
+    /// The exchange of request and response failed, over HTTP/2.
+    #[error("{}", http2_error(.0))]
+    Http2(Arc<h2::Error>),
+    /// The server does not answer over a connection that stands.
+    #[error("http2: client connection lost")]
+    Lost,
     /// The connection was closed on our side, because credentials changed.
     #[error("use of closed network connection")]
     Closed,
@@ -65,6 +71,14 @@ impl TransportError {
         Self::Exchange(Arc::new(error))
     }
 
+    /// What ended an exchange over HTTP/2.
+    pub(super) fn http2(error: h2::Error) -> Self {
+        match alert_in(&error.to_string()) {
+            Some(tls) => Self::Tls(Arc::new(io::Error::new(io::ErrorKind::InvalidData, tls))),
+            None => Self::Http2(Arc::new(error)),
+        }
+    }
+
     /// Nobody listens there.
     #[must_use]
     pub fn is_connection_refused(&self) -> bool {
@@ -78,7 +92,12 @@ impl TransportError {
             Self::Exchange(error) => {
                 error.is_incomplete_message() || error.is_closed() || error.is_canceled() || source_is_loss(&**error)
             }
-            Self::Closed => true,
+            Self::Http2(error) => {
+                error.is_go_away()
+                    || error.reason() == Some(h2::Reason::REFUSED_STREAM)
+                    || error.get_io().is_some_and(|error| is_loss(error.kind()))
+            }
+            Self::Closed | Self::Lost => true,
             Self::Tls(error) => is_loss(error.kind()),
             _ => false,
         }
@@ -110,17 +129,7 @@ fn source_is_loss(error: &(dyn std::error::Error + 'static)) -> bool {
         }
         cause = error.source();
     }
-    // HTTP/2 has no types for it here: GOAWAY, REFUSED_STREAM and a lost ping all end the connection.
-    let text = error.source().map(ToString::to_string).unwrap_or_default();
-    [
-        "go away",
-        "GOAWAY",
-        "connection error",
-        "keep-alive timed out",
-        "refused",
-    ]
-    .iter()
-    .any(|part| text.contains(part))
+    false
 }
 
 fn dial_error(error: &io::Error) -> String {
@@ -145,6 +154,17 @@ fn exchange_error(error: &hyper::Error) -> String {
         Some(error) => go_io_error(error),
         None if std::ptr::addr_eq(std::ptr::from_ref(cause), std::ptr::from_ref(error)) => error.to_string(),
         None => format!("{error}: {cause}"),
+    }
+}
+
+fn http2_error(error: &h2::Error) -> String {
+    match error.get_io() {
+        // What streams are told when the server has closed their connection.
+        Some(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
+            "unexpected EOF".to_owned()
+        }
+        Some(error) => go_io_error(error),
+        None => format!("http2 error: {error}"),
     }
 }
 

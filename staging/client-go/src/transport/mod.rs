@@ -4,9 +4,9 @@
 //! has changed, no request goes over a connection that was made with the one before; those connections are closed.
 
 mod auth;
-mod closable;
 mod dial;
 mod error;
+mod http2;
 mod pool;
 mod proxy;
 mod target;
@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body_util::Full;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -84,10 +83,7 @@ impl Transport {
     }
 
     /// Sends one request whose URI is complete; credentials and impersonation are added.
-    pub(crate) async fn send(
-        &self,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Response<ResponseBody>, TransportError> {
+    pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
         let used = self.auth.add(request.headers_mut()).await?;
         if let Some(exec) = &used.exec
             && let Some(tls) = &self.tls

@@ -2,7 +2,8 @@
 //!
 //! HTTP/2 connections are shared by up to [`MAX_STREAMS`] requests each, so that a hundred watches never keep a request
 //! waiting for a stream; HTTP/1.1 connections serve one request at a time. Requests that need a new connection share the
-//! dialling of the first one, and its failure.
+//! dialling of the first one, and its failure. **Invariant:** a closed pool's connections are dropped by the tasks that run
+//! them, whatever is still under way on them.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -15,30 +16,23 @@ use futures::future::{BoxFuture, Shared};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::closable::Closable;
 use super::dial::{Dialer, Protocols};
 use super::error::TransportError;
+use super::http2::{Http2, Http2Body, Unanswered};
 
 /// Requests on one HTTP/2 connection. Servers must allow at least 100 by the standard's advice, and do.
 const MAX_STREAMS: usize = 96;
 /// How long an HTTP/1.1 connection rests before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// How often an HTTP/2 connection in use is pinged, and how long the answer may take.
-const PING_PERIOD: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(15);
-/// How much may be on the way in one stream and in one connection.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 32 << 20;
 /// How often a request is tried anew because a connection turned out to be closed before anything was sent.
 const MAX_STALE: usize = 8;
 
-type RequestBody = Full<Bytes>;
 type Dialing = Shared<BoxFuture<'static, Result<Dialed, TransportError>>>;
 /// Why a connection ended, if it did not end well.
 type Failure = Arc<OnceLock<TransportError>>;
@@ -63,16 +57,8 @@ struct State {
     http1_only: bool,
 }
 
-#[derive(Clone)]
-struct Http2 {
-    sender: http2::SendRequest<RequestBody>,
-    /// One clone a stream.
-    streams: Arc<()>,
-    failure: Failure,
-}
-
 struct Http1 {
-    sender: http1::SendRequest<RequestBody>,
+    sender: http1::SendRequest<Full<Bytes>>,
     failure: Failure,
 }
 
@@ -112,56 +98,34 @@ impl Pool {
         *self.shared.state.lock() = State::default();
     }
 
-    pub(crate) async fn send(
-        &self,
-        mut request: Request<RequestBody>,
-    ) -> Result<Response<ResponseBody>, TransportError> {
+    pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
         let mut stale = 0;
         loop {
-            let (outcome, failure) = match self.shared.lease().await? {
-                Lease::Http2(mut connection) => {
-                    let outcome = connection.sender.try_send_request(request).await;
-                    let hold = Hold::Http2 {
-                        _stream: connection.streams,
-                    };
-                    (outcome.map(|response| (response, hold)), connection.failure)
+            let outcome = match self.shared.lease().await? {
+                Lease::Http2(connection) => {
+                    let outcome = connection.send(request).await;
+                    outcome.map(|response| response.map(Source::Http2))
                 }
-                Lease::Http1(mut connection) => {
-                    http1_form(&mut request);
-                    let outcome = connection.sender.try_send_request(request).await;
-                    let failure = connection.failure.clone();
-                    let hold = Hold::Http1 {
-                        connection: Some(connection),
-                        pool: self.shared.clone(),
-                    };
-                    (outcome.map(|response| (response, hold)), failure)
+                Lease::Http1(connection) => {
+                    let outcome = connection.send(request, &self.shared).await;
+                    outcome.map(|response| response.map(|(body, rest)| Source::Http1 { body, _rest: rest }))
                 }
             };
-            let mut failed = match outcome {
-                Ok((response, hold)) => {
-                    let closed = self.shared.closed.clone();
-                    return Ok(response.map(|body| ResponseBody {
-                        body,
-                        hold: Some(hold),
-                        closed,
+            let closed = &self.shared.closed;
+            match outcome {
+                Ok(response) => {
+                    return Ok(response.map(|source| ResponseBody {
+                        source: Some(source),
+                        closed: closed.clone(),
                     }));
                 }
-                Err(failed) => failed,
-            };
-            if self.shared.closed.is_cancelled() {
-                return Err(TransportError::Closed);
-            }
-            // A server that refuses the client's certificate says so after the client's part of the handshake.
-            if let Some(refused @ TransportError::Tls(_)) = failure.get() {
-                return Err(refused.clone());
-            }
-            match failed.take_message() {
-                // Nothing was sent: the connection had been closed while it rested.
-                Some(back) if stale < MAX_STALE => {
+                Err(_) if closed.is_cancelled() => return Err(TransportError::Closed),
+                // The server has done nothing: the connection had been closed while it rested, or is about to be.
+                Err(Unanswered::Untouched(back, _)) if stale < MAX_STALE => {
                     stale += 1;
-                    request = back;
+                    request = *back;
                 }
-                _ => return Err(TransportError::exchange(failed.into_error())),
+                Err(Unanswered::Untouched(_, error) | Unanswered::Failed(error)) => return Err(error),
             }
         }
     }
@@ -175,7 +139,7 @@ impl Drop for Pool {
 }
 
 /// HTTP/1.1 wants the path in the request line and the authority in `Host`.
-fn http1_form(request: &mut Request<RequestBody>) {
+fn http1_form(request: &mut Request<Bytes>) {
     if let Some(authority) = request.uri().authority().cloned() {
         let path = request
             .uri()
@@ -216,7 +180,9 @@ impl Inner {
             match dialing {
                 // One that has room is taken even if it has ended already: the request then learns why.
                 Some(dialing) => match dialing.await? {
-                    Dialed::Http2(connection) if connection.has_room() => return Ok(Lease::Http2(connection)),
+                    Dialed::Http2(connection) if connection.streams() <= MAX_STREAMS => {
+                        return Ok(Lease::Http2(connection));
+                    }
                     Dialed::Http2(_) | Dialed::Http1 => {}
                 },
                 None => return self.dial().await,
@@ -229,64 +195,69 @@ impl Inner {
             connection = self.dialer.dial(Protocols::Any) => connection?,
             () = self.closed.cancelled() => return Err(TransportError::Closed),
         };
-        let failure = Failure::default();
-        let is_http2 = connection.is_http2();
-        let connection = TokioIo::new(Closable::new(connection, self.closed.clone()));
-        if is_http2 {
-            let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .keep_alive_interval(PING_PERIOD)
-                .keep_alive_timeout(PING_TIMEOUT)
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .max_frame_size(64 * 1024)
-                .handshake(connection)
-                .await
-                .map_err(TransportError::exchange)?;
-            Self::drive(driver, failure.clone());
-            return Ok(Lease::Http2(Http2 {
-                sender,
-                streams: Arc::new(()),
-                failure,
-            }));
+        if connection.is_http2() {
+            return Ok(Lease::Http2(Http2::start(connection, self.closed.clone()).await?));
         }
-        let handshake = http1::Builder::new().handshake(connection).await;
+        let handshake = http1::Builder::new().handshake(TokioIo::new(connection)).await;
         let (sender, driver) = handshake.map_err(TransportError::exchange)?;
-        Self::drive(driver, failure.clone());
-        Ok(Lease::Http1(Http1 { sender, failure }))
-    }
-
-    /// Runs a connection until it ends.
-    fn drive<D>(driver: D, failure: Failure)
-    where
-        D: Future<Output = Result<(), hyper::Error>> + Send + 'static,
-    {
+        let failure = Failure::default();
+        let (told, closed) = (failure.clone(), self.closed.clone());
         tokio::spawn(async move {
             // Dropped after the reason is known, because its end wakes those who ask for it.
             tokio::pin!(driver);
-            if let Err(error) = (&mut driver).await {
+            let ended = tokio::select! {
+                ended = &mut driver => ended,
+                () = closed.cancelled() => return,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection to the API server ended");
-                failure.get_or_init(|| TransportError::exchange(error));
+                told.get_or_init(|| TransportError::exchange(error));
             }
         });
+        Ok(Lease::Http1(Http1 { sender, failure }))
     }
 }
 
-impl Http2 {
-    fn has_room(&self) -> bool {
-        Arc::strong_count(&self.streams) <= MAX_STREAMS
+impl Http1 {
+    async fn send(
+        mut self,
+        mut request: Request<Bytes>,
+        pool: &Arc<Inner>,
+    ) -> Result<Response<(Incoming, Rest)>, Unanswered> {
+        http1_form(&mut request);
+        let body = request.body().clone();
+        let mut failed = match self.sender.try_send_request(request.map(Full::new)).await {
+            Ok(response) => {
+                let rest = Rest {
+                    connection: Some(self),
+                    pool: pool.clone(),
+                };
+                return Ok(response.map(|body| (body, rest)));
+            }
+            Err(failed) => failed,
+        };
+        let back = failed.take_message();
+        let error = TransportError::exchange(failed.into_error());
+        // A server that refuses the client's certificate says so after the client's part of the handshake.
+        if let Some(refused @ TransportError::Tls(_)) = self.failure.get() {
+            return Err(Unanswered::Failed(refused.clone()));
+        }
+        Err(match back {
+            Some(back) => Unanswered::Untouched(Box::new(back.map(|_| body)), error),
+            None => Unanswered::Failed(error),
+        })
     }
 }
 
 impl State {
     fn take(&mut self) -> Option<Lease> {
-        self.http2.retain(|connection| !connection.sender.is_closed());
+        self.http2.retain(|connection| !connection.has_ended());
         // The fullest one that has room, so that the others can run dry.
         let free = self
             .http2
             .iter()
-            .filter(|connection| connection.has_room())
-            .max_by_key(|connection| Arc::strong_count(&connection.streams));
+            .filter(|connection| connection.streams() < MAX_STREAMS)
+            .max_by_key(|connection| connection.streams());
         if let Some(connection) = free {
             return Some(Lease::Http2(connection.clone()));
         }
@@ -318,24 +289,19 @@ impl State {
     }
 }
 
-/// What a response keeps busy while its body is read.
-enum Hold {
-    Http2 {
-        _stream: Arc<()>,
-    },
-    Http1 {
-        connection: Option<Http1>,
-        pool: Arc<Inner>,
-    },
+/// An HTTP/1.1 connection that goes back to its pool once the response has been read.
+struct Rest {
+    connection: Option<Http1>,
+    pool: Arc<Inner>,
 }
 
-impl Drop for Hold {
+impl Drop for Rest {
     fn drop(&mut self) {
-        let Self::Http1 { connection, pool } = self else { return };
-        let (Some(mut connection), Ok(runtime)) = (connection.take(), tokio::runtime::Handle::try_current()) else {
+        let (Some(mut connection), Ok(runtime)) = (self.connection.take(), tokio::runtime::Handle::try_current())
+        else {
             return;
         };
-        let pool = pool.clone();
+        let pool = self.pool.clone();
         runtime.spawn(async move {
             // A body that was not read to its end closes the connection, and this fails at once.
             if connection.sender.ready().await.is_ok() && !pool.closed.is_cancelled() {
@@ -345,19 +311,36 @@ impl Drop for Hold {
     }
 }
 
+enum Source {
+    Http1 { body: Incoming, _rest: Rest },
+    Http2(Http2Body),
+}
+
+impl Source {
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
+        match self {
+            Self::Http1 { body, .. } => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(TransportError::exchange)))
+            }
+            Self::Http2(body) => {
+                let data = ready!(body.poll_data(context));
+                Poll::Ready(data.map(|data| data.map(Frame::data)))
+            }
+        }
+    }
+}
+
 /// The body of a response; its connection is free again when it has been read or dropped.
 pub struct ResponseBody {
-    body: Incoming,
-    hold: Option<Hold>,
+    /// Nothing once it has been read.
+    source: Option<Source>,
     closed: CancellationToken,
 }
 
 impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ResponseBody")
-            .field("body", &self.body)
-            .finish_non_exhaustive()
+        formatter.debug_struct("ResponseBody").finish_non_exhaustive()
     }
 }
 
@@ -369,23 +352,34 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(source.poll_data(context));
         Poll::Ready(match frame {
             Some(Ok(frame)) => Some(Ok(frame)),
             Some(Err(_)) if self.closed.is_cancelled() => Some(Err(TransportError::Closed)),
-            Some(Err(error)) => Some(Err(TransportError::exchange(error))),
+            Some(Err(error)) => Some(Err(error)),
             None => {
-                self.hold = None;
+                self.source = None;
                 None
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.source {
+            Some(Source::Http1 { body, .. }) => body.is_end_stream(),
+            Some(Source::Http2(body)) => body.is_end_stream(),
+            None => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.source {
+            Some(Source::Http1 { body, .. }) => body.size_hint(),
+            Some(Source::Http2(body)) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }

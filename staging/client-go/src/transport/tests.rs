@@ -19,9 +19,9 @@ use crate::config::{Config, Impersonation, TlsConfig};
 use crate::rest::Client;
 use crate::testing::{Canned, FakeServer};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(super) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params
@@ -37,7 +37,7 @@ fn certificate(authority: &Authority, name: &str) -> (String, String) {
     (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
 }
 
-fn server_config(authority: &Authority, name: &str, protocols: &[&str]) -> Arc<rustls::ServerConfig> {
+pub(super) fn server_config(authority: &Authority, name: &str, protocols: &[&str]) -> Arc<rustls::ServerConfig> {
     let (certificate, key) = certificate(authority, name);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
@@ -60,8 +60,12 @@ fn server_config(authority: &Authority, name: &str, protocols: &[&str]) -> Arc<r
 }
 
 fn config(server: &FakeServer, authority: &Authority) -> Config {
+    client_config(&server.address().to_string(), authority)
+}
+
+pub(super) fn client_config(address: &str, authority: &Authority) -> Config {
     Config {
-        host: format!("https://{}", server.address()),
+        host: format!("https://{address}"),
         tls: TlsConfig {
             ca_data: authority.pem().into_bytes(),
             ..TlsConfig::default()

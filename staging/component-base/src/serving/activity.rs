@@ -104,12 +104,11 @@ impl Drop for RequestGuard {
 /// A stream that notes when bytes arrive.
 pub(super) struct Observed<S> {
     stream: S,
-    activity: Option<Arc<Activity>>,
+    activity: Arc<Activity>,
 }
 
 impl<S> Observed<S> {
-    /// Notes arrivals where there is an activity to note them in.
-    pub(super) fn new(stream: S, activity: Option<Arc<Activity>>) -> Self {
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
         Self { stream, activity }
     }
 }
@@ -122,10 +121,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     ) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before
-            && let Some(activity) = &self.activity
-        {
-            activity.bytes_arrived();
+        if buffer.filled().len() > before {
+            self.activity.bytes_arrived();
         }
         outcome
     }

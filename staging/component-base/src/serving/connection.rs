@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,13 @@ use futures::FutureExt;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::task::TaskTracker;
@@ -31,7 +30,9 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Observed, RequestGuard, Verdict};
 use super::body::{Body, BoxError};
 use super::context::{ConnectionInfo, Drain, RequestContext, TlsInfo};
+use super::cork::Cork;
 use super::listener::Connection;
+use super::turn::{Part, Streams};
 use super::{PanicReport, Server, ServingTls};
 
 /// How large a piece of a request body is taken in at once: most objects fit, and 250 streams of it do not hurt.
@@ -51,22 +52,19 @@ pub(super) async fn serve_connection(server: Server, connection: Connection, dra
                 let Some((stream, info)) = handshake(&server, &tls, stream, peer, &drain).await else {
                     return;
                 };
-                serve_stream(server, stream, info, drain, tasks).await;
+                if info.tls.as_ref().is_some_and(|tls| tls.http2) {
+                    serve_http2(server, stream, info, drain, tasks).await;
+                } else {
+                    serve_http1(server, stream, info, drain).await;
+                }
             }
             None => {
-                let local = stream.local_addr().ok();
-                serve_stream(
-                    server,
-                    stream,
-                    ConnectionInfo::new(Some(peer), local, None),
-                    drain,
-                    tasks,
-                )
-                .await;
+                let info = ConnectionInfo::new(Some(peer), stream.local_addr().ok(), None);
+                serve_http1(server, stream, info, drain).await;
             }
         },
         Connection::Unix(stream) => {
-            serve_stream(server, stream, ConnectionInfo::new(None, None, None), drain, tasks).await
+            serve_http1(server, stream, ConnectionInfo::new(None, None, None), drain).await;
         }
     }
 }
@@ -109,13 +107,12 @@ async fn handshake(
     None
 }
 
-async fn serve_stream<S>(server: Server, stream: S, info: ConnectionInfo, drain: Arc<Drain>, tasks: TaskTracker)
+async fn serve_http1<S>(server: Server, stream: S, info: ConnectionInfo, drain: Arc<Drain>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let http2 = info.tls.as_ref().is_some_and(|tls| tls.http2);
     let settings = Arc::clone(&server.settings);
-    let activity = Activity::new(!http2, settings.head_limit, settings.idle_limit);
+    let activity = Activity::new(true, settings.head_limit, settings.idle_limit);
     let info = Arc::new(info);
     let service = {
         let (info, drain, activity) = (Arc::clone(&info), Arc::clone(&drain), Arc::clone(&activity));
@@ -124,35 +121,57 @@ where
             respond(server.clone(), context, activity.request(), request)
         })
     };
-    if http2 {
-        let streams = if settings.http2_max_streams == 0 {
-            250
-        } else {
-            settings.http2_max_streams
-        };
-        let connection = http2::Builder::new(TrackedExecutor(tasks))
-            .max_concurrent_streams(streams)
-            .initial_stream_window_size(UPLOAD_WINDOW)
-            .initial_connection_window_size(UPLOAD_WINDOW.saturating_mul(streams).min(i32::MAX.unsigned_abs()))
-            .max_frame_size(UPLOAD_WINDOW)
-            .max_header_list_size(settings.max_header_bytes)
-            .serve_connection(TokioIo::new(Observed::new(stream, None)), service);
-        drive(connection, &info, &drain, &activity).await;
+    let head = settings.max_header_bytes as usize;
+    let connection = http1::Builder::new()
+        .max_headers(MAX_HTTP1_HEADERS)
+        .max_header_size(head)
+        // The buffer holds the head and the read that completes it.
+        .max_buf_size(head.max(8192) + 8192)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(Observed::new(stream, Arc::clone(&activity))), service)
+        .with_upgrades();
+    let sent = |_: &mut Context<'_>| Poll::Ready(Ok(()));
+    drive(connection, sent, &Part::new(), &info, &drain, &activity).await;
+}
+
+async fn serve_http2(
+    server: Server,
+    stream: TlsStream<TcpStream>,
+    info: ConnectionInfo,
+    drain: Arc<Drain>,
+    tasks: TaskTracker,
+) {
+    let settings = Arc::clone(&server.settings);
+    let activity = Activity::new(false, settings.head_limit, settings.idle_limit);
+    let info = Arc::new(info);
+    let part = Part::new();
+    let running = Streams::new(tasks, &part);
+    let service = {
+        let (info, drain, activity) = (Arc::clone(&info), Arc::clone(&drain), Arc::clone(&activity));
+        let running = running.clone();
+        service_fn(move |request: Request<Incoming>| {
+            if server.handler.answers_at_once(request.method(), request.uri()) {
+                running.expect_at_once();
+            }
+            let context = RequestContext::new(Arc::clone(&info), Arc::clone(&drain));
+            respond(server.clone(), context, activity.request(), request)
+        })
+    };
+    let streams = if settings.http2_max_streams == 0 {
+        250
     } else {
-        let head = settings.max_header_bytes as usize;
-        let connection = http1::Builder::new()
-            .max_headers(MAX_HTTP1_HEADERS)
-            .max_header_size(head)
-            // The buffer holds the head and the read that completes it.
-            .max_buf_size(head.max(8192) + 8192)
-            .header_read_timeout(None)
-            .serve_connection(
-                TokioIo::new(Observed::new(stream, Some(Arc::clone(&activity)))),
-                service,
-            )
-            .with_upgrades();
-        drive(connection, &info, &drain, &activity).await;
-    }
+        settings.http2_max_streams
+    };
+    let cork = Cork::new(stream);
+    let connection = http2::Builder::new(running)
+        .max_concurrent_streams(streams)
+        .initial_stream_window_size(UPLOAD_WINDOW)
+        .initial_connection_window_size(UPLOAD_WINDOW.saturating_mul(streams).min(i32::MAX.unsigned_abs()))
+        .max_frame_size(UPLOAD_WINDOW)
+        .max_header_list_size(settings.max_header_bytes)
+        .serve_connection(TokioIo::new(cork.clone()), service);
+    let send = |context: &mut Context<'_>| cork.poll_release(context);
+    drive(connection, send, &part, &info, &drain, &activity).await;
 }
 
 /// A protocol's connection, which can be asked to finish.
@@ -185,52 +204,121 @@ where
     }
 }
 
-/// Runs the connection, and ends it when the server stops, when it is told to, or when it is of no more use.
-async fn drive(connection: impl Graceful, info: &ConnectionInfo, drain: &Drain, activity: &Activity) {
+/// Runs the connection, and ends it when the server stops, when it is told to, or when it is of no more use. `send` sends
+/// what the connection has written.
+async fn drive(
+    connection: impl Graceful,
+    mut send: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
+    part: &Part,
+    info: &ConnectionInfo,
+    drain: &Drain,
+    activity: &Activity,
+) {
     let mut connection = pin!(connection);
-    let mut timer = pin!(tokio::time::sleep_until(next_look(activity)));
-    let mut finishing = false;
-    let mut idle_close = None;
+    let mut orders = Orders::new(info, drain, activity);
     loop {
-        tokio::select! {
-            outcome = connection.as_mut() => {
-                if let Err(error) = outcome {
-                    tracing::debug!(v = 5, peer = ?info.peer, err = %error, "connection ended with an error");
+        let woken = Part::new();
+        let mut order = pin!(orders.next());
+        let order = poll_fn(|context| {
+            let turn = part.poll(context, |context| {
+                let ended = connection.as_mut().poll(context).map_err(BoxError::from);
+                match send(context) {
+                    Poll::Ready(Err(error)) if ended.is_pending() => Poll::Ready(Err(error.into())),
+                    _ => ended,
                 }
+            });
+            match turn {
+                Poll::Ready(outcome) => Poll::Ready(Err(outcome)),
+                Poll::Pending => woken.poll(context, |context| order.as_mut().poll(context)).map(Ok),
+            }
+        });
+        match order.await {
+            Ok(Order::Finish) => {
+                connection.as_mut().finish();
+                part.raise();
+            }
+            Ok(Order::Cut) => return,
+            Err(Ok(())) => return,
+            Err(Err(error)) => {
+                tracing::debug!(v = 5, peer = ?info.peer, err = %error, "connection ended with an error");
                 return;
             }
-            () = drain.abort.cancelled() => return,
-            () = drain.stopping.cancelled(), if !finishing => {
-                finishing = true;
-                connection.as_mut().finish();
-            }
-            () = info.close.notified(), if !finishing => {
-                finishing = true;
-                connection.as_mut().finish();
-            }
-            () = timer.as_mut() => match activity.verdict() {
-                Verdict::LookAgain(at) => {
-                    idle_close = None;
-                    timer.as_mut().reset(at);
-                }
-                Verdict::SlowHead => {
-                    tracing::debug!(v = 5, peer = ?info.peer, "the request's head took too long");
-                    return;
-                }
-                Verdict::Idle => {
-                    // The second time round the client has not gone along.
-                    if idle_close.is_some_and(|limit| limit <= Instant::now()) {
-                        return;
+        }
+    }
+}
+
+/// What becomes of a connection that does not end by itself.
+enum Order {
+    /// It finishes what it has begun.
+    Finish,
+    /// It ends here.
+    Cut,
+}
+
+/// What a connection is told in the course of its life.
+struct Orders<'a> {
+    info: &'a ConnectionInfo,
+    drain: &'a Drain,
+    activity: &'a Activity,
+    timer: Pin<Box<Sleep>>,
+    finishing: bool,
+    idle_close: Option<Instant>,
+}
+
+impl<'a> Orders<'a> {
+    fn new(info: &'a ConnectionInfo, drain: &'a Drain, activity: &'a Activity) -> Self {
+        Self {
+            info,
+            drain,
+            activity,
+            timer: Box::pin(tokio::time::sleep_until(next_look(activity))),
+            finishing: false,
+            idle_close: None,
+        }
+    }
+
+    /// Waits for the next order.
+    async fn next(&mut self) -> Order {
+        loop {
+            tokio::select! {
+                () = self.drain.abort.cancelled() => return Order::Cut,
+                () = self.drain.stopping.cancelled(), if !self.finishing => return self.finish(),
+                () = self.info.close.notified(), if !self.finishing => return self.finish(),
+                () = self.timer.as_mut() => {
+                    if let Some(order) = self.look() {
+                        return order;
                     }
-                    if idle_close.is_none() {
-                        finishing = true;
-                        connection.as_mut().finish();
-                    }
-                    let limit = Instant::now() + IDLE_CLOSE_LIMIT;
-                    idle_close = Some(limit);
-                    timer.as_mut().reset(limit);
                 }
-            },
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Order {
+        self.finishing = true;
+        Order::Finish
+    }
+
+    /// Looks at what the connection has been doing.
+    fn look(&mut self) -> Option<Order> {
+        match self.activity.verdict() {
+            Verdict::LookAgain(at) => {
+                self.idle_close = None;
+                self.timer.as_mut().reset(at);
+                None
+            }
+            Verdict::SlowHead => {
+                tracing::debug!(v = 5, peer = ?self.info.peer, "the request's head took too long");
+                Some(Order::Cut)
+            }
+            Verdict::Idle => {
+                // The second time round the client has not gone along.
+                if self.idle_close.is_some_and(|limit| limit <= Instant::now()) {
+                    return Some(Order::Cut);
+                }
+                let limit = Instant::now() + IDLE_CLOSE_LIMIT;
+                self.timer.as_mut().reset(limit);
+                self.idle_close.replace(limit).is_none().then(|| self.finish())
+            }
         }
     }
 }
@@ -239,20 +327,6 @@ fn next_look(activity: &Activity) -> Instant {
     match activity.verdict() {
         Verdict::LookAgain(at) => at,
         Verdict::Idle | Verdict::SlowHead => Instant::now(),
-    }
-}
-
-/// Spawns the streams of an HTTP/2 connection among the server's tasks.
-#[derive(Clone)]
-struct TrackedExecutor(TaskTracker);
-
-impl<F> Executor<F> for TrackedExecutor
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        self.0.spawn(future);
     }
 }
 

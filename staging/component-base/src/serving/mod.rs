@@ -17,9 +17,11 @@ mod body;
 mod certificates;
 mod connection;
 mod context;
+mod cork;
 mod listener;
 mod tls;
 pub(crate) mod tls_names;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,7 @@ pub use context::{ConnectionInfo, RequestContext, TlsInfo};
 pub use listener::{ListenOptions, Listener};
 pub use tls::{CertificateSource, DynamicCaBundle, ServingTls, SniCertificate, TlsError, TlsProtocol};
 pub use tls_names::TlsNameError;
+pub use turn::Part;
 
 use connection::serve_connection;
 use context::Drain;
@@ -53,6 +56,12 @@ use context::Drain;
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. Dropped when the client goes away.
     fn handle(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
+
+    /// Whether the answer to such a request waits for nothing and costs microseconds, so that the task of an HTTP/2
+    /// connection may as well give it itself. An answer that waits after all goes on in a task of its own.
+    fn answers_at_once(&self, _method: &Method, _uri: &Uri) -> bool {
+        false
+    }
 }
 
 impl<F, R> Handler for F

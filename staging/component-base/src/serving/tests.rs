@@ -3,6 +3,7 @@
 mod clients;
 mod shutdown;
 mod tls;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
