@@ -124,6 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes the next member of an object, those before it beginning at `begin`.
+    #[expect(clippy::ptr_arg, reason = "a name that is not borrowed had escapes")]
     fn note(&mut self, name: &Cow<'a, str>, begin: usize, sorted: &mut bool) -> Result<(), Error> {
         let Some(plain) = &mut self.plain else { return Ok(()) };
         let Cow::Borrowed(name) = *name else {

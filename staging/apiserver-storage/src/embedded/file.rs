@@ -21,6 +21,7 @@ pub(super) type Fault = Arc<dyn Fn(Operation) -> io::Result<()> + Send + Sync>;
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
+    Read,
     Write,
     Sync,
     LogWrite,
@@ -91,6 +92,8 @@ impl StorageBackend for StoreFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.state.check(Operation::Read)?;
         self.file.read_exact_at(out, offset)
     }
 

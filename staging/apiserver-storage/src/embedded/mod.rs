@@ -43,7 +43,7 @@ use self::hub::Hub;
 use self::layer::Frozen;
 use self::schema::database_error;
 use self::snapshot::Snapshot;
-use self::wal::{Commit, LOG_FILES, Recovered, Wal};
+use self::wal::{Commit, FullGeneration, LOG_FILES, Recovered, Wal};
 use self::writer::{Request, Writer};
 use crate::{
     Capabilities, CompactionRound, CountResponse, Error, GetResponse, KeyRange, RangeOptions, RangeResponse, Result,
@@ -331,15 +331,15 @@ impl fmt::Debug for Embedded {
 }
 
 /// The state of a database and of the log above it.
-fn replay(base: Base, frozen: Option<(Vec<Commit>, u64, u64)>, active: Vec<Commit>) -> Result<Snapshot> {
+fn replay(base: Base, frozen: Option<FullGeneration>, active: Vec<Commit>) -> Result<Snapshot> {
     let mut snapshot = Snapshot::of(base);
-    if let Some((commits, next_generation, next_sequence)) = frozen {
-        snapshot.replay(commits)?;
+    if let Some(full) = frozen {
+        snapshot.replay(full.commits)?;
         snapshot.frozen = Some(Arc::new(Frozen {
             layer: std::mem::take(&mut snapshot.active),
             compact_revision: snapshot.compact_revision,
-            next_generation,
-            next_sequence,
+            next_generation: full.next_generation,
+            next_sequence: full.next_sequence,
         }));
     }
     snapshot.replay(active)?;

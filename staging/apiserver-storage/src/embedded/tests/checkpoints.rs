@@ -227,6 +227,39 @@ async fn a_failed_sync_of_the_database_ends_writing() {
 }
 
 #[tokio::test]
+async fn a_database_that_could_not_be_read_is_opened_again() {
+    // More keys than a page holds: what the root does not tell is read from the file.
+    const KEYS: u64 = 400;
+    let directory = memory();
+    let (state, failing) = faulty(FileOperation::Read, io::ErrorKind::Other);
+    let options = EmbeddedOptions {
+        cache_size: 0,
+        ..EmbeddedOptions::default()
+    };
+    let store = Embedded::open_with(directory.path(), options, state).expect("the store opens");
+    for number in 0..KEYS {
+        put(&store, &format!("{number:0100}"), "1").await.expect("a put");
+    }
+    store.compact(KEYS + 1).await.expect("a compaction");
+    checkpoint(&store).await;
+    failing.store(true, Ordering::Release);
+    let key = format!("{:0100}", 7);
+    let error = put(&store, &key, "2").await.expect_err("the database cannot be read");
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    let error = store.get(key.as_bytes(), None).await.expect_err("nor by others");
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    failing.store(false, Ordering::Release);
+    while put(&store, &key, "3").await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    store.close().await;
+    let store = open(directory.path());
+    assert_eq!(value(&store, &key).await.as_deref(), Some("3"));
+    let found = store.count(&KeyRange::all(), None).await.expect("a count");
+    assert_eq!((found.count, found.revision), (KEYS, KEYS + 2));
+}
+
+#[tokio::test]
 async fn a_closed_store_has_everything_in_its_database() {
     let directory = memory();
     let store = open(directory.path());

@@ -55,11 +55,20 @@ struct LogFile {
     allocated: u64,
 }
 
+/// A generation that takes no more records.
+pub(super) struct FullGeneration {
+    pub(super) commits: Vec<Commit>,
+    /// The generation that follows.
+    pub(super) next_generation: u64,
+    /// The sequence number of its first record.
+    pub(super) next_sequence: u64,
+}
+
 /// What the log holds that the database does not.
 pub(super) struct Recovered {
     pub(super) wal: Wal,
-    /// The commits of the generation that was being brought into the database, if any, with the place that follows them.
-    pub(super) frozen: Option<(Vec<Commit>, u64, u64)>,
+    /// The generation that was being brought into the database, if any.
+    pub(super) frozen: Option<FullGeneration>,
     /// The commits of the generation that is written.
     pub(super) active: Vec<Commit>,
 }
@@ -89,8 +98,12 @@ impl Wal {
         let (frozen, active) = if newer.commits.is_empty() {
             (None, older)
         } else {
-            let next = (older.commits, newer.next.generation, older.next.sequence);
-            (Some(next), newer)
+            let full = FullGeneration {
+                commits: older.commits,
+                next_generation: newer.next.generation,
+                next_sequence: older.next.sequence,
+            };
+            (Some(full), newer)
         };
         let mut wal = Self {
             files,
