@@ -29,7 +29,8 @@ fi
 
 echo "== a cluster of two nodes"
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl cluster-dns pod-network image-builder e2e)
-cargo build --workspace "${programs[@]/#/--bin=}"
+# Beside a test, libraries have the features that tests want: those of the tests above are used again.
+cargo build --workspace --test=system "${programs[@]/#/--bin=}"
 bin=${CARGO_TARGET_DIR:-target}/debug
 "$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1 kubernox/cluster-dns:1
 "$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar"
