@@ -11,6 +11,7 @@ mod generated;
 mod json_schema;
 mod map;
 pub mod object;
+pub mod pick;
 pub mod primitives;
 pub mod reflect;
 pub mod scheme;

@@ -1,9 +1,12 @@
 //! What all kinds have in common: their names and their codecs.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{
     meta::v1::{ListMeta, ObjectMeta},
+    pick::{Paths, Picked},
     reflect::TypeId,
     tree::Tree,
 };
@@ -55,6 +58,9 @@ pub trait Kind: Clone + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
 
     /// Encodes into JSON text, `apiVersion` and `kind` first.
     fn to_json(&self) -> Vec<u8>;
+
+    /// The scalars at these paths of the dynamic form; what is in lists cannot be had.
+    fn pick(&self, paths: &Arc<Paths>) -> Picked;
 
     /// Decodes a list of this kind.
     ///
@@ -158,7 +164,12 @@ macro_rules! kind {
             }
 
             fn to_json(&self) -> Vec<u8> {
-                $crate::wire::to_json(self, Some((Self::KIND, Self::API_VERSION)))
+                static ROOM: $crate::wire::Room = $crate::wire::Room::new();
+                $crate::wire::to_json(self, (Self::KIND, Self::API_VERSION), &ROOM)
+            }
+
+            fn pick(&self, paths: &std::sync::Arc<$crate::pick::Paths>) -> $crate::pick::Picked {
+                $crate::wire::pick(self, paths)
             }
 
             fn list_from_json(json: &[u8]) -> Result<$crate::object::List<Self>, serde_json::Error> {
@@ -166,7 +177,8 @@ macro_rules! kind {
             }
 
             fn list_to_json(list: &$crate::object::List<Self>) -> Vec<u8> {
-                $crate::wire::to_json(list, Some((concat!(stringify!($ty), "List"), Self::API_VERSION)))
+                let kind = concat!(stringify!($ty), "List");
+                $crate::wire::to_json(list, (kind, Self::API_VERSION), &$crate::wire::Room::new())
             }
         }
     };

@@ -2,11 +2,13 @@
 
 mod filled;
 
+use std::sync::Arc;
+
 use apimachinery::{
     codec::protobuf::{Envelope, ProtobufCodec},
     normalize::{Source, normalize_builtin},
 };
-use k8s_api::reflect::TypeRef;
+use k8s_api::{pick::Paths, reflect::TypeRef};
 use proptest::prelude::*;
 use registry::{Registration, Settings, Version};
 use serde_json::Value;
@@ -166,6 +168,42 @@ fn with_every_field_filled() {
     assert!(changed.is_empty(), "{}", changed.join("\n"));
 }
 
+/// What a scalar is as a field selector sees it.
+fn scalar(value: &Value) -> Option<Box<str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
+        _ => None,
+    }
+}
+
+/// What selectors see is the same in the object as in its text.
+fn is_picked_as_written(registration: &Registration, seed: u64) -> Result<usize, TestCaseError> {
+    let version = registration.versions.first().expect("a resource has a stored version");
+    let decoded = version.codec.decode(object(version, seed)).expect("what is filled decodes");
+    let text: Value = serde_json::from_slice(&version.codec.encode_json(decoded.as_ref())).expect("JSON");
+    let fields = registration.strategy.selectable_fields();
+    let paths = Arc::new(Paths::new(fields.iter().map(|field| field.path)));
+    let picked = version.codec.pick(decoded.as_ref(), &paths);
+    prop_assert_eq!(picked.len(), fields.len());
+    let mut found = 0;
+    for (field, picked) in fields.iter().zip(picked) {
+        let written = field.path.iter().try_fold(&text, |value, member| value.get(member)).and_then(scalar);
+        prop_assert_eq!(&picked, &written, "{} {}", name(version), field.name);
+        found += usize::from(written.is_some());
+    }
+    Ok(found)
+}
+
+#[test]
+fn selectable_fields_are_picked_as_written() {
+    let found: usize = registrations()
+        .iter()
+        .map(|registration| is_picked_as_written(registration, 0).expect("alike"))
+        .sum();
+    assert!(found > 20, "most fields are filled: {found}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -173,6 +211,9 @@ proptest! {
     fn with_some_fields_filled(seed in any::<u64>()) {
         for version in registrations().iter().flat_map(|registration| &registration.versions) {
             round_trips(version, seed)?;
+        }
+        for registration in registrations() {
+            is_picked_as_written(&registration, seed)?;
         }
     }
 }

@@ -9,9 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-/// `json` without the white space between tokens.
-fn compact(json: &RawValue) -> Option<String> {
-    let text = json.get();
+/// JSON text without the white space between tokens; `None` if it has none.
+fn compact(text: &str) -> Option<String> {
     // White space outside strings is rare enough to look for first.
     if !text.bytes().any(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t')) {
         return None;
@@ -31,30 +30,27 @@ fn compact(json: &RawValue) -> Option<String> {
     Some(out)
 }
 
-fn normalize(json: Box<RawValue>) -> Box<RawValue> {
-    match compact(&json) {
-        Some(text) => RawValue::from_string(text).expect("JSON stays JSON without white space"),
-        None => json,
-    }
+fn normalize(json: Box<RawValue>) -> Box<str> {
+    compact(json.get()).map_or_else(|| json.into(), String::into_boxed_str)
 }
 
 macro_rules! raw_json {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub struct $name(Box<RawValue>);
+        pub struct $name(Box<str>);
 
         impl $name {
             /// The JSON text, without white space between tokens.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                self.0.get()
+                &self.0
             }
 
             /// The JSON text as bytes.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8] {
-                self.0.get().as_bytes()
+                self.0.as_bytes()
             }
 
             /// Whether it is `null`, which upstream takes for absent.
@@ -76,6 +72,13 @@ macro_rules! raw_json {
                 RawValue::from_string(json.into()).map(|json| Self(normalize(json)))
             }
 
+            /// Takes JSON text that the program has written itself, without white space between tokens.
+            #[must_use]
+            pub fn from_own_json(json: String) -> Self {
+                debug_assert!(serde_json::from_str::<&RawValue>(&json).is_ok(), "{json}");
+                Self(json.into())
+            }
+
             /// The dynamic form.
             ///
             /// # Errors
@@ -95,7 +98,7 @@ macro_rules! raw_json {
 
         impl From<&Value> for $name {
             fn from(value: &Value) -> Self {
-                Self(serde_json::value::to_raw_value(value).expect("a dynamic value encodes as JSON"))
+                Self(value.to_string().into())
             }
         }
 
@@ -107,7 +110,7 @@ macro_rules! raw_json {
 
         impl Default for $name {
             fn default() -> Self {
-                Self(RawValue::NULL.to_owned())
+                Self("null".into())
             }
         }
 
@@ -134,7 +137,8 @@ macro_rules! raw_json {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize(serializer)
+                let json: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+                json.serialize(serializer)
             }
         }
 

@@ -12,10 +12,16 @@ mod reader;
 mod scalars;
 mod writer;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use serde_json::{Error, Value};
 
 use crate::{
     Map,
+    pick::{Paths, Picked},
     primitives::{ByteString, IntOrString, Quantity},
     tree::Tree,
 };
@@ -72,11 +78,48 @@ pub(crate) fn from_value<T: Wire>(value: Value) -> Result<T, Error> {
     T::read(&mut Reader::value(value))
 }
 
-/// Encodes a struct as JSON text, with `kind` and `apiVersion` in front if given.
-pub(crate) fn to_json<T: Fields>(value: &T, type_meta: Option<(&str, &str)>) -> Vec<u8> {
-    let mut writer = Writer::text();
-    write_with_type_meta(value, type_meta, &mut writer);
-    writer.into_text()
+/// How much text the objects of a kind are, as the last ones were: the next one's is written without moving it on the way.
+pub(crate) struct Room(AtomicUsize);
+
+impl Room {
+    /// What a first object gets, in bytes.
+    const FIRST: usize = 1024;
+    /// The most that is given in advance.
+    const MOST: usize = 64 << 10;
+
+    pub(crate) const fn new() -> Self {
+        Self(AtomicUsize::new(Self::FIRST))
+    }
+
+    /// A writer with room for an object.
+    fn writer(&self) -> Writer {
+        Writer::text(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Notes what an object took. The room grows at once and shrinks over many objects.
+    fn note(&self, taken: usize) {
+        let room = self.0.load(Ordering::Relaxed);
+        let wanted = (taken + taken / 32).max(room - room / 32).min(Self::MOST);
+        if wanted != room {
+            self.0.store(wanted, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Encodes a struct as JSON text, with `kind` and `apiVersion` in front.
+pub(crate) fn to_json<T: Fields>(value: &T, type_meta: (&str, &str), room: &Room) -> Vec<u8> {
+    let mut writer = room.writer();
+    write_with_type_meta(value, Some(type_meta), &mut writer);
+    let json = writer.into_text();
+    room.note(json.len());
+    json
+}
+
+/// The scalars of a struct at these paths.
+pub(crate) fn pick<T: Fields>(value: &T, paths: &Arc<Paths>) -> Picked {
+    let mut writer = Writer::pick(paths.clone());
+    value.write_fields(&mut writer);
+    writer.into_picked()
 }
 
 /// Encodes a struct as a dynamic value, with `kind` and `apiVersion` if given.

@@ -1,11 +1,14 @@
 //! The codec against serde_json's reading of the same text.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
     Kind, List, Map,
     apps::v1::Deployment,
     core::v1::{ConfigMap, Pod},
+    pick::Paths,
     rbac::v1::Role,
 };
 
@@ -51,6 +54,29 @@ fn text_and_dynamic_value_are_written_alike() {
     assert_eq!(text["spec"]["containers"][0].get("stdin"), None);
     assert_eq!(text["status"], json!({}), "a struct by value is always written");
     assert_eq!(text["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:a": {}}));
+}
+
+#[test]
+fn scalars_are_picked_by_their_paths() {
+    let pod = Pod::from_json(POD.as_bytes()).expect("valid");
+    let paths = [
+        &["metadata", "name"][..],
+        &["spec", "hostNetwork"],
+        &["spec", "priority"],
+        &["spec", "nodeName"],
+        &["metadata", "labels", "z"],
+        &["metadata", "labels"],
+        &["spec", "containers", "name"],
+        &["spec", "tolerations"],
+        &["spec", "terminationGracePeriodSeconds"],
+        &["metadata", "creationTimestamp"],
+    ];
+    let found = pod.pick(&Arc::new(Paths::new(paths)));
+    let expected = ["aé\n", "true", "-5", "", "1", "", "", "", "0", ""];
+    assert_eq!(found.len(), expected.len());
+    for ((path, found), expected) in paths.iter().zip(found).zip(expected) {
+        assert_eq!(found.as_deref(), Some(expected).filter(|text| !text.is_empty()), "{path:?}");
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! Writes generated structs as JSON text, as a dynamic value or as a tree.
+//! Writes generated structs as JSON text, as a dynamic value or as a tree, or only finds some of their scalars.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map as Members, Value};
 
 use super::{Unset, Wire};
+use crate::pick::{Paths, Picked, Step};
 use crate::tree::{Builder, Tree};
 
 /// Where values are written to.
@@ -24,13 +27,20 @@ enum Output {
         last: Value,
     },
     Tree(Builder),
+    /// Nothing is written but what is wanted.
+    Pick {
+        paths: Arc<Paths>,
+        at: Step,
+        found: Picked,
+    },
 }
 
 impl Writer {
-    pub(crate) fn text() -> Self {
+    /// A writer of text that has room for so many bytes.
+    pub(crate) fn text(room: usize) -> Self {
         Self {
             output: Output::Text {
-                json: Vec::with_capacity(1024),
+                json: Vec::with_capacity(room),
                 first: true,
             },
         }
@@ -52,24 +62,63 @@ impl Writer {
         }
     }
 
+    pub(crate) fn pick(paths: Arc<Paths>) -> Self {
+        Self {
+            output: Output::Pick {
+                at: Paths::ROOT,
+                found: vec![None; paths.len()],
+                paths,
+            },
+        }
+    }
+
     pub(crate) fn into_text(self) -> Vec<u8> {
         match self.output {
             Output::Text { json, .. } => json,
-            Output::Value { .. } | Output::Tree(_) => unreachable!("only a writer of text is asked for text"),
+            _ => unreachable!("only a writer of text is asked for text"),
         }
     }
 
     pub(crate) fn into_value(self) -> Value {
         match self.output {
             Output::Value { last, .. } => last,
-            Output::Text { .. } | Output::Tree(_) => unreachable!("only a writer of a value is asked for one"),
+            _ => unreachable!("only a writer of a value is asked for one"),
         }
     }
 
     pub(crate) fn into_tree(self) -> Tree {
         match self.output {
             Output::Tree(builder) => builder.finish(),
-            Output::Text { .. } | Output::Value { .. } => unreachable!("only a writer of a tree is asked for one"),
+            _ => unreachable!("only a writer of a tree is asked for one"),
+        }
+    }
+
+    pub(crate) fn into_picked(self) -> Picked {
+        match self.output {
+            Output::Pick { found, .. } => found,
+            _ => unreachable!("only a writer that picks is asked for what it found"),
+        }
+    }
+
+    /// Writes a member of that name by `write`; where only some are wanted, if it is one of them.
+    fn if_wanted(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        let Output::Pick { paths, at, .. } = &mut self.output else {
+            return write(self);
+        };
+        let Some(inner) = paths.member(*at, name) else { return };
+        let outer = std::mem::replace(at, inner);
+        write(self);
+        if let Output::Pick { at, .. } = &mut self.output {
+            *at = outer;
+        }
+    }
+
+    /// Keeps a scalar if it is wanted.
+    fn found(&mut self, text: impl FnOnce() -> Box<str>) {
+        if let Output::Pick { paths, at, found } = &mut self.output
+            && let Some(number) = paths.number(*at)
+        {
+            found[number] = Some(text());
         }
     }
 
@@ -99,6 +148,7 @@ impl Writer {
                     builder.end_object(begin);
                 }
             }
+            Output::Pick { .. } => fill(self),
         }
     }
 
@@ -128,6 +178,7 @@ impl Writer {
                     builder.end_list(begin);
                 }
             }
+            Output::Pick { .. } => {}
         }
     }
 
@@ -138,7 +189,7 @@ impl Writer {
         match &mut self.output {
             Output::Value { elements, last, .. } => elements.push(last.take()),
             Output::Tree(builder) => builder.element(),
-            Output::Text { .. } => {}
+            Output::Text { .. } | Output::Pick { .. } => {}
         }
     }
 
@@ -165,26 +216,30 @@ impl Writer {
         match &mut self.output {
             Output::Value { members, last, .. } => drop(members.insert(name.to_owned(), last.take())),
             Output::Tree(builder) => builder.member(name),
-            Output::Text { .. } => {}
+            Output::Text { .. } | Output::Pick { .. } => {}
         }
     }
 
     /// Writes an entry of a map.
     pub(crate) fn entry<T: Wire>(&mut self, name: &str, value: &T) {
-        self.comma();
-        if let Output::Text { json, .. } = &mut self.output {
-            write_string(json, name);
-            json.push(b':');
-        }
-        value.write(self);
-        self.finish(name);
+        self.if_wanted(name, |writer| {
+            writer.comma();
+            if let Output::Text { json, .. } = &mut writer.output {
+                write_string(json, name);
+                json.push(b':');
+            }
+            value.write(writer);
+            writer.finish(name);
+        });
     }
 
     /// Writes a member.
     pub(crate) fn required<T: Wire>(&mut self, name: &'static str, value: &T) {
-        self.name(name);
-        value.write(self);
-        self.finish(name);
+        self.if_wanted(name, |writer| {
+            writer.name(name);
+            value.write(writer);
+            writer.finish(name);
+        });
     }
 
     /// Writes a member unless it is unset.
@@ -197,9 +252,11 @@ impl Writer {
     /// Writes a list or map, `null` if it is empty.
     pub(crate) fn filled<T: Wire + Unset>(&mut self, name: &'static str, value: &T) {
         if value.is_unset() {
-            self.name(name);
-            self.null();
-            self.finish(name);
+            self.if_wanted(name, |writer| {
+                writer.name(name);
+                writer.null();
+                writer.finish(name);
+            });
         } else {
             self.required(name, value);
         }
@@ -207,9 +264,11 @@ impl Writer {
 
     /// Writes a member that is text.
     pub(crate) fn str_member(&mut self, name: &'static str, value: &str) {
-        self.name(name);
-        self.string(value);
-        self.finish(name);
+        self.if_wanted(name, |writer| {
+            writer.name(name);
+            writer.string(value);
+            writer.finish(name);
+        });
     }
 
     pub(crate) fn null(&mut self) {
@@ -217,6 +276,7 @@ impl Writer {
             Output::Text { json, .. } => json.extend_from_slice(b"null"),
             Output::Value { last, .. } => *last = Value::Null,
             Output::Tree(builder) => builder.null(),
+            Output::Pick { .. } => {}
         }
     }
 
@@ -225,6 +285,7 @@ impl Writer {
             Output::Text { json, .. } => write_string(json, text),
             Output::Value { last, .. } => *last = Value::String(text.to_owned()),
             Output::Tree(builder) => builder.string(text),
+            Output::Pick { .. } => self.found(|| text.into()),
         }
     }
 
@@ -234,6 +295,7 @@ impl Writer {
             Output::Text { json, .. } => json.extend_from_slice(text.as_bytes()),
             Output::Value { last, .. } => *last = serde_json::from_str(text).unwrap_or_default(),
             Output::Tree(builder) => builder.value(&serde_json::from_str(text).unwrap_or_default()),
+            Output::Pick { .. } => {}
         }
     }
 
@@ -241,7 +303,7 @@ impl Writer {
     pub(crate) fn fields(&mut self, text: &str) {
         match &mut self.output {
             Output::Tree(builder) => builder.null(),
-            Output::Text { .. } | Output::Value { .. } => self.raw_json(text),
+            Output::Text { .. } | Output::Value { .. } | Output::Pick { .. } => self.raw_json(text),
         }
     }
 
@@ -251,6 +313,11 @@ impl Writer {
             Output::Text { json, .. } => serde_json::to_writer(json, value).expect("scalars encode as JSON"),
             Output::Value { last, .. } => *last = serde_json::to_value(value).expect("scalars encode as JSON"),
             Output::Tree(builder) => builder.value(&serde_json::to_value(value).expect("scalars encode as JSON")),
+            Output::Pick { .. } => match serde_json::to_value(value).expect("scalars encode as JSON") {
+                Value::String(text) => self.found(|| text.into()),
+                scalar @ (Value::Bool(_) | Value::Number(_)) => self.found(|| scalar.to_string().into()),
+                Value::Null | Value::Array(_) | Value::Object(_) => {}
+            },
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What admission is shown of a stream or proxied request.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
-use k8s_api::meta::v1::ObjectMeta;
+use k8s_api::{
+    meta::v1::ObjectMeta,
+    pick::{Paths, Picked},
+};
 use serde_json::{Map, Value};
 
 use crate::registry::{AnyObject, ObjectBox};
@@ -55,6 +58,10 @@ impl AnyObject for ConnectOptions {
 
     fn to_json(&self) -> Vec<u8> {
         self.to_value().to_string().into_bytes()
+    }
+
+    fn pick(&self, paths: &Arc<Paths>) -> Picked {
+        vec![None; paths.len()]
     }
 
     fn clone_boxed(&self) -> ObjectBox {

@@ -2,9 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
+use k8s_api::{
+    Map,
+    pick::{Paths, Picked},
+};
+
 use super::{
     CachedObject,
-    splice::{Extractor, replace_resource_version, with_resource_version},
+    splice::{Extractor, is_with_resource_version, replace_resource_version, with_resource_version},
 };
 
 /// Why a stored value is not an object.
@@ -32,6 +37,15 @@ pub enum Absent {
     Text(Box<str>),
     /// The value of the field with this number, also where the field is empty.
     Field(usize),
+}
+
+/// What selectors see of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// `metadata.labels`, sorted by key.
+    pub(super) labels: Box<[(Box<str>, Box<str>)]>,
+    /// Values of the selectable fields, in their order.
+    pub(super) fields: Box<[Box<str>]>,
 }
 
 /// Turns what lies in the store into what clients get, for one resource.
@@ -72,22 +86,70 @@ impl StoredCodec {
     /// # Errors
     /// If the value is no object of the resource's kind.
     pub fn decode(&self, key: &str, value: &[u8], revision: u64) -> Result<CachedObject, DecodeError> {
-        let json = if value.starts_with(&self.head) {
+        let json = if self.is_own(value) {
             with_resource_version(value, revision)
         } else {
             let own = (self.read_foreign)(value).map_err(DecodeError::Foreign)?;
             with_resource_version(&own, revision)
         };
-        self.finish(key, json.ok_or(DecodeError::NoMetadata)?, revision)
+        let json = json.ok_or(DecodeError::NoMetadata)?;
+        let found = self.extractor.extract(&json)?;
+        let selected = self.selected(found.labels, found.values);
+        Ok(CachedObject::of_line(key.into(), revision, json, selected))
     }
 
-    fn finish(&self, key: &str, json: Vec<u8>, revision: u64) -> Result<CachedObject, DecodeError> {
-        let found = self.extractor.extract(&json)?;
-        let mut labels = found.labels;
+    /// [`StoredCodec::decode`] of a value of which is known what selectors see.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn join(
+        &self,
+        key: &str,
+        value: &[u8],
+        selected: Selected,
+        revision: u64,
+    ) -> Result<CachedObject, DecodeError> {
+        if !self.is_own(value) {
+            return self.decode(key, value, revision);
+        }
+        let json = with_resource_version(value, revision).ok_or(DecodeError::NoMetadata)?;
+        Ok(CachedObject::of_line(key.into(), revision, json, selected))
+    }
+
+    /// Whether the value is what `object` was stored as; never wrongly yes.
+    #[must_use]
+    pub fn is_value_of(&self, object: &CachedObject, value: &[u8]) -> bool {
+        if self.is_own(value) {
+            return is_with_resource_version(&object.json, value, object.resource_version);
+        }
+        let decoded = self.decode(&object.key, value, object.resource_version);
+        decoded.is_ok_and(|decoded| decoded.json == object.json)
+    }
+
+    fn is_own(&self, value: &[u8]) -> bool {
+        value.starts_with(&self.head)
+    }
+
+    /// What has to be [picked](k8s_api::Kind::pick) of an object for [`StoredCodec::select`].
+    #[must_use]
+    pub fn paths(&self) -> &Arc<Paths> {
+        self.extractor.paths()
+    }
+
+    /// What selectors see of an object of these labels, of which this was picked.
+    #[must_use]
+    pub fn select(&self, labels: &Map<String>, picked: Picked) -> Selected {
+        let labels = labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+        self.selected(labels.collect(), picked)
+    }
+
+    fn selected(&self, mut labels: Vec<(Box<str>, Box<str>)>, picked: Picked) -> Selected {
         labels.sort();
         labels.dedup_by(|a, b| a.0 == b.0);
-        let fields = self.complete(found.values);
-        Ok(CachedObject::of_line(key.into(), revision, json, labels.into(), fields))
+        Selected {
+            labels: labels.into(),
+            fields: self.complete(picked),
+        }
     }
 
     /// The values of the selectable fields, those that are absent included.
@@ -111,18 +173,13 @@ impl StoredCodec {
     #[must_use]
     pub fn with_revision(object: &Arc<CachedObject>, revision: u64) -> Arc<CachedObject> {
         let json = Self::json_of_revision(object, revision);
-        let copy = CachedObject::of_line(
-            object.key.clone(),
-            revision,
-            json,
-            object.labels.clone(),
-            object.fields.clone(),
-        );
-        Arc::new(copy)
+        let selected = Selected {
+            labels: object.labels.clone(),
+            fields: object.fields.clone(),
+        };
+        Arc::new(CachedObject::of_line(object.key.clone(), revision, json, selected))
     }
-}
 
-impl StoredCodec {
     /// The JSON of [`StoredCodec::with_revision`].
     pub(super) fn json_of_revision(object: &CachedObject, revision: u64) -> Vec<u8> {
         replace_resource_version(&object.json, object.resource_version, revision)

@@ -9,6 +9,7 @@
 //! revision order, under one lock; a registration under that lock therefore misses nothing and sees
 //! nothing twice. Readers of the state never wait for the delivery of events.
 
+mod announced;
 mod decode;
 mod follow;
 mod object;
@@ -34,7 +35,8 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch as signal;
 
-pub use decode::{Absent, DecodeError, ReadForeign, StoredCodec};
+pub use announced::Announced;
+pub use decode::{Absent, DecodeError, ReadForeign, Selected, StoredCodec};
 pub use follow::{Followed, Follower};
 pub use object::{CachedObject, EncodingId};
 pub use predicate::{FieldError, Predicate};
@@ -42,6 +44,7 @@ pub use snapshot::Snapshot;
 pub use watch::{WatchItem, WatchStart, WatchStream};
 pub use window::{Event, EventType, json_frame};
 
+use announced::Announcements;
 use round::Round;
 use watchers::Watchers;
 use window::Window;
@@ -107,6 +110,7 @@ pub struct Cacher {
     ready: AtomicBool,
     /// The newest revision that this server wrote itself.
     written: AtomicU64,
+    announced: Announcements,
 }
 
 impl std::fmt::Debug for Cacher {
@@ -135,6 +139,7 @@ impl Cacher {
             progress: Mutex::new(None),
             ready: AtomicBool::new(false),
             written: AtomicU64::new(0),
+            announced: Announcements::default(),
         })
     }
 

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::Selected;
+
 /// Number of distinct encodings kept beside the JSON (protobuf, another version, a Table row, …).
 const KEPT_ENCODINGS: usize = 4;
 
@@ -63,8 +65,7 @@ impl CachedObject {
         key: Arc<str>,
         resource_version: u64,
         mut json: Vec<u8>,
-        labels: Box<[(Box<str>, Box<str>)]>,
-        fields: Box<[Box<str>]>,
+        Selected { labels, fields }: Selected,
     ) -> Self {
         json.push(b'\n');
         let line = Bytes::from(json);

@@ -120,6 +120,7 @@ impl Cacher {
         *self.state.write() = snapshot;
         self.ready.store(true, Ordering::Release);
         self.revision.send_replace(revision);
+        self.announced.forget_until(revision);
         Ok(())
     }
 
@@ -236,6 +237,9 @@ impl Cacher {
 
     fn decode(&self, key: &[u8], value: &[u8], revision: u64) -> Option<Arc<CachedObject>> {
         let relative = self.relative(key);
+        if let Some(object) = self.announced.take(&self.config.codec, &relative, value, revision) {
+            return Some(object);
+        }
         match self.config.codec.decode(&relative, value, revision) {
             Ok(object) => Some(Arc::new(object)),
             Err(error) => {

@@ -1,7 +1,8 @@
 //! Puts `metadata.resourceVersion` into stored JSON, which is kept without it, and takes out what selectors ask for.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use k8s_api::pick::{Paths, Step};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Copies `json` with `"resourceVersion":"N"` as the first member of `metadata`.
@@ -37,6 +38,18 @@ pub(crate) fn replace_resource_version(json: &[u8], old: u64, new: u64) -> Optio
     out.extend_from_slice(format!("\"resourceVersion\":\"{new}\"").as_bytes());
     out.extend_from_slice(rest);
     Some(out)
+}
+
+/// Whether `json` is what [`with_resource_version`] makes of `stored` with the revision `revision`.
+#[must_use]
+pub(crate) fn is_with_resource_version(json: &[u8], stored: &[u8], revision: u64) -> bool {
+    let Some(open) = metadata_position(stored) else {
+        return false;
+    };
+    let (head, rest) = stored.split_at(open + 1);
+    let spliced = format!("\"resourceVersion\":\"{revision}\"");
+    let tail = json.strip_prefix(head).and_then(|tail| tail.strip_prefix(spliced.as_bytes()));
+    tail.is_some_and(|tail| tail.strip_prefix(b",").unwrap_or(tail) == rest)
 }
 
 /// Index of the brace that opens the top-level `metadata` object.
@@ -103,17 +116,11 @@ fn value_end(json: &[u8], at: usize) -> Option<usize> {
 }
 
 /// A set of member paths to take out of JSON text; the rest is skipped without being built.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Extractor {
-    root: Node,
-    count: usize,
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    /// The slot that a scalar here goes to.
-    slot: Option<usize>,
-    members: Vec<(Box<str>, Node)>,
+    /// The paths, and behind them that of the labels.
+    paths: Arc<Paths>,
+    labels: usize,
 }
 
 /// What an [`Extractor`] found.
@@ -126,16 +133,18 @@ pub(crate) struct Extracted {
 }
 
 impl Extractor {
-    /// An extractor of `metadata.labels` and the given paths, one slot each.
+    /// An extractor of `metadata.labels` and the given paths.
     pub(crate) fn new<'p>(paths: impl IntoIterator<Item = &'p [&'p str]>) -> Self {
-        let mut extractor = Self::default();
-        extractor.root.at(&["metadata", "labels"]);
-        for path in paths {
-            let slot = extractor.count;
-            extractor.root.at(path).slot = Some(slot);
-            extractor.count += 1;
+        let paths = Paths::new(paths.into_iter().chain([&["metadata", "labels"][..]]));
+        Self {
+            labels: paths.len() - 1,
+            paths: Arc::new(paths),
         }
-        extractor
+    }
+
+    /// The paths, in their order; behind them is that of the labels, which is no scalar.
+    pub(crate) fn paths(&self) -> &Arc<Paths> {
+        &self.paths
     }
 
     /// Walks `json` once.
@@ -145,13 +154,12 @@ impl Extractor {
     pub(crate) fn extract(&self, json: &[u8]) -> Result<Extracted, serde_json::Error> {
         let mut found = Extracted {
             labels: Vec::new(),
-            values: vec![None; self.count],
+            values: vec![None; self.labels],
         };
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         Walk {
-            node: &self.root,
-            depth: 0,
-            labels: false,
+            extractor: self,
+            at: Paths::ROOT,
             found: &mut found,
         }
         .deserialize(&mut deserializer)?;
@@ -160,33 +168,21 @@ impl Extractor {
     }
 }
 
-impl Node {
-    fn at(&mut self, path: &[&str]) -> &mut Self {
-        path.iter().fold(self, |node, &member| {
-            let index = node
-                .members
-                .iter()
-                .position(|(name, _)| name.as_ref() == member)
-                .unwrap_or_else(|| {
-                    node.members.push((member.into(), Self::default()));
-                    node.members.len() - 1
-                });
-            &mut node.members[index].1
-        })
-    }
-}
-
-struct Walk<'n, 'f> {
-    node: &'n Node,
-    depth: usize,
-    labels: bool,
+struct Walk<'e, 'f> {
+    extractor: &'e Extractor,
+    at: Step,
     found: &'f mut Extracted,
 }
 
 impl Walk<'_, '_> {
+    fn number(&self) -> Option<usize> {
+        self.extractor.paths.number(self.at)
+    }
+
     fn keep(self, value: impl FnOnce() -> Box<str>) {
-        if let Some(slot) = self.node.slot {
-            self.found.values[slot] = Some(value());
+        let slot = self.number().and_then(|number| self.found.values.get_mut(number));
+        if let Some(slot) = slot {
+            *slot = Some(value());
         }
     }
 }
@@ -207,18 +203,17 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        if self.labels {
+        if self.number() == Some(self.extractor.labels) {
             while let Some((key, value)) = members.next_entry::<Box<str>, Option<Box<str>>>()? {
                 self.found.labels.push((key, value.unwrap_or_default()));
             }
             return Ok(());
         }
-        while let Some(member) = members.next_key_seed(MemberOf(self.node))? {
+        while let Some(member) = members.next_key_seed(MemberOf(&self.extractor.paths, self.at))? {
             match member {
-                Some((name, node)) => members.next_value_seed(Walk {
-                    node,
-                    depth: self.depth + 1,
-                    labels: self.depth == 1 && name == "labels" && node.slot.is_none() && node.members.is_empty(),
+                Some(at) => members.next_value_seed(Walk {
+                    extractor: self.extractor,
+                    at,
                     found: self.found,
                 })?,
                 None => {
@@ -265,36 +260,31 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
 }
 
 /// Matches a member name without allocating it.
-struct MemberOf<'n>(&'n Node);
+struct MemberOf<'p>(&'p Paths, Step);
 
-impl<'de, 'n> DeserializeSeed<'de> for MemberOf<'n> {
-    type Value = Option<(&'n str, &'n Node)>;
+impl<'de> DeserializeSeed<'de> for MemberOf<'_> {
+    type Value = Option<Step>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl<'n> Visitor<'_> for MemberOf<'n> {
-    type Value = Option<(&'n str, &'n Node)>;
+impl Visitor<'_> for MemberOf<'_> {
+    type Value = Option<Step>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a member name")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self
-            .0
-            .members
-            .iter()
-            .find(|(member, _)| member.as_ref() == name)
-            .map(|(member, node)| (member.as_ref(), node)))
+        Ok(self.0.member(self.1, name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Extractor, with_resource_version};
+    use super::{Extractor, is_with_resource_version, with_resource_version};
 
     #[test]
     fn splices_wherever_metadata_stands() {
@@ -322,6 +312,10 @@ mod tests {
         for (json, expected) in cases {
             let seen = with_resource_version(json.as_bytes(), 7).map(|b| String::from_utf8(b).expect("UTF-8"));
             assert_eq!(seen.as_deref(), expected, "{json}");
+            let same = |text: &str, revision| is_with_resource_version(text.as_bytes(), json.as_bytes(), revision);
+            let with = expected.unwrap_or(json);
+            assert_eq!(same(with, 7), expected.is_some(), "{json}");
+            assert!(!same(with, 8) && !same(&with.replace('7', "77"), 7) && !same(&format!("{with} "), 7), "{json}");
         }
     }
 

@@ -1,8 +1,13 @@
 //! Typed objects behind one object-safe trait, so that generic code is compiled once and not once a kind.
 
-use std::{any::Any, fmt::Debug};
+use std::{any::Any, fmt::Debug, sync::Arc};
 
-use k8s_api::{HasMetadata, meta::v1::ObjectMeta, tree::Tree};
+use k8s_api::{
+    HasMetadata,
+    meta::v1::ObjectMeta,
+    pick::{Paths, Picked},
+    tree::Tree,
+};
 use serde_json::Value;
 
 /// An object of some kind. Strategies and admission plugins downcast it.
@@ -21,6 +26,8 @@ pub trait AnyObject: Any + Debug + Send + Sync {
     }
     /// JSON text, `apiVersion` and `kind` included.
     fn to_json(&self) -> Vec<u8>;
+    /// The scalars at these paths.
+    fn pick(&self, paths: &Arc<Paths>) -> Picked;
     /// A copy behind a box.
     fn clone_boxed(&self) -> ObjectBox;
     /// Whether `other` has the same concrete type and value.
@@ -59,6 +66,10 @@ impl<T: HasMetadata> AnyObject for T {
 
     fn to_json(&self) -> Vec<u8> {
         k8s_api::Kind::to_json(self)
+    }
+
+    fn pick(&self, paths: &Arc<Paths>) -> Picked {
+        k8s_api::Kind::pick(self, paths)
     }
 
     fn clone_boxed(&self) -> ObjectBox {

@@ -113,13 +113,13 @@ impl Store {
             return self.remove(request, key, existing, revision, dry_run).await;
         }
         // A grace period of zero is seen by watchers too: the object is marked before it goes.
-        let value = self.encode(object.as_mut());
+        let encoded = self.encode(object.as_mut());
         if dry_run {
-            let stored = self.decode(key, &value, revision)?;
+            let stored = self.as_of(key, encoded, revision)?;
             self.config.hooks.after_delete(object.as_ref(), true).await;
             return Ok(Some(DeleteOutcome { stored, deleted: true }));
         }
-        let Written::Stored(stored) = self.swap(key, value, revision).await? else {
+        let Written::Stored(stored) = self.swap(key, encoded, revision).await? else {
             return Ok(None);
         };
         let revision = stored.cached.resource_version;
@@ -149,15 +149,12 @@ impl Store {
         dry_run: bool,
     ) -> Result<Option<DeleteOutcome>, StatusError> {
         let revision = existing.stored.cached.resource_version;
-        let value = self.encode(object.as_mut());
-        let unchanged = self.decode(key, &value, revision)?;
-        if dry_run || unchanged.cached.json == existing.stored.cached.json {
-            return Ok(Some(DeleteOutcome {
-                stored: unchanged,
-                deleted: false,
-            }));
+        let encoded = self.encode(object.as_mut());
+        if dry_run || self.changes_nothing(existing, &encoded) {
+            let stored = self.as_of(key, encoded, revision)?;
+            return Ok(Some(DeleteOutcome { stored, deleted: false }));
         }
-        match self.swap(key, value, revision).await? {
+        match self.swap(key, encoded, revision).await? {
             Written::Stored(stored) => Ok(Some(DeleteOutcome { stored, deleted: false })),
             Written::Raced | Written::EmptiedFinalizers => Ok(None),
         }
@@ -207,8 +204,8 @@ impl Store {
         let revision = existing.stored.cached.resource_version;
         match self.remove(request, key, existing, revision, dry_run).await? {
             Some(outcome) => {
-                let value = self.encode(object.as_mut());
-                self.decode(key, &value, outcome.stored.cached.resource_version)
+                let encoded = self.encode(object.as_mut());
+                self.as_of(key, encoded, outcome.stored.cached.resource_version)
             }
             None => Err(StatusError::conflict(
                 self.group_resource(),

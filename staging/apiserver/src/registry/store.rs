@@ -13,7 +13,7 @@ use component_base::feature_gates::FeatureGates;
 
 use super::{AnyObject, ObjectBox, ResourceStrategy, StrategyContext, VersionCodec};
 use crate::{
-    cacher::{CachedObject, Cacher},
+    cacher::{CachedObject, Cacher, DecodeError, Selected},
     request::RequestContext,
 };
 
@@ -136,6 +136,15 @@ impl Hooks for NoHooks {}
 pub struct Stored {
     /// The bytes and what selectors see.
     pub cached: Arc<CachedObject>,
+}
+
+/// An object as it goes into the store.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    /// The bytes.
+    pub(super) value: Bytes,
+    /// What selectors see of it.
+    pub(super) selected: Selected,
 }
 
 /// The store of one resource.
@@ -263,13 +272,26 @@ impl Store {
     }
 
     pub(super) fn decode(&self, key: &str, value: &[u8], revision: u64) -> Result<Stored, StatusError> {
-        let cached = self.cacher.codec().decode(key, value, revision).map_err(|error| {
+        self.stored(key, self.cacher.codec().decode(key, value, revision).map(Arc::new))
+    }
+
+    /// An object that was encoded, as of a revision.
+    pub(super) fn as_of(&self, key: &str, encoded: Encoded, revision: u64) -> Result<Stored, StatusError> {
+        let Encoded { value, selected } = encoded;
+        let joined = self.cacher.codec().join(key, &value, selected, revision);
+        self.stored(key, joined.map(Arc::new))
+    }
+
+    pub(super) fn stored(
+        &self,
+        key: &str,
+        decoded: Result<Arc<CachedObject>, DecodeError>,
+    ) -> Result<Stored, StatusError> {
+        let cached = decoded.map_err(|error| {
             tracing::error!(resource = %self.config.resource, key, %error, "cannot decode a stored object");
             StatusError::internal_error(format!("unable to decode the stored object {key}: {error}"))
         })?;
-        Ok(Stored {
-            cached: Arc::new(cached),
-        })
+        Ok(Stored { cached })
     }
 
     /// The typed form of a stored object.
@@ -283,10 +305,19 @@ impl Store {
         })
     }
 
-    /// The bytes that are stored for an object: the storage version without a resource version.
-    pub(super) fn encode(&self, object: &mut dyn AnyObject) -> Bytes {
+    /// What is stored for an object: the storage version without a resource version.
+    pub(super) fn encode(&self, object: &mut dyn AnyObject) -> Encoded {
         object.metadata_mut().resource_version.clear();
         object.metadata_mut().self_link.clear();
+        let codec = self.cacher.codec();
+        let picked = self.config.hub.pick(object, codec.paths());
+        Encoded {
+            selected: codec.select(&object.metadata().labels, picked),
+            value: self.encode_value(object),
+        }
+    }
+
+    fn encode_value(&self, object: &dyn AnyObject) -> Bytes {
         let hub = &self.config.hub;
         if self.config.media == StorageMedia::Protobuf {
             let encoded =

@@ -10,7 +10,12 @@ use std::{fmt::Debug, marker::PhantomData, sync::Arc};
 
 use apimachinery::field::ErrorList;
 use component_base::feature_gates::FeatureGates;
-use k8s_api::{HasMetadata, meta::v1::DeleteOptions, tree::Tree};
+use k8s_api::{
+    HasMetadata,
+    meta::v1::DeleteOptions,
+    pick::{Paths, Picked},
+    tree::Tree,
+};
 
 use super::any::AnyObject;
 use crate::request::UserInfo;
@@ -324,6 +329,8 @@ pub trait VersionCodec: Send + Sync + Debug + 'static {
     fn to_tree(&self, object: &dyn AnyObject) -> Tree;
     /// Converts the hub to this version's JSON text.
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8>;
+    /// The scalars at these paths of this version.
+    fn pick(&self, object: &dyn AnyObject, paths: &Arc<Paths>) -> Picked;
 }
 
 /// The [`VersionCodec`] of the hub version itself.
@@ -386,6 +393,10 @@ impl<T: HasMetadata> VersionCodec for HubCodec<T> {
 
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8> {
         object.to_json()
+    }
+
+    fn pick(&self, object: &dyn AnyObject, paths: &Arc<Paths>) -> Picked {
+        object.pick(paths)
     }
 }
 
@@ -450,5 +461,9 @@ impl<V: HasMetadata, H: HasMetadata> VersionCodec for ConvertingCodec<V, H> {
 
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8> {
         k8s_api::Kind::to_json(&(self.from_hub)(typed(object)))
+    }
+
+    fn pick(&self, object: &dyn AnyObject, paths: &Arc<Paths>) -> Picked {
+        k8s_api::Kind::pick(&(self.from_hub)(typed(object)), paths)
     }
 }

@@ -13,8 +13,14 @@ use bytes::Bytes;
 use k8s_api::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use super::{AnyObject, ObjectBox, Store, Stored, ensure_namespace, fill_system_fields, store::OPTIMISTIC_LOCK};
-use crate::request::RequestContext;
+use super::{
+    AnyObject, ObjectBox, Store, Stored, ensure_namespace, fill_system_fields,
+    store::{Encoded, OPTIMISTIC_LOCK},
+};
+use crate::{
+    cacher::{CachedObject, DecodeError},
+    request::RequestContext,
+};
 
 /// How often a creation with a generated name is tried.
 const GENERATE_NAME_ATTEMPTS: usize = 8;
@@ -194,21 +200,15 @@ impl Store {
         self.before_create(request, object)?;
         validation.validate(object).await?;
         let key = self.key(&object.metadata().namespace.clone(), &object.metadata().name.clone())?;
-        let value = self.encode(object);
+        let encoded = self.encode(object);
         if dry_run {
             if self.read(&key).await?.is_some() {
                 return Err(self.already_exists(&object.metadata().name));
             }
-            return self.decode(&key, &value, 0).map(without_revision);
+            return self.as_of(&key, encoded, 0).map(without_revision);
         }
-        let put = self.storage.put(
-            self.cacher.storage_key(&key),
-            value.clone(),
-            Precondition::Absent,
-            self.config.ttl,
-        );
-        match put.await {
-            Ok(revision) => self.written(&key, &value, revision),
+        match self.put(&key, encoded, Precondition::Absent).await {
+            Ok(written) => self.stored(&key, written),
             Err(StorageError::Conflict(conflict)) => {
                 let status = self.already_exists(&object.metadata().name);
                 let current = conflict
@@ -224,13 +224,17 @@ impl Store {
         }
     }
 
-    /// What this server has just written. The cache may have seen and decoded it already.
-    fn written(&self, key: &str, value: &[u8], revision: u64) -> Result<Stored, StatusError> {
-        self.cacher.note_written(revision);
-        match self.cacher.get(key) {
-            Some(cached) if cached.resource_version == revision => Ok(Stored { cached }),
-            _ => self.decode(key, value, revision),
-        }
+    /// Writes an object; returns it as of the revision it got.
+    async fn put(
+        &self,
+        key: &str,
+        Encoded { value, selected }: Encoded,
+        precondition: Precondition,
+    ) -> Result<Result<Arc<CachedObject>, DecodeError>, StorageError> {
+        let announced = self.cacher.announce(key, value.clone(), selected);
+        let full = self.cacher.storage_key(key);
+        let revision = self.storage.put(full, value, precondition, self.config.ttl).await?;
+        Ok(announced.written(revision))
     }
 
     fn already_exists(&self, name: &str) -> StatusError {
@@ -514,32 +518,30 @@ impl Store {
         }
         let revision = existing.stored.cached.resource_version;
         let version = object.metadata().resource_version.clone();
-        let value = self.encode(object.as_mut());
+        let encoded = self.encode(object.as_mut());
         object.metadata_mut().resource_version = version;
-        let unchanged = self.decode(key, &value, revision)?;
-        if unchanged.cached.json == existing.stored.cached.json && self.config.ttl.is_none() {
-            // Nothing changes: no write, no event, the same resource version. But was it still the latest?
+        if self.config.ttl.is_none() && self.changes_nothing(existing, &encoded) {
+            // No write, no event, the same resource version. But was it still the latest?
             let stale = self.storage.is_stale(&self.cacher.storage_key(key)).await;
             if !stale.map_err(|error| self.storage_status(&error, key))? {
-                return Ok(Written::Stored(unchanged));
+                return Ok(Written::Stored(existing.stored.clone()));
             }
         }
         if flags.dry_run {
-            return Ok(Written::Stored(unchanged));
+            return self.as_of(key, encoded, revision).map(Written::Stored);
         }
-        self.swap(key, value, revision).await
+        self.swap(key, encoded, revision).await
     }
 
-    pub(super) async fn swap(&self, key: &str, value: Bytes, revision: u64) -> Result<Written, StatusError> {
-        let full = self.cacher.storage_key(key);
-        let put = self.storage.put(
-            full,
-            value.clone(),
-            Precondition::ModRevision(revision),
-            self.config.ttl,
-        );
-        match put.await {
-            Ok(revision) => self.written(key, &value, revision).map(Written::Stored),
+    /// Whether an object is stored as it is already.
+    pub(super) fn changes_nothing(&self, existing: &Existing, encoded: &Encoded) -> bool {
+        let codec = self.cacher.codec();
+        codec.is_value_of(&existing.stored.cached, &encoded.value)
+    }
+
+    pub(super) async fn swap(&self, key: &str, encoded: Encoded, revision: u64) -> Result<Written, StatusError> {
+        match self.put(key, encoded, Precondition::ModRevision(revision)).await {
+            Ok(written) => self.stored(key, written).map(Written::Stored),
             Err(StorageError::Conflict(_)) => Ok(Written::Raced),
             Err(error) => Err(self.storage_status(&error, key)),
         }
@@ -658,7 +660,7 @@ fn keep_timestamps_of_equal_managers(new: &mut dyn AnyObject, old: &dyn AnyObjec
 fn without_revision(stored: Stored) -> Stored {
     let cached = &stored.cached;
     let json = String::from_utf8_lossy(&cached.json).replacen("\"resourceVersion\":\"0\",", "", 1);
-    let copy = crate::cacher::CachedObject::new(
+    let copy = CachedObject::new(
         cached.key.clone(),
         0,
         Bytes::from(json.into_bytes()),

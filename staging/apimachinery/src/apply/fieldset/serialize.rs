@@ -147,6 +147,32 @@ fn push_json(out: &mut String, value: &Value) {
     }
 }
 
+/// Appends an element's name as a key of JSON text, with the colon behind it.
+pub(crate) fn write_key(element: &PathElement, scratch: &mut String, out: &mut String) {
+    if let PathElement::Field(name) = element {
+        return write_field_key(name, scratch, out);
+    }
+    scratch.clear();
+    element.write_name(scratch);
+    push_json_string(out, scratch);
+    out.push(':');
+}
+
+/// [`write_key`] of a field.
+pub(crate) fn write_field_key(name: &str, scratch: &mut String, out: &mut String) {
+    if is_plain(name) {
+        out.push_str("\"f:");
+        out.push_str(name);
+        out.push_str("\":");
+        return;
+    }
+    scratch.clear();
+    scratch.push_str("f:");
+    scratch.push_str(name);
+    push_json_string(out, scratch);
+    out.push(':');
+}
+
 impl Set {
     /// Reads the set from its `FieldsV1` object; `null` is the empty set.
     ///
@@ -217,19 +243,7 @@ impl Set {
                 out.push(',');
             }
             first = false;
-            match &node.element {
-                PathElement::Field(name) if is_plain(name) => {
-                    out.push_str("\"f:");
-                    out.push_str(name);
-                    out.push_str("\":");
-                }
-                element => {
-                    scratch.clear();
-                    element.write_name(scratch);
-                    push_json_string(out, scratch);
-                    out.push(':');
-                }
-            }
+            write_key(&node.element, scratch, out);
             node.children.write_json(node.member, scratch, out);
         }
         out.push('}');

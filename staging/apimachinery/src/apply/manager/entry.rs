@@ -235,6 +235,18 @@ impl Entry {
         }
     }
 
+    /// An entry of a field set in its text form.
+    pub(super) fn of_text(key: ManagerKey, api_version: &str, time: Option<Timestamp>, fields: String) -> Self {
+        Self {
+            key,
+            api_version: api_version.to_owned(),
+            time,
+            fields: Some(FieldsV1::from_own_json(fields)),
+            set: None,
+            changed: false,
+        }
+    }
+
     fn fields(&self) -> &str {
         self.fields.as_ref().map_or("null", FieldsV1::as_str)
     }
@@ -266,7 +278,7 @@ impl Entry {
     fn into_typed(self) -> ManagedFieldsEntry {
         let changed = self.set.filter(|_| self.changed);
         let fields = match changed {
-            Some(set) => Some(FieldsV1::from_json(set.to_json()).expect("a set is written as JSON")),
+            Some(set) => Some(FieldsV1::from_own_json(set.to_json())),
             None => self.fields,
         };
         ManagedFieldsEntry {

@@ -13,8 +13,8 @@ use super::last_applied::{KUBECTL, refresh_annotation, unchanged_last_applied};
 use super::prune::prune;
 use super::update::{Change, Takeover, TrackError, reconciled};
 use super::{ApplyError, Conflicts, ManagedFieldsError, ManagerKey, Operation, ResetFields, VersionedTypes};
-use crate::apply::fieldset::{Below, PathElement, Set};
-use crate::apply::typed::{Duplicates, TypedRef, merge, same, to_field_set, validate};
+use crate::apply::fieldset::{Below, Filter, PathElement, Set};
+use crate::apply::typed::{Duplicates, TypedRef, gained_json, merge, same, to_field_set, validate};
 
 /// Owns what an object had before anything tracked it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -225,6 +225,13 @@ impl<'a> FieldManager<'a> {
             return Managed::default();
         };
         let new = new.root();
+        if live.is_none()
+            && managed.is_empty()
+            && let Some(first) = self.first_manager(old, new, manager, now)
+        {
+            managed.entries.extend(Some(first).filter(|entry| !entry.is_empty()));
+            return managed;
+        }
         let tracked = match self.track_update(&mut managed, old, new, manager, now) {
             // A stored set that cannot be read: as if there were none.
             Err(TrackError::Managed(_)) if creates => {
@@ -237,6 +244,19 @@ impl<'a> FieldManager<'a> {
             Ok(()) => managed,
             Err(_) => Managed::default(),
         }
+    }
+
+    /// What the first manager of a new object owns, where that can be told at once.
+    fn first_manager(&self, empty: View<'_>, new: View<'_>, manager: &str, now: Timestamp) -> Option<Entry> {
+        let ty = self.types.type_at(self.api_version)?;
+        let reset = match self.reset_fields.get(self.api_version) {
+            None => None,
+            Some(Filter::Exclude(set)) => Some(set),
+            Some(Filter::Include(_)) => return None,
+        };
+        let fields = gained_json(empty, new, ty, &STRIPPED, reset)?;
+        let key = self.key(manager, Operation::Update);
+        Some(Entry::of_text(key, self.api_version, Some(now), fields))
     }
 
     fn track_update(

@@ -114,7 +114,7 @@ pub(crate) fn same(left: View<'_>, right: View<'_>) -> bool {
 }
 
 /// Whether there is nothing in a list or object.
-fn is_bare(value: View<'_>, form: Form) -> bool {
+pub(super) fn is_bare(value: View<'_>, form: Form) -> bool {
     value.form() != form || value.is_empty()
 }
 

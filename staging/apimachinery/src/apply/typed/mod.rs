@@ -11,6 +11,7 @@
 mod compare;
 mod error;
 mod field_set;
+mod gained;
 mod merge;
 mod remove;
 mod schema_sets;
@@ -24,6 +25,7 @@ pub(crate) use compare::same;
 pub use compare::{Comparison, compare};
 pub use error::{ValidationError, ValidationErrors};
 pub use field_set::to_field_set;
+pub(crate) use gained::gained_json;
 pub use merge::merge;
 pub use remove::{extract_items, remove_items, with_key_fields};
 pub use schema_sets::{ensure_named_fields_are_members, reconcile_with_schema};

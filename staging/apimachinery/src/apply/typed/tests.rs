@@ -264,7 +264,7 @@ fn container() -> impl Strategy<Value = Value> {
         })
 }
 
-fn any_spec() -> impl Strategy<Value = Value> {
+pub(super) fn any_spec() -> impl Strategy<Value = Value> {
     let containers = prop::collection::vec(container(), 0..4).prop_map(|mut list| {
         let mut seen = std::collections::BTreeSet::new();
         list.retain(|c| seen.insert(c["name"].to_string()));
