@@ -188,7 +188,8 @@ pub(super) fn database_error(error: impl Into<redb::Error>) -> Error {
     }
 }
 
-fn is_out_of_space(error: &io::Error) -> bool {
+/// Whether it is the disk that is full.
+pub(super) fn is_out_of_space(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

@@ -117,6 +117,27 @@ fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |all, b| all & plain(b))
 }
 
+/// Whether a value of a name needs no escapes but those of its quotes. What upstream escapes for HTML does.
+fn is_plain_value(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_plain(text) && !text.bytes().any(|b| matches!(b, b'<' | b'>' | b'&')),
+        Value::Number(number) => !number.is_f64(),
+        _ => false,
+    }
+}
+
+/// Appends a [plain value](is_plain_value) of a name that is a key of JSON text.
+fn write_plain_value(value: &Value, out: &mut String) {
+    match value {
+        Value::String(text) => {
+            out.push_str("\\\"");
+            out.push_str(text);
+            out.push_str("\\\"");
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
 fn push_json_string(out: &mut String, text: &str) {
     if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         out.push_str(&Value::from(text).to_string());
@@ -149,8 +170,26 @@ fn push_json(out: &mut String, value: &Value) {
 
 /// Appends an element's name as a key of JSON text, with the colon behind it.
 pub(crate) fn write_key(element: &PathElement, scratch: &mut String, out: &mut String) {
-    if let PathElement::Field(name) = element {
-        return write_field_key(name, scratch, out);
+    match element {
+        PathElement::Field(name) => return write_field_key(name, scratch, out),
+        PathElement::Key(fields) if fields.iter().all(|field| is_plain(&field.name) && is_plain_value(&field.value)) => {
+            out.push_str("\"k:{");
+            for (i, KeyField { name, value }) in fields.iter().enumerate() {
+                out.push_str(if i > 0 { ",\\\"" } else { "\\\"" });
+                out.push_str(name);
+                out.push_str("\\\":");
+                write_plain_value(value, out);
+            }
+            out.push_str("}\":");
+            return;
+        }
+        PathElement::Value(value) if is_plain_value(value) => {
+            out.push_str("\"v:");
+            write_plain_value(value, out);
+            out.push_str("\":");
+            return;
+        }
+        _ => {}
     }
     scratch.clear();
     element.write_name(scratch);

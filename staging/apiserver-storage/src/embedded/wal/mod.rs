@@ -7,22 +7,20 @@
 //! Nothing is ever removed from the log to make it forget: the database names the first generation that it does not hold, in the same
 //! transaction that brought the former into it.
 
+mod file;
 mod record;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use self::record::Place;
+use self::file::{GROWTH, LogFile, WriteError};
+use self::record::{Place, RecordBuffer};
 use self::scan::{Scanned, scan};
 use super::base::Base;
-#[cfg(test)]
-use super::file::Operation;
-use super::file::{FileState, open_private};
+use super::file::FileState;
 use super::schema::file_error;
 use crate::{Error, Result};
 
@@ -30,12 +28,8 @@ pub(super) use self::record::Commit;
 
 /// The names of the files in the store's directory.
 pub(super) const LOG_FILES: [&str; 2] = ["wal.0", "wal.1"];
-/// A file grows by so many bytes at a time.
-const GROWTH: u64 = 1 << 20;
 /// What is kept of a file that is used again.
 const KEPT: u64 = 32 << 20;
-
-const ZEROS: &[u8] = &[0; 64 << 10];
 
 /// The log, open for writing.
 pub(super) struct Wal {
@@ -44,15 +38,8 @@ pub(super) struct Wal {
     next: Place,
     /// Where it goes in the file of its generation.
     offset: u64,
-    buffer: Vec<u8>,
+    buffer: RecordBuffer,
     state: FileState,
-}
-
-struct LogFile {
-    path: PathBuf,
-    file: File,
-    /// How far it has been written, if only with zeros.
-    allocated: u64,
 }
 
 /// A generation that takes no more records.
@@ -109,7 +96,7 @@ impl Wal {
             files,
             next: active.next,
             offset: active.end,
-            buffer: Vec::new(),
+            buffer: RecordBuffer::default(),
             state,
         };
         wal.confirm(&active)?;
@@ -131,10 +118,9 @@ impl Wal {
             ..active.next
         };
         commit.encode_record(place, &mut self.buffer)?;
-        let file = &self.files[slot(place.generation)];
-        file.write(active.last, &self.buffer, &self.state)
-            .and_then(|()| file.sync(&self.state))
-            .map_err(Error::io(format!("cannot write {}", file.path.display())))
+        let file = &mut self.files[slot(place.generation)];
+        file.write_durably(active.last, self.buffer.record(), &self.state)
+            .map_err(|error| Error::io(format!("cannot write {}", file.path.display()))(error.into_inner()))
     }
 
     /// Bytes of the generation that is written.
@@ -145,20 +131,21 @@ impl Wal {
     /// Makes a commit durable. After an error of another kind than [`Error::Unavailable`] it is certain that it is not in the log.
     pub(super) fn append(&mut self, commit: &Commit) -> Result<()> {
         commit.encode_record(self.next, &mut self.buffer)?;
-        let end = self.offset + self.buffer.len() as u64;
+        let end = self.offset + self.buffer.record().len() as u64;
         let file = &mut self.files[slot(self.next.generation)];
         // A record that was written in part only does not check, and the next one takes its place.
-        file.allocate(end, &self.state).map_err(|error| file_error(&error))?;
-        file.write(self.offset, &self.buffer, &self.state)
-            .map_err(|error| file_error(&error))?;
-        if let Err(error) = file.sync(&self.state) {
-            self.state.set_sync_failed();
-            return Err(Error::Unavailable(error.to_string()));
+        match file.write_durably(self.offset, self.buffer.record(), &self.state) {
+            Ok(()) => {}
+            Err(WriteError::Refused(error)) => return Err(file_error(&error)),
+            Err(WriteError::Unknown(error)) => {
+                self.state.set_sync_failed();
+                return Err(Error::Unavailable(error.to_string()));
+            }
         }
-        self.offset = end;
+        let start = std::mem::replace(&mut self.offset, end);
         self.next.sequence += 1;
-        if self.buffer.capacity() > GROWTH as usize {
-            self.buffer = Vec::new();
+        if end - start > GROWTH {
+            self.buffer = RecordBuffer::default();
         }
         Ok(())
     }
@@ -185,51 +172,6 @@ impl Wal {
 /// Which file a generation lies in.
 fn slot(generation: u64) -> usize {
     usize::from(!generation.is_multiple_of(2))
-}
-
-impl LogFile {
-    fn open(path: PathBuf) -> Result<Self> {
-        let failed = || format!("cannot open {}", path.display());
-        let file = open_private(&path).map_err(Error::io(failed()))?;
-        let allocated = file.metadata().map_err(Error::io(failed()))?.len();
-        Ok(Self { path, file, allocated })
-    }
-
-    /// Sees to it that the file has blocks up to `end`.
-    fn allocate(&mut self, end: u64, state: &FileState) -> io::Result<()> {
-        if end <= self.allocated {
-            return Ok(());
-        }
-        let wanted = end.next_multiple_of(GROWTH);
-        while self.allocated < wanted {
-            let length = usize::try_from(wanted - self.allocated).map_or(ZEROS.len(), |rest| rest.min(ZEROS.len()));
-            self.write(self.allocated, &ZEROS[..length], state)?;
-            self.allocated += length as u64;
-        }
-        Ok(())
-    }
-
-    #[cfg_attr(not(test), expect(unused_variables, reason = "only tests have faults"))]
-    fn write(&self, offset: u64, bytes: &[u8], state: &FileState) -> io::Result<()> {
-        #[cfg(test)]
-        state.check(Operation::LogWrite)?;
-        self.file.write_all_at(bytes, offset)
-    }
-
-    #[cfg_attr(not(test), expect(unused_variables, reason = "only tests have faults"))]
-    fn sync(&self, state: &FileState) -> io::Result<()> {
-        #[cfg(test)]
-        state.check(Operation::LogSync)?;
-        self.file.sync_data()
-    }
-
-    fn shorten(&mut self, length: u64) -> io::Result<()> {
-        if self.allocated > length {
-            self.file.set_len(length)?;
-            self.allocated = length;
-        }
-        Ok(())
-    }
 }
 
 /// Decodes the payload of a record and encodes it again, for the fuzz target: what is taken comes out as it was.

@@ -82,6 +82,29 @@ impl Header {
     }
 }
 
+/// Memory for a record, which begins at a multiple of [`ALIGNMENT`] there, too.
+#[derive(Default)]
+pub(super) struct RecordBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl RecordBuffer {
+    /// Makes room for a record of so many bytes, which goes behind what is there.
+    fn begin(&mut self, length: usize) -> &mut Vec<u8> {
+        self.bytes.clear();
+        self.bytes.reserve(length + ALIGNMENT);
+        self.start = self.bytes.as_ptr().align_offset(ALIGNMENT);
+        self.bytes.resize(self.start, 0);
+        &mut self.bytes
+    }
+
+    /// The record.
+    pub(super) fn record(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
 /// What a group commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::embedded) struct Commit {
@@ -92,26 +115,36 @@ pub(in crate::embedded) struct Commit {
 }
 
 impl Commit {
-    /// Writes the record of this commit, padded, in the place of what `out` held.
+    /// Writes the record of this commit, padded, in the place of what `buffer` held.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if the length does not fit.
-    pub(super) fn encode_record(&self, place: Place, out: &mut Vec<u8>) -> Result<()> {
-        out.clear();
+    pub(super) fn encode_record(&self, place: Place, buffer: &mut RecordBuffer) -> Result<()> {
+        let payload = self.encoded_len();
+        let length = u32::try_from(payload).map_err(|_| Error::TooLarge { limit: None })?;
+        let out = buffer.begin((HEADER + payload).next_multiple_of(ALIGNMENT));
+        let start = out.len();
         out.put_u64_le(MAGIC);
         out.put_u64_le(place.identity);
         out.put_u64_le(place.generation);
         out.put_u64_le(place.sequence);
-        out.resize(HEADER, 0);
+        out.put_u32_le(length);
+        out.put_u32_le(0);
         self.encode(out)?;
-        let length = u32::try_from(out.len() - HEADER).map_err(|_| Error::TooLarge { limit: None })?;
-        out[CHECKSUM_AT - 4..CHECKSUM_AT].copy_from_slice(&length.to_le_bytes());
+        let record = &mut out[start..];
         let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&out[..CHECKSUM_AT]);
-        hasher.update(&out[HEADER..]);
-        out[CHECKSUM_AT..HEADER].copy_from_slice(&hasher.finalize().to_le_bytes());
-        out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
+        hasher.update(&record[..CHECKSUM_AT]);
+        hasher.update(&record[HEADER..]);
+        record[CHECKSUM_AT..HEADER].copy_from_slice(&hasher.finalize().to_le_bytes());
+        let padded = record.len().next_multiple_of(ALIGNMENT);
+        out.resize(start + padded, 0);
         Ok(())
+    }
+
+    /// Length of the payload.
+    fn encoded_len(&self) -> usize {
+        let change = |entry: &Arc<Entry>| CHANGE + entry.key.len() + entry.value.len();
+        size_of::<Revision>() + self.entries.iter().map(change).sum::<usize>()
     }
 
     /// Appends the payload.

@@ -104,3 +104,58 @@ fn what_no_commit_writes_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_record_begins_where_a_sector_does_in_memory_too() {
+    let mut buffer = RecordBuffer::default();
+    let place = record::Place {
+        identity: 1,
+        generation: 2,
+        sequence: 3,
+    };
+    for length in [0, 1, 463, 464, 465, 9_000, 100] {
+        let commit = Commit {
+            compact_revision: 3,
+            entries: vec![Arc::new(Entry {
+                value: vec![b'x'; length].into(),
+                ..entry(5, 0)
+            })],
+        };
+        commit.encode_record(place, &mut buffer).expect("it fits");
+        let record = buffer.record();
+        assert_eq!(record.as_ptr().align_offset(record::ALIGNMENT), 0);
+        assert_eq!(record.len() % record::ALIGNMENT, 0);
+        let (header, rest) = record.split_first_chunk().expect("a header");
+        let header = record::Header::decode(header).expect("it is one");
+        assert!(header.matches(&rest[..header.length]), "{length}");
+        assert!(rest[header.length..].iter().all(|byte| *byte == 0));
+        assert!(rest.len() - header.length < record::ALIGNMENT);
+    }
+}
+
+#[test]
+fn what_a_device_does_not_take_directly_goes_through_the_page_cache() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("wal");
+    let mut file = LogFile::open(path.clone()).map_err(|error| error.to_string()).expect("a file");
+    let state = FileState::default();
+    let mut buffer = RecordBuffer::default();
+    let place = record::Place {
+        identity: 1,
+        generation: 2,
+        sequence: 3,
+    };
+    Commit::default().encode_record(place, &mut buffer).expect("it fits");
+    let direct = file.is_direct();
+    let mut write = |offset: u64, record: &[u8]| {
+        file.write_durably(offset, record, &state)
+            .map_err(file::WriteError::into_inner)
+            .expect("it is written");
+        let written = std::fs::read(&path).expect("a file");
+        assert_eq!(&written[usize::try_from(offset).expect("small")..][..record.len()], record);
+        file.is_direct()
+    };
+    assert_eq!(write(512, buffer.record()), direct);
+    assert!(!write(1024, &buffer.record()[..100]), "no sector has 100 bytes");
+    assert!(!write(1536, buffer.record()));
+}
