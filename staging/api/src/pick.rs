@@ -64,9 +64,7 @@ impl Paths {
     #[must_use]
     pub fn member(&self, Step(place): Step, name: &str) -> Option<Step> {
         let mut members = self.places[place].members.iter();
-        members
-            .find(|(member, _)| **member == *name)
-            .map(|(_, step)| *step)
+        members.find(|(member, _)| **member == *name).map(|(_, step)| *step)
     }
 
     /// The number of the path that ends here.

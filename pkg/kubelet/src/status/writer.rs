@@ -248,33 +248,21 @@ impl StatusWriter {
         status: &Arc<PodStatus>,
         shown: Pod,
     ) -> Result<(), ApiError> {
-        if !says_the_same(status, &shown.status) {
-            self.note_shown(uid, target, shown);
-            let words = format!("the status of pod {:?} was written over", target.name);
-            return Err(ApiError::Conflict(words));
-        }
-        if let Some(entry) = self
-            .entries
-            .lock()
-            .get_mut(uid)
-            .filter(|it| it.target.as_ref() == Some(target))
-        {
-            entry.written = Some(status.clone());
-            entry.revision = revision_of(&shown);
-        }
-        Ok(())
+        let taken = says_the_same(status, &shown.status);
+        let revision = revision_of(&shown);
+        let known = if taken { status.clone() } else { Arc::new(shown.status) };
+        self.note_shown(uid, target, revision, known);
+        taken
+            .then_some(())
+            .ok_or_else(|| ApiError::Conflict(format!("the status of pod {:?} was written over", target.name)))
     }
 
     /// What the server has is what the next write goes by.
-    fn note_shown(&self, uid: &str, target: &StatusTarget, shown: Pod) {
-        if let Some(entry) = self
-            .entries
-            .lock()
-            .get_mut(uid)
-            .filter(|it| it.target.as_ref() == Some(target))
-        {
-            entry.revision = revision_of(&shown);
-            entry.written = Some(Arc::new(shown.status));
+    fn note_shown(&self, uid: &str, target: &StatusTarget, revision: u64, status: Arc<PodStatus>) {
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.get_mut(uid).filter(|it| it.target.as_ref() == Some(target)) {
+            entry.revision = revision;
+            entry.written = Some(status);
         }
     }
 
@@ -314,7 +302,7 @@ impl StatusWriter {
                         tracing::debug!(name, "Pod was deleted and then recreated, skipping status update");
                         return Ok(());
                     }
-                    self.note_shown(uid, &target, shown);
+                    self.note_shown(uid, &target, revision_of(&shown), Arc::new(shown.status));
                     return Err(ApiError::Conflict(reason));
                 }
                 Err(error) => return Err(error),

@@ -100,7 +100,7 @@ impl<T: HasMetadata> ResourceStrategy for Unprivileged<T> {
         self.rules.selectable_fields()
     }
 
-    fn reset_fields(&self) -> Vec<Vec<String>> {
+    fn reset_fields(&self) -> &'static [&'static [&'static str]] {
         self.rules.reset_fields()
     }
 }

@@ -180,7 +180,10 @@ fn scalar(value: &Value) -> Option<Box<str>> {
 /// What selectors see is the same in the object as in its text.
 fn is_picked_as_written(registration: &Registration, seed: u64) -> Result<usize, TestCaseError> {
     let version = registration.versions.first().expect("a resource has a stored version");
-    let decoded = version.codec.decode(object(version, seed)).expect("what is filled decodes");
+    let decoded = version
+        .codec
+        .decode(object(version, seed))
+        .expect("what is filled decodes");
     let text: Value = serde_json::from_slice(&version.codec.encode_json(decoded.as_ref())).expect("JSON");
     let fields = registration.strategy.selectable_fields();
     let paths = Arc::new(Paths::new(fields.iter().map(|field| field.path)));
@@ -188,7 +191,11 @@ fn is_picked_as_written(registration: &Registration, seed: u64) -> Result<usize,
     prop_assert_eq!(picked.len(), fields.len());
     let mut found = 0;
     for (field, picked) in fields.iter().zip(picked) {
-        let written = field.path.iter().try_fold(&text, |value, member| value.get(member)).and_then(scalar);
+        let written = field
+            .path
+            .iter()
+            .try_fold(&text, |value, member| value.get(member))
+            .and_then(scalar);
         prop_assert_eq!(&picked, &written, "{} {}", name(version), field.name);
         found += usize::from(written.is_some());
     }

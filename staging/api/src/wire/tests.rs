@@ -75,7 +75,11 @@ fn scalars_are_picked_by_their_paths() {
     let expected = ["aé\n", "true", "-5", "", "1", "", "", "", "0", ""];
     assert_eq!(found.len(), expected.len());
     for ((path, found), expected) in paths.iter().zip(found).zip(expected) {
-        assert_eq!(found.as_deref(), Some(expected).filter(|text| !text.is_empty()), "{path:?}");
+        assert_eq!(
+            found.as_deref(),
+            Some(expected).filter(|text| !text.is_empty()),
+            "{path:?}"
+        );
     }
 }
 

@@ -174,15 +174,25 @@ mod tests {
         let cacher = cacher(&directory);
 
         let announced = announce(&cacher, VALUE);
-        let first = cacher.announced.take(cacher.codec(), "n/a", VALUE, 7).expect("announced");
+        let first = cacher
+            .announced
+            .take(cacher.codec(), "n/a", VALUE, 7)
+            .expect("announced");
         let written = announced.written(7).expect("an object");
         assert!(Arc::ptr_eq(&first, &written));
         assert!(cacher.announced.0.lock().is_empty());
 
         let written = announce(&cacher, VALUE).written(8).expect("an object");
-        let second = cacher.announced.take(cacher.codec(), "n/a", VALUE, 8).expect("not seen yet");
+        let second = cacher
+            .announced
+            .take(cacher.codec(), "n/a", VALUE, 8)
+            .expect("not seen yet");
         assert!(Arc::ptr_eq(&second, &written));
-        assert!(second.json.starts_with(br#"{"kind":"Thing","apiVersion":"v1","metadata":{"resourceVersion":"8","#));
+        assert!(
+            second
+                .json
+                .starts_with(br#"{"kind":"Thing","apiVersion":"v1","metadata":{"resourceVersion":"8","#)
+        );
         assert_eq!(seen(&cacher, VALUE, 8), None, "an event is seen once");
     }
 
@@ -211,7 +221,10 @@ mod tests {
         assert!(cacher.announced.0.lock().is_empty(), "the write failed");
 
         let _ = announce(&cacher, VALUE).written(7).expect("an object");
-        let _ = cacher.announce("n/b", Bytes::from_static(VALUE), Selected::default()).written(9).expect("an object");
+        let _ = cacher
+            .announce("n/b", Bytes::from_static(VALUE), Selected::default())
+            .written(9)
+            .expect("an object");
         cacher.announced.forget_until(8);
         assert_eq!(cacher.announced.0.lock().len(), 1);
         cacher.revision.send_replace(9);

@@ -139,7 +139,9 @@ impl StoredCodec {
     /// What selectors see of an object of these labels, of which this was picked.
     #[must_use]
     pub fn select(&self, labels: &Map<String>, picked: Picked) -> Selected {
-        let labels = labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+        let labels = labels
+            .iter()
+            .map(|(key, value)| (key.as_str().into(), value.as_str().into()));
         self.selected(labels.collect(), picked)
     }
 

@@ -48,7 +48,9 @@ pub(crate) fn is_with_resource_version(json: &[u8], stored: &[u8], revision: u64
     };
     let (head, rest) = stored.split_at(open + 1);
     let spliced = format!("\"resourceVersion\":\"{revision}\"");
-    let tail = json.strip_prefix(head).and_then(|tail| tail.strip_prefix(spliced.as_bytes()));
+    let tail = json
+        .strip_prefix(head)
+        .and_then(|tail| tail.strip_prefix(spliced.as_bytes()));
     tail.is_some_and(|tail| tail.strip_prefix(b",").unwrap_or(tail) == rest)
 }
 
@@ -315,7 +317,10 @@ mod tests {
             let same = |text: &str, revision| is_with_resource_version(text.as_bytes(), json.as_bytes(), revision);
             let with = expected.unwrap_or(json);
             assert_eq!(same(with, 7), expected.is_some(), "{json}");
-            assert!(!same(with, 8) && !same(&with.replace('7', "77"), 7) && !same(&format!("{with} "), 7), "{json}");
+            assert!(
+                !same(with, 8) && !same(&with.replace('7', "77"), 7) && !same(&format!("{with} "), 7),
+                "{json}"
+            );
         }
     }
 

@@ -34,16 +34,23 @@ const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
 /// # Errors
 /// `RequestEntityTooLarge`, or `BadRequest` if the client breaks off.
 pub async fn read_body(mut body: Body) -> Result<Bytes, StatusError> {
+    let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| StatusError::bad_request("unexpected EOF"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > MAX_BODY {
+        if first.len() + whole.len() + data.len() > MAX_BODY {
             return Err(StatusError::request_entity_too_large(format!("limit is {MAX_BODY}")));
         }
+        // Most bodies are in one piece.
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 /// Most of an unwanted body that is read to keep the connection in order; more closes it.

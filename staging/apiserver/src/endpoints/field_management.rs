@@ -22,13 +22,11 @@ pub(crate) struct Tracker<'a> {
 
 impl<'a> Tracker<'a> {
     pub(crate) fn new(codec: &'a dyn VersionCodec, subresource: &'a str, strategy: &dyn ResourceStrategy) -> Self {
-        let paths: Vec<Vec<PathElement>> = strategy
-            .reset_fields()
-            .iter()
-            .map(|path| path.iter().map(|member| PathElement::field(member.as_str())).collect())
-            .collect();
+        let paths = strategy.reset_fields();
         let mut reset = ResetFields::new();
         if !paths.is_empty() {
+            let elements = |path: &&[&'static str]| path.iter().map(|&member| PathElement::field(member)).collect();
+            let paths = paths.iter().map(elements).collect::<Vec<Vec<_>>>();
             reset.insert(codec.api_version().to_owned(), Filter::Exclude(Set::from_paths(paths)));
         }
         Self {

@@ -206,7 +206,7 @@ pub trait ResourceStrategy: Send + Sync + Debug + 'static {
     /// See [`Strategy::selectable_fields`].
     fn selectable_fields(&self) -> Vec<SelectableField>;
     /// See [`Strategy::reset_fields`].
-    fn reset_fields(&self) -> Vec<Vec<String>>;
+    fn reset_fields(&self) -> &'static [&'static [&'static str]];
 }
 
 /// Adapts a [`Strategy`] to [`ResourceStrategy`].
@@ -293,9 +293,8 @@ impl<S: Strategy> ResourceStrategy for Typed<S> {
         self.0.selectable_fields().to_vec()
     }
 
-    fn reset_fields(&self) -> Vec<Vec<String>> {
-        let owned = |path: &&[&str]| path.iter().map(|&member| member.to_owned()).collect();
-        self.0.reset_fields().iter().map(owned).collect()
+    fn reset_fields(&self) -> &'static [&'static [&'static str]] {
+        self.0.reset_fields()
     }
 }
 

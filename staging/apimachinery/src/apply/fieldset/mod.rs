@@ -15,6 +15,6 @@ mod text;
 pub use element::{KeyField, Path, PathElement, display_path};
 pub use filter::{ElementMatcher, Filter, SetMatcher};
 pub use serialize::FieldsError;
-pub(crate) use serialize::{write_field_key, write_key};
+pub(crate) use serialize::{write_field_key, write_key, write_text_key};
 pub(crate) use set::Below;
 pub use set::Set;

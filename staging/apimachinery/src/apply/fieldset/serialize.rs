@@ -120,10 +120,15 @@ fn is_plain(text: &str) -> bool {
 /// Whether a value of a name needs no escapes but those of its quotes. What upstream escapes for HTML does.
 fn is_plain_value(value: &Value) -> bool {
     match value {
-        Value::String(text) => is_plain(text) && !text.bytes().any(|b| matches!(b, b'<' | b'>' | b'&')),
+        Value::String(text) => is_plain_text(text),
         Value::Number(number) => !number.is_f64(),
         _ => false,
     }
+}
+
+/// [`is_plain_value`] of text.
+fn is_plain_text(text: &str) -> bool {
+    is_plain(text) && !text.bytes().any(|b| matches!(b, b'<' | b'>' | b'&'))
 }
 
 /// Appends a [plain value](is_plain_value) of a name that is a key of JSON text.
@@ -172,7 +177,11 @@ fn push_json(out: &mut String, value: &Value) {
 pub(crate) fn write_key(element: &PathElement, scratch: &mut String, out: &mut String) {
     match element {
         PathElement::Field(name) => return write_field_key(name, scratch, out),
-        PathElement::Key(fields) if fields.iter().all(|field| is_plain(&field.name) && is_plain_value(&field.value)) => {
+        PathElement::Key(fields)
+            if fields
+                .iter()
+                .all(|field| is_plain(&field.name) && is_plain_value(&field.value)) =>
+        {
             out.push_str("\"k:{");
             for (i, KeyField { name, value }) in fields.iter().enumerate() {
                 out.push_str(if i > 0 { ",\\\"" } else { "\\\"" });
@@ -195,6 +204,21 @@ pub(crate) fn write_key(element: &PathElement, scratch: &mut String, out: &mut S
     element.write_name(scratch);
     push_json_string(out, scratch);
     out.push(':');
+}
+
+/// [`write_key`] of a list element whose one key is text.
+pub(crate) fn write_text_key(key: &str, text: &str, scratch: &mut String, out: &mut String) {
+    if is_plain(key) && is_plain_text(text) {
+        for part in ["\"k:{\\\"", key, "\\\":\\\"", text, "\\\"}\":"] {
+            out.push_str(part);
+        }
+        return;
+    }
+    let fields = vec![KeyField {
+        name: SmolStr::new(key),
+        value: text.into(),
+    }];
+    write_key(&PathElement::from_key_fields(fields), scratch, out);
 }
 
 /// [`write_key`] of a field.

@@ -4,14 +4,12 @@
 //! written down. The text is the one that [`super::compare`] and [`Set::to_json`] lead to; where that takes more than one look
 //! (values that do not fit, lists on both sides, patterns) there is none, and they have to be asked.
 
-use std::cmp::Ordering;
-
 use k8s_api::tree::{Form, View};
 
 use super::TypedRef;
 use super::compare::{is_bare, same};
 use super::shape::{ListShape, MapShape, Shape};
-use crate::apply::fieldset::{PathElement, Set, write_field_key, write_key};
+use crate::apply::fieldset::{PathElement, Set, write_field_key, write_key, write_text_key};
 
 /// The `FieldsV1` text of what differs in `new` or is only there: without the paths of `unowned`, and without those of
 /// `reset` and what lies below them. `None` does not mean that anything is wrong.
@@ -135,26 +133,56 @@ impl Text {
 
     /// Writes the elements of a list that has none on the other side.
     fn list(&mut self, list: View<'_>, shape: &ListShape<'_>, left_out: LeftOut<'_>) -> Option<()> {
-        let mut items = Vec::with_capacity(list.len());
-        for item in list.elements() {
-            items.push((shape.element_of(item).ok()?, item));
+        // The most common lists by far, and no path of them is left out.
+        if left_out.is_empty()
+            && let Some((key, items)) = shape.text_keys(list)
+        {
+            return self.elements(
+                items,
+                |text, name| {
+                    write_text_key(key, name, &mut text.scratch, &mut text.json);
+                    Some((false, left_out))
+                },
+                shape.element,
+            );
         }
+        let items = list.elements().map(|item| Some((shape.element_of(item).ok()?, item)));
+        let items = items.collect::<Option<Vec<_>>>()?;
+        self.elements(
+            items,
+            |text, element| {
+                let found = left_out.at(element)?;
+                write_key(element, &mut text.scratch, &mut text.json);
+                Some(found)
+            },
+            shape.element,
+        )
+    }
+
+    /// Writes elements in the order of their names. `write_name` writes one and tells what is left out there; `None` if
+    /// all of it is.
+    fn elements<'l, N: Ord>(
+        &mut self,
+        mut items: Vec<(N, View<'_>)>,
+        write_name: impl Fn(&mut Self, &N) -> Option<(bool, LeftOut<'l>)>,
+        ty: TypedRef<'_>,
+    ) -> Option<()> {
         items.sort_by(|(l, _), (r, _)| l.cmp(r));
         let mut rest = items.into_iter().peekable();
-        while let Some((element, item)) = rest.next() {
+        while let Some((name, item)) = rest.next() {
             let mut repeated = false;
-            while rest.next_if(|(next, _)| next.cmp(&element) == Ordering::Equal).is_some() {
+            while rest.next_if(|(next, _)| *next == name).is_some() {
                 repeated = true;
             }
-            let Some((unowned, inner)) = left_out.at(&element) else {
-                continue;
-            };
             let start = self.json.len();
             self.comma();
-            write_key(&element, &mut self.scratch, &mut self.json);
+            let Some((unowned, inner)) = write_name(self, &name) else {
+                self.json.truncate(start);
+                continue;
+            };
             self.below(start, unowned, |text| {
                 if !repeated {
-                    text.all(item, shape.element, inner)?;
+                    text.all(item, ty, inner)?;
                 }
                 Some(true)
             })?;

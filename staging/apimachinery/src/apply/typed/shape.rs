@@ -203,6 +203,16 @@ impl ListShape<'_> {
         self.topology == ListTopology::Atomic
     }
 
+    /// The key of each element, where it is a single one and text in all of them.
+    pub(super) fn text_keys<'t>(&self, list: View<'t>) -> Option<(&str, Vec<(&'t str, View<'t>)>)> {
+        let [key] = self.keys else { return None };
+        if self.topology != ListTopology::Map {
+            return None;
+        }
+        let items = list.elements().map(|item| Some((item.get(key)?.as_str()?, item)));
+        Some((key, items.collect::<Option<_>>()?))
+    }
+
     /// How an element of a set or map list is found again.
     ///
     /// # Errors

@@ -137,7 +137,9 @@ fn a_record_begins_where_a_sector_does_in_memory_too() {
 fn what_a_device_does_not_take_directly_goes_through_the_page_cache() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("wal");
-    let mut file = LogFile::open(path.clone()).map_err(|error| error.to_string()).expect("a file");
+    let mut file = LogFile::open(path.clone())
+        .map_err(|error| error.to_string())
+        .expect("a file");
     let state = FileState::default();
     let mut buffer = RecordBuffer::default();
     let place = record::Place {
@@ -152,7 +154,10 @@ fn what_a_device_does_not_take_directly_goes_through_the_page_cache() {
             .map_err(file::WriteError::into_inner)
             .expect("it is written");
         let written = std::fs::read(&path).expect("a file");
-        assert_eq!(&written[usize::try_from(offset).expect("small")..][..record.len()], record);
+        assert_eq!(
+            &written[usize::try_from(offset).expect("small")..][..record.len()],
+            record
+        );
         file.is_direct()
     };
     assert_eq!(write(512, buffer.record()), direct);
