@@ -172,7 +172,7 @@ fi
 build_programs() {
     local program crates=()
     for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
-    echo "          (the first time this takes about 20 minutes on two cores)"
+    [[ -x target/release/kubectl ]] || echo "          (the first time this takes about 20 minutes on two cores)"
     cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }
@@ -196,6 +196,8 @@ all_ready() {
 if [[ -z $BIN || -z $IMAGES ]]; then
     borrow_rust
     find_rust
+    # Wherever else cargo is told to build.
+    export CARGO_TARGET_DIR=$PWD/target
 fi
 if [[ ! -e $STATE/options && $(cat "/run/$NAME-local" 2>/dev/null || true) == "$STATE" ]]; then
     step 'what is left of a cluster whose directory is gone'
