@@ -96,7 +96,7 @@ cd "$(dirname "$0")/.."
 NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
 POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
-SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki
+SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki LOCK=/run/lock/$NAME-local-up
 # What a machine has for a way to the world is no way to its own cluster.
 export NO_PROXY=${NO_PROXY:-${no_proxy-}},localhost,127.0.0.1,$SUBNET.0/24,$POD_CIDR,$SERVICE_CIDR
 export no_proxy=$NO_PROXY
@@ -146,8 +146,11 @@ trap 'fail interrupted' INT TERM
 # Two of these at a time would be in each other's way, and all clusters of a machine share the bridge.
 only_one() {
     mkdir -p /run/lock
-    exec 9>"/run/lock/$NAME-local-up"
-    flock -n 9 || fail 'another local-up-cluster.sh is at work'
+    # The one before may have removed the file between its opening and its locking.
+    until [[ $LOCK -ef /proc/self/fd/9 ]]; do
+        exec 9>"$LOCK"
+        flock -n 9 || fail 'another local-up-cluster.sh is at work'
+    done
     local owner
     owner=$(cat "/run/$NAME-local" 2>/dev/null || true)
     if [[ -z $DOWN && -n $owner && $owner != "$STATE" && -d $owner ]]; then
@@ -156,11 +159,12 @@ only_one() {
 }
 only_one
 
-kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" "$@"; }
+kubectl() { "$KUBECTL" --kubeconfig "$STATE/admin.kubeconfig" --cache-dir "$STATE/kubectl-cache" "$@"; }
 
 if [[ -n $DOWN ]]; then
     step 'taking the cluster down'
     take_down
+    rm -f "$LOCK"
     step 'down'
     exit 0
 fi
@@ -168,7 +172,7 @@ fi
 build_programs() {
     local program crates=()
     for program in "${PROGRAMS[@]}" image-builder; do crates+=(--bin "$program"); done
-    echo "          (the first time this takes half an hour and more on two cores)"
+    [[ -x target/release/kubectl ]] || echo "          (the first time this takes about 20 minutes on two cores)"
     cargo build --release --workspace "${crates[@]}" || fail 'the programs do not build'
     BIN=$PWD/target/release
 }
@@ -192,6 +196,8 @@ all_ready() {
 if [[ -z $BIN || -z $IMAGES ]]; then
     borrow_rust
     find_rust
+    # Wherever else cargo is told to build.
+    export CARGO_TARGET_DIR=$PWD/target
 fi
 if [[ ! -e $STATE/options && $(cat "/run/$NAME-local" 2>/dev/null || true) == "$STATE" ]]; then
     step 'what is left of a cluster whose directory is gone'
@@ -222,6 +228,7 @@ echo "$IMAGES" >"$STATE/images"
 step 'certificates'
 make_certificates
 save_sysctls
+note_directories
 sysctl -qw fs.inotify.max_user_instances=8192 || true
 step 'network between nodes'
 make_bridge
@@ -247,7 +254,7 @@ cat <<EOF
 The cluster runs. Its kubeconfig is $STATE/admin.kubeconfig; try:
 
   export KUBECONFIG=$STATE/admin.kubeconfig$(hints)
-  kubectl get nodes -o wide
-  kubectl create deployment web --image=kubernox/busybox:1 --replicas=3 -- httpd -f -p 8080
+  kubectl create deployment web --image=kubernox/busybox:1 --replicas=3 -- sh -c 'hostname >index.html; trap exit TERM; httpd -f -p 8080 & wait'
   kubectl expose deployment web --port=80 --target-port=8080
+  kubectl rollout status deployment web && kubectl exec deploy/web -- wget -qO- http://web
 EOF

@@ -4,6 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [[ ${1-} == -h || ${1-} == --help ]]; then
+    cat <<'EOF'
+Installs what the tests need from Debian, and runs every test: generated files, every crate, a cluster of two nodes.
+
+usage: hack/test.sh [arguments of `cargo nextest run`, or of `cargo test` where nextest is not installed]        (as root)
+
+With arguments (-p kubelet, the name of a test), only the tests of crates that they select are run, and no cluster is started.
+EOF
+    exit 0
+fi
+
 ((EUID == 0)) || { echo "this wants root: containers, network namespaces and packet filters are real" >&2; exit 1; }
 # shellcheck source=hack/lib/packages.sh
 source hack/lib/packages.sh
@@ -20,9 +31,9 @@ echo "== generated files are what the tables say"
 cargo xtask codegen --check
 
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace "$@"
+    cargo nextest run "$@"
 else
-    cargo test --workspace "$@"
+    cargo test "$@"
 fi
 # Whoever asks for some of the tests does not want a cluster.
 (($# == 0)) || exit 0

@@ -115,6 +115,7 @@ take_down() {
     ip link del "$BRIDGE" 2>/dev/null || true
     awk -v root="$STATE/" 'index($2, root) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount" || true; done
     restore_sysctls
+    remove_directories
     remove_state
     rm -f "/run/$NAME-local"
 }
@@ -167,13 +168,45 @@ remove_kubelets_rules_of_the_host() {
     done
 }
 
-SYSCTLS=(vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances net.ipv4.ip_forward)
+# What kubelet, service proxy, pod network and this command set on the host; a kernel need not have all of it.
+SYSCTLS=(vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes
+    fs.inotify.max_user_instances net.ipv4.ip_forward net.ipv4.conf.all.route_localnet net.ipv6.conf.all.forwarding
+    net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables)
 
 save_sysctls() {
-    [[ -e $STATE/sysctls ]] || sysctl "${SYSCTLS[@]}" >"$STATE/sysctls"
+    [[ -e $STATE/sysctls ]] && return 0
+    sysctl -e "${SYSCTLS[@]}" >"$STATE/sysctls.new" 2>/dev/null || true
+    mv "$STATE/sysctls.new" "$STATE/sysctls"
 }
 
 restore_sysctls() {
     [[ -e $STATE/sysctls ]] || return 0
     sed 's/ = /=/' "$STATE/sysctls" | xargs -r sysctl -qw || true
+}
+
+# What is made on the host for nodes: where their own directories are mounted, and what names network namespaces.
+DIRECTORIES=(/var/lib/kubelet /var/log/pods /var/log/containers /var/lib/cni /run/containerd /run/netns /etc/cni/net.d)
+
+# note_directories: those of them, and of the directories above, that are not there yet.
+note_directories() {
+    local directory
+    [[ -e $STATE/directories ]] && return 0
+    for directory in "${DIRECTORIES[@]}"; do
+        while [[ ! -e $directory ]]; do
+            echo "$directory"
+            directory=$(dirname "$directory")
+        done
+    done | sort -u >"$STATE/directories.new"
+    mv "$STATE/directories.new" "$STATE/directories"
+}
+
+# remove_directories: those that were noted, unless somebody else has put something there since.
+remove_directories() {
+    local directory
+    [[ -e $STATE/directories ]] || return 0
+    sort -r "$STATE/directories" | while read -r directory; do
+        # The first name of a network namespace makes a mount of the directory.
+        [[ $directory != /run/netns || -n $(ls -A /run/netns 2>/dev/null) ]] || umount /run/netns 2>/dev/null || true
+        rmdir "$directory" 2>/dev/null || true
+    done
 }

@@ -1,9 +1,10 @@
 //! The process, from its port to its end.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use client_go::config::{Config, ConfigError};
+use client_go::config::{Config, ConfigError, WarningHandler};
 use client_go::events::{EventApi, EventBroadcaster};
 use client_go::rest::metrics::RestMetrics;
 use client_go::transport::TransportError;
@@ -94,6 +95,7 @@ pub async fn run(completed: Completed, start: Start) -> Result<(), RunError> {
         qps: connection.qps,
         burst: u32::try_from(connection.burst).unwrap_or(0),
         metrics: Some(RestMetrics::new(&process.registry)),
+        warnings: Some(Arc::new(Unheard)),
         ..Config::from_flags(kubeconfig, &options.master)?
     };
     let port = Port {
@@ -113,6 +115,14 @@ pub async fn run(completed: Completed, start: Start) -> Result<(), RunError> {
     let outcome = work.lead(start.stop).await;
     process.end().await;
     outcome
+}
+
+/// A controller works on what others have made, and on whole kinds that are deprecated: with each of its requests the server
+/// would warn it of what it cannot help.
+struct Unheard;
+
+impl WarningHandler for Unheard {
+    fn warning(&self, _: &str) {}
 }
 
 /// What the work needs.

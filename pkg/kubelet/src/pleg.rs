@@ -1,6 +1,7 @@
 //! What happens in the runtime: its own events where it sends them, and the difference of two lists otherwise.
 //!
-//! Listing goes on beside events, seldom, since an event can be lost. Upstream counterpart: the generic and evented PLEG.
+//! Beside events a list follows each burst of them, so that [`Pleg::pods`] is true, and otherwise comes seldom, since an event
+//! can be lost. Upstream counterpart: the generic and evented PLEG.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the runtime is listed when it sends no events.
 pub const RELIST_PERIOD: Duration = Duration::from_secs(1);
-/// How often it is listed when it does.
+/// How often it is listed when it does and none comes.
 pub const EVENTED_RELIST_PERIOD: Duration = Duration::from_secs(300);
 /// The runtime counts as gone when no list came back for so long.
 pub const RELIST_THRESHOLD: Duration = Duration::from_secs(180);
+/// The same while the runtime sends events.
+pub const EVENTED_RELIST_THRESHOLD: Duration = Duration::from_secs(600);
 /// How long to wait before asking for events again.
 const RESUBSCRIBE: Duration = Duration::from_secs(30);
 
@@ -29,7 +32,21 @@ pub struct Pleg {
     metrics: Mutex<Option<PlegMetrics>>,
     runtime: Arc<KubeRuntime>,
     pods: Mutex<BTreeMap<String, RuntimePod>>,
-    relisted: Mutex<Instant>,
+    seen: Mutex<Seen>,
+}
+
+/// The runtime's latest sign of life.
+struct Seen {
+    at: Instant,
+    /// How long it may take until the next one.
+    threshold: Duration,
+}
+
+impl Seen {
+    fn now(threshold: Duration) -> Self {
+        let at = Instant::now();
+        Self { at, threshold }
+    }
 }
 
 struct PlegMetrics {
@@ -85,7 +102,7 @@ impl Pleg {
             metrics: Mutex::new(None),
             runtime,
             pods: Mutex::default(),
-            relisted: Mutex::new(Instant::now()),
+            seen: Mutex::new(Seen::now(RELIST_THRESHOLD)),
         }
     }
 
@@ -95,14 +112,15 @@ impl Pleg {
         self.pods.lock().clone()
     }
 
-    /// Whether lists come back.
+    /// Whether lists and events come.
     ///
     /// # Errors
     /// With the time since the last one.
     pub fn healthy(&self) -> Result<(), String> {
-        let since = self.relisted.lock().elapsed();
-        if since > RELIST_THRESHOLD {
-            let (since, threshold) = (since.as_secs(), RELIST_THRESHOLD.as_secs());
+        let seen = self.seen.lock();
+        let since = seen.at.elapsed();
+        if since > seen.threshold {
+            let (since, threshold) = (since.as_secs(), seen.threshold.as_secs());
             return Err(format!(
                 "pleg was last seen active {since}s ago; threshold is {threshold}s"
             ));
@@ -117,7 +135,7 @@ impl Pleg {
     pub async fn relist(&self) -> cri_client::Result<BTreeSet<String>> {
         let begun = Instant::now();
         let now = self.runtime.list_pods().await?;
-        *self.relisted.lock() = Instant::now();
+        self.seen.lock().at = Instant::now();
         if let Some(metrics) = &*self.metrics.lock() {
             metrics.observe(&now);
             metrics.relists.observe(begun.elapsed().as_secs_f64());
@@ -142,6 +160,8 @@ impl Pleg {
                 if let Err(error) = streamed {
                     tracing::debug!(%error, "no container events, listing instead");
                 }
+                // The stream was a sign of life for as long as it lasted.
+                *self.seen.lock() = Seen::now(RELIST_THRESHOLD);
                 // Events that the runtime does not know now it may know after it was restarted.
                 self.poll_for(RESUBSCRIBE, &wake).await;
             }
@@ -158,13 +178,15 @@ impl Pleg {
     ) -> cri_client::Result<()> {
         // A runtime without events says so only here, and until it said anything lists have to do.
         let mut period = RELIST_PERIOD;
-        let mut next = Instant::now();
+        let (mut listed, mut next) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 event = events.next() => {
                     let Some(event) = event else { return Ok(()) };
                     let event = event?;
                     period = EVENTED_RELIST_PERIOD;
+                    *self.seen.lock() = Seen::now(EVENTED_RELIST_THRESHOLD);
+                    next = next.min(listed + RELIST_PERIOD);
                     let uid = event.pod_sandbox_status.and_then(|sandbox| sandbox.metadata).map(|metadata| metadata.uid);
                     let of_container = || event.containers_statuses.iter().find_map(|it| it.labels.get(POD_UID).cloned());
                     match uid.or_else(of_container) {
@@ -174,7 +196,8 @@ impl Pleg {
                 }
                 () = tokio::time::sleep_until(next) => {
                     self.relist_and_wake(wake).await;
-                    next = Instant::now() + period;
+                    listed = Instant::now();
+                    next = listed + period;
                 }
             }
         }

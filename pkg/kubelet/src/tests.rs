@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cri_client::RuntimeService;
 use cri_client::api::Method;
-use cri_client::testing::{FakeRuntime, OnTerm, Program};
+use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
@@ -14,7 +14,7 @@ use kubelet_admission::{Pending, Rejection};
 use kubelet_prober::{Prober, Probes, Results};
 use kubelet_runtime::dns::DnsOptions;
 use kubelet_runtime::image::ImageOptions;
-use kubelet_runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
+use kubelet_runtime::{ContainerState, KubeRuntime, RuntimeOptions, RuntimeParts};
 use kubelet_types::clock::TokioClock;
 use kubelet_types::testing::{MemoryApi, MemoryRecorder};
 use kubelet_volume::{RecordingMounter, TokenCache, VolumeOptions, Volumes};
@@ -736,4 +736,51 @@ async fn a_container_takes_all_others_with_it_by_its_rule() {
     );
     let now = world.fake.list_pod_sandboxes(None).await.expect("a list");
     assert_eq!((now.len(), &now[0].id), (1, &sandboxes[0].id), "the sandbox stays");
+}
+
+/// A node must not be called unhealthy because its runtime has nothing to tell, and must be when it answers no more.
+#[tokio::test(start_paused = true)]
+async fn the_runtime_is_watched_by_events_or_by_lists() {
+    for (events, threshold) in [(true, 600), (false, 180)] {
+        let fake = FakeRuntime::new();
+        fake.add_image("image:1", 7);
+        if !events {
+            let unknown =
+                cri_client::Error::status(cri_client::Code::Unimplemented, "unknown method GetContainerEvents");
+            fake.add_lasting_fault(Method::GetContainerEvents, Fault::Error(unknown));
+        }
+        let world = start(fake, Arc::default()).await;
+        world.create(&pod(&spec("Never", ""))).await;
+        let running = world.until("running", |status| status.phase == "Running").await;
+        let pleg = world.kubelet.pleg();
+        for _ in 0..200 {
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(pleg.healthy(), Ok(()), "idle, events: {events}");
+        }
+
+        let id = running.container_statuses[0]
+            .container_id
+            .trim_start_matches("fake://")
+            .to_owned();
+        world.fake.exit_container(&id, 0, None).expect("it runs");
+        sleep(Duration::from_millis(1100)).await;
+        let states: Vec<_> = pleg.pods()["u1"].containers.values().copied().collect();
+        assert_eq!(states, [ContainerState::Exited], "events: {events}");
+
+        world.fake.add_lasting_fault(Method::ListPodSandbox, Fault::Hang);
+        let silent = Instant::now();
+        let error = loop {
+            match pleg.healthy() {
+                Ok(()) => sleep(Duration::from_secs(1)).await,
+                Err(error) => break error,
+            }
+        };
+        let since = silent.elapsed().as_secs();
+        assert!(
+            (threshold - 2..=threshold + 2).contains(&since),
+            "{since}, events: {events}"
+        );
+        assert!(error.ends_with(&format!("s ago; threshold is {threshold}s")), "{error}");
+        world.cancel.cancel();
+    }
 }

@@ -10,7 +10,7 @@ use client_go::rest::Client;
 use tokio::process::Command;
 
 /// What of the machine a cluster could leave behind, one command each; only lines that name it count.
-const TRACES: [(&str, &str); 9] = [
+const TRACES: [(&str, &str); 11] = [
     (
         "processes",
         "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -F \"$STATE/\"; done; true",
@@ -35,7 +35,15 @@ const TRACES: [(&str, &str); 9] = [
     ),
     (
         "files",
-        "ls -d /run/kubernox-* /etc/cni/net.d/*kubernox* /var/log/pods/* /var/lib/kubelet/* 2>/dev/null; true",
+        "ls -d /run/kubernox-* /run/lock/kubernox-* /etc/cni/net.d/*kubernox* /var/log/pods/* /var/lib/kubelet/* 2>/dev/null; true",
+    ),
+    (
+        "directories",
+        "source hack/lib/teardown.sh; ls -d \"${DIRECTORIES[@]}\" 2>/dev/null; true",
+    ),
+    (
+        "kernel settings",
+        "source hack/lib/teardown.sh; sysctl -e \"${SYSCTLS[@]}\"; true",
     ),
     (
         "cgroups",
@@ -115,12 +123,13 @@ impl Traces {
     ///
     /// # Errors
     /// A command cannot be run.
-    pub(crate) async fn of_machine(state: &Path) -> Result<Self> {
+    pub(crate) async fn of_machine(repository: &Path, state: &Path) -> Result<Self> {
         let mut found = BTreeSet::new();
         for (kind, command) in TRACES {
             let output = Command::new("bash")
                 .args(["-c", command])
                 .env("STATE", state)
+                .current_dir(repository)
                 .stderr(Stdio::null())
                 .output()
                 .await
@@ -144,7 +153,7 @@ impl Traces {
 /// The script fails, or something is left.
 pub(crate) async fn down(repository: &Path, state: &Path, before: &Traces) -> Result<()> {
     script(repository, state, &["--down".to_owned()]).await?;
-    let after = Traces::of_machine(state).await?;
+    let after = Traces::of_machine(repository, state).await?;
     let left: Vec<_> = after
         .0
         .difference(&before.0)

@@ -129,7 +129,7 @@ async fn start(arguments: Arguments) -> Result<usize> {
     ] {
         options.extend(value.map(|value| format!("{flag}={value}")));
     }
-    let before = Traces::of_machine(&arguments.state).await?;
+    let before = Traces::of_machine(&repository, &arguments.state).await?;
     let mut cluster = Cluster::up(&repository, &arguments.state, &options).await?;
     cluster.kubectl = kubectl;
     let failed = all(&cluster, &repository, specs, arguments.jobs).await?;
