@@ -100,7 +100,7 @@ impl<T: ApiObject> Api<T> {
 
     pub(crate) async fn list_parts(&self, options: &ListOptions) -> Result<(ListMeta, Vec<T>), Error> {
         let request = options.add_to(self.resource.collection(Method::GET));
-        let response = request.accept(T::ACCEPT).send().await?;
+        let response = request.accept(T::LIST_ACCEPT).send().await?;
         T::decode_list(&response.body).map_err(|error| Error::Decode(error.to_string()))
     }
 

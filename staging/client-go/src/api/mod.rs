@@ -10,6 +10,8 @@ mod options;
 mod patch;
 mod resource;
 mod subresources;
+#[cfg(test)]
+mod tests;
 
 use k8s_api::meta::v1::ListMeta;
 use k8s_api::{HasMetadata, Object};
@@ -25,8 +27,11 @@ use crate::rest::Client;
 
 /// What an [`Api`] and the caches hold: every type with object metadata, and [`DynamicObject`].
 pub trait ApiObject: Clone + Send + Sync + 'static {
-    /// The media type that is asked for.
+    /// The media type that is asked for, of one object and of a watch.
     const ACCEPT: &'static str;
+
+    /// The media type of a list that is asked for.
+    const LIST_ACCEPT: &'static str = Self::ACCEPT;
 
     /// Decodes one object.
     ///
@@ -65,6 +70,11 @@ impl<T: HasMetadata> ApiObject for T {
     } else {
         "application/json"
     };
+    const LIST_ACCEPT: &'static str = if is_partial(T::KIND) {
+        PARTIAL_LIST
+    } else {
+        Self::ACCEPT
+    };
 
     fn decode(json: &[u8]) -> Result<Self, serde_json::Error> {
         T::from_json(json)
@@ -100,6 +110,9 @@ impl<T: HasMetadata> ApiObject for T {
 }
 
 const PARTIAL: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+// Asked for a list as `PartialObjectMetadata`, a server answers 406.
+const PARTIAL_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json";
 
 const fn is_partial(kind: &str) -> bool {
     let (kind, wanted) = (kind.as_bytes(), b"PartialObjectMetadata");
