@@ -91,9 +91,10 @@ impl Room {
         Self(AtomicUsize::new(Self::FIRST))
     }
 
-    /// A writer with room for an object.
+    /// A writer with room for an object. What is written lives for a moment only: in powers of two it does not take the
+    /// places between texts that stay.
     fn writer(&self) -> Writer {
-        Writer::text(self.0.load(Ordering::Relaxed))
+        Writer::text(self.0.load(Ordering::Relaxed).next_power_of_two())
     }
 
     /// Notes what an object took. The room grows at once and shrinks over many objects.
