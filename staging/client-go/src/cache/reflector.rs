@@ -2,8 +2,8 @@
 //!
 //! A watch that ends is resumed after the last revision that was seen; only a revision that the server has forgotten makes
 //! a new list necessary. Failures are repeated after 0.8 to 30 seconds, twice as long each time, with jitter. A watch that
-//! has stood starts that anew when it breaks: the server was well, so that many restarts of it do not add up (upstream's
-//! back-off forgets only after two minutes without a failure).
+//! has stood starts that anew when it breaks, and so does any whose connection breaks: the server was well, so that many
+//! restarts of it do not add up (upstream's back-off forgets only after two minutes without a failure).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,8 +38,16 @@ enum Ended {
     Well,
     /// Nothing came of it.
     Short,
-    /// The connection broke, or the server said that something failed, after the watch had stood.
+    /// The connection broke, or the server said that something failed after the watch had stood.
     Broken(Error),
+}
+
+/// What came of the initial events of a watch.
+enum Filled<T> {
+    /// All of them; the watch goes on.
+    All(Watch<T>),
+    /// The watch ended before.
+    Ended(Ended),
 }
 
 impl<T: ApiObject> Reflector<T> {
@@ -86,8 +94,8 @@ impl<T: ApiObject> Reflector<T> {
         if self.watch_list {
             let started = Instant::now();
             match self.fill_by_watch().await {
-                Ok(Some(watch)) => return self.follow(watch, started).await,
-                Ok(None) => return Ok(Ended::Short),
+                Ok(Filled::All(watch)) => return self.follow(watch, started).await,
+                Ok(Filled::Ended(ended)) => return Ok(ended),
                 Err(error) if lacks_watch_list(&error) => self.watch_list = false,
                 // Servers on an old etcd say it that way, and it may be better the next time.
                 Err(error) if error.is_internal_error() => {
@@ -112,13 +120,18 @@ impl<T: ApiObject> Reflector<T> {
         self.informer.api.watch(&options).await
     }
 
-    /// Fills the store from a watch's initial events; `None` if the watch ended before they were complete.
-    async fn fill_by_watch(&mut self) -> Result<Option<Watch<T>>, Error> {
+    /// Fills the store from a watch's initial events.
+    async fn fill_by_watch(&mut self) -> Result<Filled<T>, Error> {
+        let started = Instant::now();
         let mut watch = self.watch(String::new(), true).await?;
         // A connection that breaks may leave an object twice: the later one counts.
         let mut objects = std::collections::BTreeMap::new();
         while let Some(event) = watch.next().await {
-            match event? {
+            let event = match event {
+                Err(error) if is_break(&error, started) => return Ok(Filled::Ended(Ended::Broken(error))),
+                event => event?,
+            };
+            match event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     objects.insert((object.namespace().to_owned(), object.name().to_owned()), object);
                 }
@@ -131,12 +144,12 @@ impl<T: ApiObject> Reflector<T> {
                 } => {
                     self.informer.replace(objects.into_values().collect());
                     (self.revision, self.expired) = (Some(resource_version), false);
-                    return Ok(Some(watch));
+                    return Ok(Filled::All(watch));
                 }
                 WatchEvent::Bookmark { .. } => {}
             }
         }
-        Ok(None)
+        Ok(Filled::Ended(Ended::Short))
     }
 
     async fn fill_by_list(&mut self) -> Result<(), Error> {
@@ -157,9 +170,7 @@ impl<T: ApiObject> Reflector<T> {
         let mut events = 0_u64;
         while let Some(event) = watch.next().await {
             let event = match event {
-                Err(error) if !is_forgotten(&error) && started.elapsed() >= SHORT_WATCH => {
-                    return Ok(Ended::Broken(error));
-                }
+                Err(error) if is_break(&error, started) => return Ok(Ended::Broken(error)),
                 event => event?,
             };
             events += 1;
@@ -187,6 +198,11 @@ impl<T: ApiObject> Reflector<T> {
         let last = self.revision.as_deref().and_then(|last| last.parse::<u64>().ok());
         matches!((last, revision.parse::<u64>()), (Some(last), Ok(revision)) if revision <= last)
     }
+}
+
+/// Whether a watch was well until this error.
+fn is_break(error: &Error, started: Instant) -> bool {
+    !is_forgotten(error) && (error.status().is_none() || started.elapsed() >= SHORT_WATCH)
 }
 
 /// Whether the server no longer knows the revision.

@@ -259,13 +259,23 @@ async fn a_server_that_fails_over_initial_events_is_listed() {
 /// A server that is restarted again and again is found again as soon after the last time as after the first.
 #[tokio::test(start_paused = true)]
 async fn breaks_of_a_watch_that_had_stood_do_not_add_up() {
+    breaks_do_not_add_up(Duration::from_secs(2)).await;
+}
+
+/// As is one that goes as soon as it is found.
+#[tokio::test(start_paused = true)]
+async fn breaks_of_connections_do_not_add_up() {
+    breaks_do_not_add_up(Duration::ZERO).await;
+}
+
+async fn breaks_do_not_add_up(stands: Duration) {
     let server = FakeServer::start().await;
     server.with_store(|store| store.put_config_map("a", "x", "0"));
     server.faults().break_within_event.store(true, Ordering::SeqCst);
     let (informer, stop) = start(&server, true);
     assert!(informer.wait_synced().await);
     for round in 1..=8 {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(stands).await;
         server.faults().break_watch_after.store(1, Ordering::SeqCst);
         for key in ["x", "y"] {
             server.with_store(|store| store.put_config_map("a", key, &round.to_string()));
