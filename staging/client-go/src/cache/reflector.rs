@@ -122,13 +122,12 @@ impl<T: ApiObject> Reflector<T> {
 
     /// Fills the store from a watch's initial events.
     async fn fill_by_watch(&mut self) -> Result<Filled<T>, Error> {
-        let started = Instant::now();
         let mut watch = self.watch(String::new(), true).await?;
         // A connection that breaks may leave an object twice: the later one counts.
         let mut objects = std::collections::BTreeMap::new();
         while let Some(event) = watch.next().await {
             let event = match event {
-                Err(error) if is_break(&error, started) => return Ok(Filled::Ended(Ended::Broken(error))),
+                Err(error @ Error::Body(_)) => return Ok(Filled::Ended(Ended::Broken(error))),
                 event => event?,
             };
             match event {
@@ -170,7 +169,10 @@ impl<T: ApiObject> Reflector<T> {
         let mut events = 0_u64;
         while let Some(event) = watch.next().await {
             let event = match event {
-                Err(error) if is_break(&error, started) => return Ok(Ended::Broken(error)),
+                Err(error @ Error::Body(_)) => return Ok(Ended::Broken(error)),
+                Err(error) if !is_forgotten(&error) && started.elapsed() >= SHORT_WATCH => {
+                    return Ok(Ended::Broken(error));
+                }
                 event => event?,
             };
             events += 1;
@@ -198,11 +200,6 @@ impl<T: ApiObject> Reflector<T> {
         let last = self.revision.as_deref().and_then(|last| last.parse::<u64>().ok());
         matches!((last, revision.parse::<u64>()), (Some(last), Ok(revision)) if revision <= last)
     }
-}
-
-/// Whether a watch was well until this error.
-fn is_break(error: &Error, started: Instant) -> bool {
-    !is_forgotten(error) && (error.status().is_none() || started.elapsed() >= SHORT_WATCH)
 }
 
 /// Whether the server no longer knows the revision.

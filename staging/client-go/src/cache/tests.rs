@@ -237,15 +237,29 @@ async fn a_broken_watch_is_resumed_without_a_list() {
 /// As one does whose etcd cannot tell how far a watch has come.
 #[tokio::test]
 async fn a_server_that_fails_over_initial_events_is_listed() {
+    is_listed_after_failure(Duration::ZERO).await;
+}
+
+/// Some try for a while.
+#[tokio::test]
+async fn a_server_that_fails_slowly_over_initial_events_is_listed() {
+    is_listed_after_failure(Duration::from_millis(1100)).await;
+}
+
+async fn is_listed_after_failure(tries: Duration) {
     let server = FakeServer::start().await;
     server.with_store(|store| store.put_config_map("a", "x", "1"));
-    server.on_request(|seen| {
+    server.on_request(move |seen| {
         let error = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
             "code": 500, "reason": "InternalError", "message": "a required storage feature is disabled"}});
-        (seen.parameter("sendInitialEvents").as_deref() == Some("true")).then(|| Canned::json(200, &error))
+        (seen.parameter("sendInitialEvents").as_deref() == Some("true")).then(|| {
+            std::thread::sleep(tries);
+            Canned::json(200, &error)
+        })
     });
     let (informer, stop) = start(&server, true);
-    assert!(informer.wait_synced().await);
+    let synced = tokio::time::timeout(Duration::from_secs(10), informer.wait_synced()).await;
+    assert_eq!(synced, Ok(true));
     assert_eq!(
         informer.lister().get("a", "x").expect("it was listed").data["value"],
         "1"
