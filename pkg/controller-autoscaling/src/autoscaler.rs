@@ -15,7 +15,7 @@ use client_go::workqueue::{Outcome, WorkQueue};
 use component_base::feature_gates::FeatureGates;
 use controller::config::HpaControllerConfiguration;
 use controller::workload::SyncError;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::autoscaling::v1::Scale;
 use k8s_api::autoscaling::v2::{HorizontalPodAutoscaler, MetricStatus};
 use k8s_api::core::v1::Pod;
@@ -30,6 +30,8 @@ use crate::sources::Sources;
 
 /// How often a scale that others write meanwhile is written again.
 const WRITES: usize = 5;
+/// What failed is looked at again with the next period.
+const RETRIES: Retries = Retries::new("").at_most(0, "Error syncing HorizontalPodAutoscaler");
 
 /// Builds `horizontal-pod-autoscaler-controller`.
 pub(crate) async fn build(context: ControllerContext) -> Built {
@@ -39,7 +41,7 @@ pub(crate) async fn build(context: ControllerContext) -> Built {
     Ok(Some(Controller::new(move |stop| async move {
         let queue = autoscaler.queue.clone();
         let reconcile = move |key| autoscaler.clone().reconcile(key);
-        context.run(caches, queue, workers, Some(0), stop, reconcile).await;
+        context.run(caches, queue, workers, RETRIES, stop, reconcile).await;
     })))
 }
 

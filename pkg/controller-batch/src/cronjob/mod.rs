@@ -17,7 +17,7 @@ use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::{
     BY_CONTROLLER, SyncError, controller_of, controller_reference, index_by_controller, is_controlled_by,
 };
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::batch::v1::{CronJob, Job};
@@ -59,7 +59,16 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context.run(caches, queue, workers, None, stop, reconcile).await;
+            context
+                .run(
+                    caches,
+                    queue,
+                    workers,
+                    Retries::new("error syncing CronJobController, requeuing"),
+                    stop,
+                    reconcile,
+                )
+                .await;
         })))
     }
     .boxed()

@@ -26,7 +26,7 @@ use client_go::events::{EventRecorder, EventType};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{ItemExponentialFailure, Outcome, WorkQueue};
 use controller::workload::{Claim, PodControl, SyncError, controller_of, index_by_controller, owned_or_orphans};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::batch::v1::{Job, JobCondition};
@@ -100,8 +100,14 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
                 (controller.queue.clone(), controller.orphans.clone(), controller.clone());
             let reconcile = move |key| controller.clone().reconcile(key);
             let release = move |key| of_orphans.clone().release_orphan(key);
-            let releasing = context.run_workers(orphans, workers, None, stop.clone(), release);
-            let syncing = context.run(caches, queue, workers, None, stop, reconcile);
+            let releasing = context.run_workers(
+                orphans,
+                workers,
+                Retries::new("Error syncing orphan pod"),
+                stop.clone(),
+                release,
+            );
+            let syncing = context.run(caches, queue, workers, Retries::new("syncing job"), stop, reconcile);
             futures::future::join(syncing, releasing).await;
         })))
     }

@@ -15,7 +15,7 @@ use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::MetricOpts;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{Node, ObjectReference, Pod, PodCondition};
 use prometheus::{Histogram, IntCounter};
 use tokio::time::Instant;
@@ -102,13 +102,20 @@ pub async fn build(context: ControllerContext) -> Built {
     });
     Ok(Some(Controller::new(move |stop| async move {
         let that = this.clone();
-        let judging = context.run(caches, queue, WORKERS, None, stop.clone(), move |key: Key| {
-            let this = that.clone();
-            async move {
-                this.reconcile(&key);
-                Ok::<_, Error>(Outcome::Done)
-            }
-        });
+        let judging = context.run(
+            caches,
+            queue,
+            WORKERS,
+            Retries::new("Error syncing item, will retry"),
+            stop.clone(),
+            move |key: Key| {
+                let this = that.clone();
+                async move {
+                    this.reconcile(&key);
+                    Ok::<_, Error>(Outcome::Done)
+                }
+            },
+        );
         let evicting = async {
             tokio::select! {
                 () = stop.cancelled() => {}
