@@ -87,6 +87,11 @@ impl PodCgroupTree {
         }
     }
 
+    /// The cgroup of all pods, from the top of a hierarchy.
+    pub(crate) fn pods_path(&self) -> PathBuf {
+        self.top()
+    }
+
     fn top(&self) -> PathBuf {
         self.path(&["kubepods"])
     }
@@ -122,7 +127,7 @@ impl PodCgroupTree {
     }
 
     /// The uid of the pod whose cgroup has this name.
-    fn uid_of(&self, name: &str) -> Option<String> {
+    pub(crate) fn pod_of(&self, name: &str) -> Option<String> {
         match self.driver {
             Driver::Cgroupfs => name.strip_prefix("pod").map(str::to_owned),
             Driver::Systemd => {
@@ -220,7 +225,7 @@ impl PodCgroupTree {
             for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
                 for child in children(&mount.join(self.of_class(class)))? {
                     let name = child.file_name().and_then(|name| name.to_str());
-                    found.extend(name.and_then(|name| self.uid_of(name)));
+                    found.extend(name.and_then(|name| self.pod_of(name)));
                 }
             }
         }

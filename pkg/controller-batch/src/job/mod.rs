@@ -14,6 +14,7 @@ mod policy;
 mod tests;
 mod track;
 
+use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl JobController {
             queue: WorkQueue::with_limiter("job", Some(&context.queue_metrics), limiter()),
             orphans: WorkQueue::with_limiter("job_orphan_pod", Some(&context.queue_metrics), limiter()),
             clock: context.clock.clone(),
-            resets_start: context.enabled("MutableSchedulingDirectivesForSuspendedJobs"),
+            resets_start: context.enabled(Feature::MutableSchedulingDirectivesForSuspendedJobs),
         });
         let (of_jobs, of_pods) = (this.clone(), this.clone());
         jobs.add_handler(move |event| of_jobs.on_job(&event));

@@ -2,6 +2,7 @@
 
 mod desired;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ impl EndpointSliceController {
             triggers: TriggerTimes::default(),
             queue: context.queue("endpoint_slice"),
             limit: usize::try_from(config.max_endpoints_per_slice).unwrap_or(100),
-            same_zone_and_node: context.enabled("PreferSameTrafficDistribution"),
+            same_zone_and_node: context.enabled(Feature::PreferSameTrafficDistribution),
         });
         let queue = this.queue.clone();
         services.add_handler(move |event: Event<Service>| queue.add(ObjectKey::of(&**event.object())));

@@ -29,7 +29,7 @@ const WORKERS: usize = 8;
 /// How often a deletion is tried at once, and with which pauses.
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(10);
-const BUCKETS: [f64; 11] = [0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 120.0, 180.0];
+const BUCKETS: [f64; 12] = [0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 120.0, 180.0, 240.0];
 
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -13,6 +13,7 @@ mod template;
 mod tests;
 mod update;
 
+use component_base::feature_gates::Feature;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -135,7 +136,7 @@ impl DaemonSetController {
             queue: context.queue("daemonset"),
             node_queue: context.queue("daemonset-node-updates"),
             clock: context.clock.clone(),
-            toleration_comparison: context.enabled("TaintTolerationComparisonOperators"),
+            toleration_comparison: context.enabled(Feature::TaintTolerationComparisonOperators),
         });
         let (of_sets, of_nodes) = (this.clone(), this.clone());
         sets.add_handler(move |event| of_sets.on_set(&event));

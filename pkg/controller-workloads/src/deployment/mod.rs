@@ -14,6 +14,7 @@ mod strategies;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use apimachinery::selectors::Selector;
@@ -84,7 +85,7 @@ impl DeploymentController {
             pods: pods.lister(),
             queue: context.queue("deployment"),
             clock: context.clock.clone(),
-            count_terminating: context.enabled("DeploymentReplicaSetTerminatingReplicas"),
+            count_terminating: context.enabled(Feature::DeploymentReplicaSetTerminatingReplicas),
         });
         let (of_deployments, of_sets, of_pods) = (this.clone(), this.clone(), this.clone());
         deployments.add_handler(move |event| of_deployments.on_deployment(&event));

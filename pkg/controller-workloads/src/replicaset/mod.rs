@@ -7,6 +7,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use client_go::Client;
@@ -79,7 +80,8 @@ impl<T: Replicated> ReplicaSetController<T> {
             expectations: Arc::default(),
             queue: context.queue(T::QUEUE),
             clock: context.clock.clone(),
-            count_terminating: T::COUNTS_TERMINATING && context.enabled("DeploymentReplicaSetTerminatingReplicas"),
+            count_terminating: T::COUNTS_TERMINATING
+                && context.enabled(Feature::DeploymentReplicaSetTerminatingReplicas),
             patience: Patience::default(),
         });
         let of_sets = this.clone();

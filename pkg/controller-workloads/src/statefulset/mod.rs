@@ -13,6 +13,7 @@ mod status;
 mod tests;
 mod update;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ impl StatefulSetController {
             claims: claims.lister(),
             queue: context.queue("statefulset"),
             clock: context.clock.clone(),
-            max_unavailable: context.enabled("MaxUnavailableStatefulSet"),
+            max_unavailable: context.enabled(Feature::MaxUnavailableStatefulSet),
         });
         let queue = this.queue.clone();
         sets.add_handler(move |event: client_go::cache::Event<StatefulSet>| {
