@@ -1,5 +1,6 @@
 //! Whole pods on the in-memory runtime, the in-memory API and paused time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,27 @@ struct World {
     cancel: CancellationToken,
 }
 
+/// A runtime whose files lie in that directory.
+pub(crate) fn runtime_options(directory: &Path) -> RuntimeOptions {
+    RuntimeOptions {
+        root: directory.join("kubelet"),
+        pod_logs: directory.join("logs"),
+        container_logs: Some(directory.join("links")),
+        seccomp_profile_root: directory.join("kubelet/seccomp"),
+        seccomp_default: false,
+        cpu_cfs_quota: true,
+        cpu_cfs_quota_period: Duration::from_millis(100),
+        max_container_restart_period: Duration::from_secs(300),
+        memory_capacity: 4 << 30,
+        cgroup_v2: false,
+        swap_available: false,
+        swap_shared: None,
+        single_process_oom_kill: false,
+        dns: DnsOptions::default(),
+        images: ImageOptions::default(),
+    }
+}
+
 /// A kubelet on a runtime and an API that may hold something already.
 async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
     let directory = tempfile::tempdir().expect("a directory");
@@ -100,24 +122,11 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         mounter: mounter.clone(),
         clock: clock.clone(),
     };
-    let options = RuntimeOptions {
-        root: root.clone(),
-        pod_logs: directory.path().join("logs"),
-        container_logs: Some(directory.path().join("links")),
-        seccomp_profile_root: root.join("seccomp"),
-        seccomp_default: false,
-        cpu_cfs_quota: true,
-        cpu_cfs_quota_period: Duration::from_millis(100),
-        max_container_restart_period: Duration::from_secs(300),
-        memory_capacity: 4 << 30,
-        cgroup_v2: false,
-        swap_available: false,
-        swap_shared: None,
-        single_process_oom_kill: false,
-        dns: DnsOptions::default(),
-        images: ImageOptions::default(),
-    };
-    let runtime = Arc::new(KubeRuntime::new(parts, options).await.expect("a runtime"));
+    let runtime = Arc::new(
+        KubeRuntime::new(parts, runtime_options(directory.path()))
+            .await
+            .expect("a runtime"),
+    );
     let tokens = Arc::new(TokenCache::new(api.clone(), clock.clone()));
     let volumes = Arc::new(Volumes::new(VolumeOptions { root }, api.clone(), tokens, mounter));
     let statuses = Arc::new(StatusWriter::new(api.clone()));
