@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cri_client::RuntimeService;
 use cri_client::api::Method;
-use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program};
+use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program, RecordedCall};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
@@ -243,6 +243,31 @@ impl World {
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> &'a str {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind);
     found.map_or("", |condition| condition.status.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_the_runtime_had_nothing_of_is_not_looked_for() {
+    let world = world().await;
+    let lists = || world.fake.count(Method::ListPodSandbox);
+    while lists() == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+    let calls = world.fake.calls();
+    let started = calls.iter().position(|call| call.method == Method::StartContainer);
+    let (before, after) = calls.split_at(started.expect("it was started"));
+    let of = |calls: &[RecordedCall], method| calls.iter().filter(|call| call.method == method).count();
+    assert_eq!(
+        of(before, Method::ListPodSandbox),
+        1,
+        "that of the watch over the runtime"
+    );
+    assert_eq!(
+        after[1].method,
+        Method::PodSandboxStatus,
+        "what was made is asked for by its ids"
+    );
 }
 
 #[tokio::test(start_paused = true)]
