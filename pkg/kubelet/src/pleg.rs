@@ -31,7 +31,8 @@ const RESUBSCRIBE: Duration = Duration::from_secs(30);
 pub struct Pleg {
     metrics: Mutex<Option<PlegMetrics>>,
     runtime: Arc<KubeRuntime>,
-    pods: Mutex<BTreeMap<String, RuntimePod>>,
+    /// None before the first list.
+    pods: Mutex<Option<BTreeMap<String, RuntimePod>>>,
     seen: Mutex<Seen>,
 }
 
@@ -109,7 +110,13 @@ impl Pleg {
     /// The runtime's pods as of the latest list.
     #[must_use]
     pub fn pods(&self) -> BTreeMap<String, RuntimePod> {
-        self.pods.lock().clone()
+        self.pods.lock().clone().unwrap_or_default()
+    }
+
+    /// Whether the runtime was listed since this process began, and had nothing of the pod.
+    #[must_use]
+    pub fn has_nothing_of(&self, uid: &str) -> bool {
+        self.pods.lock().as_ref().is_some_and(|pods| !pods.contains_key(uid))
     }
 
     /// Whether lists and events come.
@@ -140,7 +147,7 @@ impl Pleg {
             metrics.observe(&now);
             metrics.relists.observe(begun.elapsed().as_secs_f64());
         }
-        let before = std::mem::replace(&mut *self.pods.lock(), now.clone());
+        let before = self.pods.lock().replace(now.clone()).unwrap_or_default();
         let changed = now
             .iter()
             .filter(|(uid, pod)| before.get(*uid) != Some(*pod))
