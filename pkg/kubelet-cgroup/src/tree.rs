@@ -104,6 +104,12 @@ impl PodCgroupTree {
         }
     }
 
+    /// The directory of the cgroup of all pods, from the top of a hierarchy.
+    #[must_use]
+    pub fn pods_path(&self) -> String {
+        format!("/{}", self.top().display())
+    }
+
     /// The directory of a pod's cgroup, from the top of a hierarchy.
     #[must_use]
     pub fn pod_path(&self, uid: &str, class: QosClass) -> String {

@@ -62,7 +62,7 @@ impl Kubelet {
         };
         Self {
             pods: workers.pods.clone(),
-            workers: PodWorkers::new(workers),
+            workers: PodWorkers::new(workers, pleg.clone()),
             pleg,
             parts: kept,
         }

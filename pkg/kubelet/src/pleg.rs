@@ -44,7 +44,8 @@ pub struct Pleg {
     runtime: Arc<KubeRuntime>,
     /// Events are followed, not only lists.
     evented: bool,
-    pods: Mutex<BTreeMap<String, RuntimePod>>,
+    /// None before the first list.
+    pods: Mutex<Option<BTreeMap<String, RuntimePod>>>,
     seen: Mutex<Seen>,
 }
 
@@ -135,7 +136,13 @@ impl Pleg {
     /// The runtime's pods as of the latest list.
     #[must_use]
     pub fn pods(&self) -> BTreeMap<String, RuntimePod> {
-        self.pods.lock().clone()
+        self.pods.lock().clone().unwrap_or_default()
+    }
+
+    /// Whether the runtime was listed since this process began, and had nothing of the pod.
+    #[must_use]
+    pub fn has_nothing_of(&self, uid: &str) -> bool {
+        self.pods.lock().as_ref().is_some_and(|pods| !pods.contains_key(uid))
     }
 
     /// Whether lists and events come.
@@ -168,7 +175,7 @@ impl Pleg {
             metrics.intervals.observe(since.as_secs_f64());
             metrics.last_seen.set(jiff::Timestamp::now().as_second());
         }
-        let before = std::mem::replace(&mut *self.pods.lock(), now.clone());
+        let before = self.pods.lock().replace(now.clone()).unwrap_or_default();
         let changed = now
             .iter()
             .filter(|(uid, pod)| before.get(*uid) != Some(*pod))

@@ -1,5 +1,6 @@
 //! Whole pods on the in-memory runtime, the in-memory API and paused time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use component_base::metrics::MetricsRegistry;
 use cri_client::RuntimeService;
 use cri_client::api::Method;
-use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program};
+use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program, RecordedCall};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
@@ -87,6 +88,27 @@ struct World {
     cancel: CancellationToken,
 }
 
+/// A runtime whose files lie in that directory.
+pub(crate) fn runtime_options(directory: &Path) -> RuntimeOptions {
+    RuntimeOptions {
+        root: directory.join("kubelet"),
+        pod_logs: directory.join("logs"),
+        container_logs: Some(directory.join("links")),
+        seccomp_profile_root: directory.join("kubelet/seccomp"),
+        seccomp_default: false,
+        cpu_cfs_quota: true,
+        cpu_cfs_quota_period: Duration::from_millis(100),
+        max_container_restart_period: Duration::from_secs(300),
+        memory_capacity: 4 << 30,
+        cgroup_v2: false,
+        swap_available: false,
+        swap_shared: None,
+        single_process_oom_kill: false,
+        dns: DnsOptions::default(),
+        images: ImageOptions::default(),
+    }
+}
+
 /// A kubelet on a runtime and an API that may hold something already.
 async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
     start_with(fake, api, true).await
@@ -106,24 +128,11 @@ async fn start_with(fake: FakeRuntime, api: Arc<MemoryApi>, evented_pleg: bool) 
         mounter: mounter.clone(),
         clock: clock.clone(),
     };
-    let options = RuntimeOptions {
-        root: root.clone(),
-        pod_logs: directory.path().join("logs"),
-        container_logs: Some(directory.path().join("links")),
-        seccomp_profile_root: root.join("seccomp"),
-        seccomp_default: false,
-        cpu_cfs_quota: true,
-        cpu_cfs_quota_period: Duration::from_millis(100),
-        max_container_restart_period: Duration::from_secs(300),
-        memory_capacity: 4 << 30,
-        cgroup_v2: false,
-        swap_available: false,
-        swap_shared: None,
-        single_process_oom_kill: false,
-        dns: DnsOptions::default(),
-        images: ImageOptions::default(),
-    };
-    let runtime = Arc::new(KubeRuntime::new(parts, options).await.expect("a runtime"));
+    let runtime = Arc::new(
+        KubeRuntime::new(parts, runtime_options(directory.path()))
+            .await
+            .expect("a runtime"),
+    );
     let tokens = Arc::new(TokenCache::new(api.clone(), clock.clone()));
     let volumes = Arc::new(Volumes::new(VolumeOptions { root }, api.clone(), tokens, mounter));
     let statuses = Arc::new(StatusWriter::new(api.clone()));
@@ -243,6 +252,31 @@ impl World {
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> &'a str {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind);
     found.map_or("", |condition| condition.status.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_the_runtime_had_nothing_of_is_not_looked_for() {
+    let world = world().await;
+    let lists = || world.fake.count(Method::ListPodSandbox);
+    while lists() == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+    let calls = world.fake.calls();
+    let started = calls.iter().position(|call| call.method == Method::StartContainer);
+    let (before, after) = calls.split_at(started.expect("it was started"));
+    let of = |calls: &[RecordedCall], method| calls.iter().filter(|call| call.method == method).count();
+    assert_eq!(
+        of(before, Method::ListPodSandbox),
+        1,
+        "that of the watch over the runtime"
+    );
+    assert_eq!(
+        after[1].method,
+        Method::PodSandboxStatus,
+        "what was made is asked for by its ids"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@ pub struct PodInfo {
     pub affinity_error: Option<String>,
     /// The claims it uses by name, those of ephemeral volumes included.
     pub claims: Box<[String]>,
+    /// Beside the rest, for the queue compares it again and again.
+    priority: i32,
 }
 
 /// The name of the claim that stands behind an ephemeral volume.
@@ -86,6 +88,7 @@ impl PodInfo {
             preferred_node_affinity,
             affinity_error,
             claims: claims(&pod),
+            priority: pod.spec.priority.unwrap_or(0),
             pod,
         }
     }
@@ -143,7 +146,7 @@ impl PodInfo {
     /// `spec.priority`; 0 if there is none.
     #[must_use]
     pub fn priority(&self) -> i32 {
-        self.pod.spec.priority.unwrap_or(0)
+        self.priority
     }
 
     /// `status.nominatedNodeName`.
