@@ -310,7 +310,12 @@ impl PodCgroupTree {
             return Vec::new();
         };
         let mut found = Vec::new();
-        self.find(mount, &self.pods_path(), None, &mut found);
+        self.find(
+            mount,
+            Path::new(self.pods_path().trim_start_matches('/')),
+            None,
+            &mut found,
+        );
         found
     }
 

@@ -87,11 +87,6 @@ impl PodCgroupTree {
         }
     }
 
-    /// The cgroup of all pods, from the top of a hierarchy.
-    pub(crate) fn pods_path(&self) -> PathBuf {
-        self.top()
-    }
-
     fn top(&self) -> PathBuf {
         self.path(&["kubepods"])
     }

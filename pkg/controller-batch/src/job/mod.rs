@@ -8,6 +8,7 @@ mod events;
 mod indexes;
 mod judge;
 mod manage;
+mod metrics;
 mod pods;
 mod policy;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod track;
 use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apimachinery::selectors::Selector;
 use client_go::Client;
@@ -38,6 +39,7 @@ use serde_json::json;
 use crate::finished;
 use backoff::{BackoffStore, Failures};
 use indexes::Indexes;
+use metrics::{Action, Metrics};
 use pods::FINALIZER;
 
 /// How long changes wait for others, so that a job is looked at once for many.
@@ -64,6 +66,7 @@ struct JobController {
     orphans: WorkQueue<ObjectKey>,
     clock: Clock,
     resets_start: bool,
+    metrics: Metrics,
 }
 
 /// One reconcile of one job.
@@ -89,6 +92,8 @@ struct Sync<'a> {
     delayed: HashMap<usize, Arc<Pod>>,
     /// What the job ends with.
     verdict: Option<JobCondition>,
+    /// What was done.
+    action: Action,
 }
 
 fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
@@ -135,6 +140,7 @@ impl JobController {
             queue: WorkQueue::with_limiter("job", Some(&context.queue_metrics), limiter()),
             orphans: WorkQueue::with_limiter("job_orphan_pod", Some(&context.queue_metrics), limiter()),
             clock: context.clock.clone(),
+            metrics: Metrics::new(&context.metrics),
             resets_start: context.enabled(Feature::MutableSchedulingDirectivesForSuspendedJobs),
         });
         let (of_jobs, of_pods) = (this.clone(), this.clone());
@@ -213,12 +219,14 @@ impl JobController {
             .await?;
         let pods = all.into_iter().map(|pod| with_adopted_finalizer(&job, pod)).collect();
         let removed = self.removed.lock().get(&key).cloned().unwrap_or_default();
+        let begun = Instant::now();
         let mut sync = Sync::new(&self, &key, Job::clone(&job), pods, removed);
         sync.judge();
         let acted = sync.act(may_act).await;
-        sync.track().await?;
-        acted?;
-        Ok(Outcome::Done)
+        let action = sync.action;
+        let outcome = sync.track().await.and(acted);
+        self.metrics.synced(&job, outcome.is_ok(), action, begun);
+        outcome.map(|()| Outcome::Done)
     }
 }
 
