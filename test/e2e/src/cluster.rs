@@ -31,7 +31,7 @@ const TRACES: [(&str, &str); 11] = [
     ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),
     (
         "routes",
-        "{ ip route show table all; ip -6 route show table all; } | grep -E 'proto 117|dev (knx|veth)|10\\.(89\\.0|244|96)\\.'; true",
+        "{ ip route show table all; ip -6 route show table all; } | grep -E 'proto 117|dev (knx|veth)|10\\.(89\\.0|244|96)\\.|fd00:(89|244|96):'; true",
     ),
     (
         "files",
@@ -50,6 +50,14 @@ const TRACES: [(&str, &str); 11] = [
         "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true",
     ),
 ];
+
+/// What the cluster whose files lie in that directory was started with, an option a line.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn options(state: &Path) -> Result<String> {
+    std::fs::read_to_string(state.join("options")).with_context(|| format!("no cluster in {}", state.display()))
+}
 
 /// A running cluster.
 #[derive(Clone, Debug)]
