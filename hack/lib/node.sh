@@ -150,7 +150,8 @@ write_kubelet_configuration() {
     local i=$1 ip name
     ip=$(node_ip "$i")
     name=$(node_name "$i")
-    # The disk is shared with everything else on the machine, and what is not the cluster's cannot be reclaimed by it.
+    # The disk is shared with everything else on the machine, and what is not the cluster's cannot be reclaimed by it: only
+    # what a pod needs to start must be free, be the disk as large as it may.
     cat >"$STATE/node-$i/kubelet.yaml" <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -171,7 +172,7 @@ failSwapOn: false
 serializeImagePulls: false
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
-evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
+evictionHard: {memory.available: 100Mi, nodefs.available: 100Mi, nodefs.inodesFree: 1%, imagefs.available: 100Mi}
 EOF
 }
 
