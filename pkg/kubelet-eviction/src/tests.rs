@@ -94,6 +94,28 @@ fn wrong_thresholds_are_refused() {
     );
 }
 
+#[test]
+fn files_count_where_they_lie() {
+    let files = |signal: Signal, images_apart| {
+        let files = signal.files(images_apart);
+        (files.layers, files.local)
+    };
+    for (signal, together, apart) in [
+        (Signal::NodeFs, (true, true), (false, true)),
+        (Signal::NodeFsInodes, (true, true), (false, true)),
+        (Signal::ImageFs, (true, true), (true, false)),
+        (Signal::ContainerFsInodes, (true, true), (true, false)),
+        (Signal::Memory, (false, false), (false, false)),
+        (Signal::Pid, (false, false), (false, false)),
+    ] {
+        assert_eq!(
+            (files(signal, false), files(signal, true)),
+            (together, apart),
+            "{signal:?}"
+        );
+    }
+}
+
 fn pod(name: &str, spec: &str) -> Arc<Pod> {
     let text = format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{spec}}}"#);
     Arc::new(Pod::from_json(text.as_bytes()).expect("a pod"))

@@ -15,7 +15,7 @@ mod summary;
 
 pub use disk::{FileSystem, directory_usage};
 pub use node::{NodeUsage, read_usage};
-pub use provider::{ContainerUsage, LocalUse, PodUsage, PodsMemory, StatsParts, StatsProvider};
+pub use provider::{ContainerUsage, FileUsage, LocalUse, PodUsage, PodsMemory, StatsParts, StatsProvider};
 pub use summary::{
     ContainerStats, CpuStats, FsStats, InterfaceStats, MemoryStats, NetworkStats, NodeStats, PodReference, PodStats,
     ProcessStats, RlimitStats, RuntimeStats, Summary, VolumeStats,

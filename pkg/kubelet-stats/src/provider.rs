@@ -43,14 +43,30 @@ pub struct StatsParts {
 pub struct PodUsage {
     /// Memory that cannot be given back easily.
     pub memory_working_set: u64,
-    /// Files on the node: logs, writable layers, local volumes.
-    pub disk: u64,
-    /// Inodes of these.
-    pub inodes: u64,
+    /// Its containers' writable layers, which lie beside images.
+    pub layers: FileUsage,
+    /// Its logs and local volumes, which lie beside the kubelet's files.
+    pub local: FileUsage,
     /// Processes.
     pub processes: u64,
     /// What each container uses of it, by name.
     pub containers: HashMap<String, ContainerUsage>,
+}
+
+/// What files take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileUsage {
+    /// Bytes.
+    pub bytes: u64,
+    /// Inodes.
+    pub inodes: u64,
+}
+
+impl FileUsage {
+    fn add(&mut self, bytes: u64, inodes: u64) {
+        self.bytes += bytes;
+        self.inodes += inodes;
+    }
 }
 
 /// What a container uses of what its pod does.
@@ -183,16 +199,17 @@ impl StatsProvider {
                 containers: containers.remove(&pod.metadata.uid).unwrap_or_default(),
                 ..Default::default()
             };
+            for container in usage.containers.values() {
+                usage.layers.add(container.disk, container.inodes);
+            }
             for (name, (bytes, inodes)) in &walked.logs {
                 let container = usage.containers.entry(name.clone()).or_default();
                 container.disk += bytes;
                 container.inodes += inodes;
+                usage.local.add(*bytes, *inodes);
             }
-            let volumes = walked.volumes.iter().map(|(_, bytes, inodes)| (*bytes, *inodes));
-            let own = usage.containers.values().map(|own| (own.disk, own.inodes));
-            for (bytes, inodes) in volumes.chain(own) {
-                usage.disk += bytes;
-                usage.inodes += inodes;
+            for (_, bytes, inodes) in &walked.volumes {
+                usage.local.add(*bytes, *inodes);
             }
             found.insert(pod.metadata.uid.clone(), usage);
         }

@@ -187,7 +187,9 @@ impl Scheduler {
             );
             return true;
         }
-        self.cache.is_assumed(pod.uid())
+        // Bound pods too: the event of a change before the binding may have been queued after the cycle, and the binding been
+        // seen since. Then there is no room for it a second time, and others would have to make way.
+        self.cache.pod(pod.uid()).is_some()
     }
 
     /// Assumes the pod on a node, and asks Reserve and Permit. Whatever was done is undone on failure.
