@@ -9,8 +9,10 @@ use std::{path::PathBuf, process::ExitCode};
 mod codegen;
 mod text_order;
 
-const USAGE: &str =
-    "usage: cargo xtask <codegen [--check] | text-order record DIR PROGRAM [ARGUMENT...] | text-order merge DIR NAME>";
+const USAGE: &str = "usage: cargo xtask codegen [--check]
+       cargo xtask text-order record DIR PROGRAM [ARGUMENT...]
+       cargo xtask text-order merge DIR NAME
+       cargo xtask text-order check DIR";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         }
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         ["text-order", "watch", directory, program, pid] => text_order::watch(directory, program, pid),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        ["text-order", "check", directory] => text_order::check(&root(), directory),
         ["text-order", "merge", directory, name] => text_order::merge(&root(), directory, name),
         _ => Err(anyhow::anyhow!(USAGE)),
     };

@@ -7,11 +7,12 @@
 //! ```text
 //! cargo xtask text-order record DIR PROGRAM [ARGUMENT...]     writes DIR/PROGRAM.PID.order when the program ends
 //! cargo xtask text-order merge DIR NAME                       makes build/text-order/NAME of all that was recorded
+//! cargo xtask text-order check DIR                            fails when programs have not the functions any more
 //! ```
 //!
 //! `rest` is a cluster from its start until it has a first deployment and rests again; `work` is what else the specs of
 //! `test/e2e` come to.
-//! A cluster is recorded by giving `hack/local-up-cluster.sh --bin` a directory of scripts that do so, one a program.
+//! `hack/text-order.sh` does the first two for a whole cluster.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod functions;
@@ -25,6 +26,8 @@ use std::{
     path::Path,
 };
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use anyhow::ensure;
 use anyhow::{Context, Result};
 
 /// How a file of this format begins. Programs stand in brackets, and below them what runs in just these: the crate whose object
@@ -86,6 +89,44 @@ pub(crate) fn merge(root: &Path, directory: &str, name: &str) -> Result<()> {
         merged.retain(|_, programs| !programs.is_empty());
     }
     write(&orders.join(name), merged)
+}
+
+/// How many of the functions that are said to run a program has at least, in per cent.
+const FRESH: usize = 90;
+
+/// Compares `build/text-order/rest` with programs of this directory: with the time functions get other names, and what is not
+/// found is linked as it comes.
+///
+/// # Errors
+/// When a program cannot be read, or has too few of the functions.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn check(root: &Path, directory: &str) -> Result<()> {
+    let mut programs = BTreeMap::<String, Vec<String>>::new();
+    for (line, names) in read(&root.join("build/text-order/rest"))? {
+        for name in names {
+            programs.entry(name).or_default().push(line.clone());
+        }
+    }
+    let mut stale = Vec::new();
+    for (program, lines) in programs {
+        let functions = functions::read(&Path::new(directory).join(&program))?;
+        let found: BTreeSet<String> = functions
+            .entries()
+            .into_iter()
+            .flat_map(|entry| functions.lines(entry))
+            .collect();
+        let there = lines.iter().filter(|line| found.contains(*line)).count();
+        eprintln!("{program} has {there} of {} functions", lines.len());
+        if there * 100 < lines.len() * FRESH {
+            stale.push(program);
+        }
+    }
+    ensure!(
+        stale.is_empty(),
+        "build/text-order is stale for {}: run hack/text-order.sh",
+        stale.join(", ")
+    );
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Order> {
