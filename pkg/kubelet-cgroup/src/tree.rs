@@ -128,7 +128,7 @@ impl PodCgroupTree {
     }
 
     /// The uid of the pod whose cgroup has this name.
-    fn uid_of(&self, name: &str) -> Option<String> {
+    pub(crate) fn pod_of(&self, name: &str) -> Option<String> {
         match self.driver {
             Driver::Cgroupfs => name.strip_prefix("pod").map(str::to_owned),
             Driver::Systemd => {
@@ -226,7 +226,7 @@ impl PodCgroupTree {
             for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
                 for child in children(&mount.join(self.of_class(class)))? {
                     let name = child.file_name().and_then(|name| name.to_str());
-                    found.extend(name.and_then(|name| self.uid_of(name)));
+                    found.extend(name.and_then(|name| self.pod_of(name)));
                 }
             }
         }

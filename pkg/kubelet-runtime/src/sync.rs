@@ -205,7 +205,7 @@ impl KubeRuntime {
             // The first image is looked for while the sandbox is made, which takes far longer.
             let first = actions.init.first().map(|index| &pod.spec.init_containers[*index]);
             let first = first.or_else(|| actions.containers.first().map(|index| &pod.spec.containers[*index]));
-            let look_for = async { Some(self.puller.look_for(first?, &config, &handler).await?) };
+            let look_for = async { self.puller.look_for(first?, &config, &handler).await };
             let (status, image) = futures::join!(self.create_sandbox(pod, &config, &handler), look_for);
             let status = status?;
             looked_for = image;

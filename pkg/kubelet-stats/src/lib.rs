@@ -8,12 +8,14 @@
 //! Upstream counterpart: `pkg/kubelet/stats` and cAdvisor.
 
 mod disk;
+mod measured;
 mod node;
 mod provider;
 mod rates;
 mod summary;
 
 pub use disk::{FileSystem, directory_usage};
+pub use measured::{InterfaceFigures, MeasuredCgroup};
 pub use node::{NodeUsage, read_usage};
 pub use provider::{ContainerUsage, FileUsage, LocalUse, PodUsage, PodsMemory, StatsParts, StatsProvider};
 pub use summary::{

@@ -128,6 +128,14 @@ impl StatsProvider {
         }
     }
 
+    pub(crate) fn runtime(&self) -> &KubeRuntime {
+        &self.parts.runtime
+    }
+
+    pub(crate) fn cgroups(&self) -> &Arc<PodCgroupTree> {
+        &self.parts.cgroups
+    }
+
     /// What the node as a whole uses.
     ///
     /// # Errors

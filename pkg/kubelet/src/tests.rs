@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use component_base::metrics::MetricsRegistry;
 use cri_client::RuntimeService;
 use cri_client::api::Method;
 use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program, RecordedCall};
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::kubelet::{Kubelet, KubeletParts};
+use crate::metrics::KubeletMetrics;
 use crate::pods::{PodEvent, PodStore, Source, read_static_pods};
 use crate::status::{Failure, StatusWriter};
 use crate::workers::{Admission, PodCgroups, WorkerParts};
@@ -109,6 +111,10 @@ pub(crate) fn runtime_options(directory: &Path) -> RuntimeOptions {
 
 /// A kubelet on a runtime and an API that may hold something already.
 async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
+    start_with(fake, api, true).await
+}
+
+async fn start_with(fake: FakeRuntime, api: Arc<MemoryApi>, evented_pleg: bool) -> World {
     let directory = tempfile::tempdir().expect("a directory");
     let (recorder, results) = (Arc::new(MemoryRecorder::default()), Arc::new(Results::default()));
     let (clock, mounter) = (Arc::new(TokioClock::default()), Arc::new(RecordingMounter::default()));
@@ -133,6 +139,7 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
     let prober = Prober::new(Arc::new(fake.clone()), recorder.clone());
     let cgroups = Arc::new(Cgroups::default());
     let (_, host_ips) = watch::channel(vec!["192.0.2.1".to_owned()]);
+    let registry = MetricsRegistry::default();
     let workers = WorkerParts {
         runtime,
         volumes,
@@ -148,10 +155,12 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
         admission: Arc::new(Choosy),
+        metrics: KubeletMetrics::new(&registry),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
         sources: vec![Source::Api],
+        evented_pleg,
     }));
     let (events, receiver) = mpsc::channel(16);
     let cancel = CancellationToken::new();
@@ -775,7 +784,7 @@ async fn a_container_takes_all_others_with_it_by_its_rule() {
 /// A node must not be called unhealthy because its runtime has nothing to tell, and must be when it answers no more.
 #[tokio::test(start_paused = true)]
 async fn the_runtime_is_watched_by_events_or_by_lists() {
-    for (events, threshold) in [(true, 600), (false, 180)] {
+    for (events, followed, threshold) in [(true, true, 600), (false, true, 180), (true, false, 180)] {
         let fake = FakeRuntime::new();
         fake.add_image("image:1", 7);
         if !events {
@@ -783,9 +792,11 @@ async fn the_runtime_is_watched_by_events_or_by_lists() {
                 cri_client::Error::status(cri_client::Code::Unimplemented, "unknown method GetContainerEvents");
             fake.add_lasting_fault(Method::GetContainerEvents, Fault::Error(unknown));
         }
-        let world = start(fake, Arc::default()).await;
+        let world = start_with(fake, Arc::default(), followed).await;
         world.create(&pod(&spec("Never", ""))).await;
         let running = world.until("running", |status| status.phase == "Running").await;
+        let asked = world.fake.count(Method::GetContainerEvents);
+        assert_eq!(asked > 0, followed, "events: {events}");
         let pleg = world.kubelet.pleg();
         for _ in 0..200 {
             sleep(Duration::from_secs(10)).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apimachinery::field::Path;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{Container, NodeAffinity, Pod, PodSpec};
 
 use crate::affinity::PodAffinities;
@@ -25,8 +25,8 @@ impl PodOptions {
     #[must_use]
     pub fn from_gates(gates: &FeatureGates) -> Self {
         Self {
-            pod_level_resources: gates.enabled("PodLevelResources"),
-            toleration_comparison: gates.enabled("TaintTolerationComparisonOperators"),
+            pod_level_resources: gates.enabled(Feature::PodLevelResources),
+            toleration_comparison: gates.enabled(Feature::TaintTolerationComparisonOperators),
         }
     }
 }

@@ -51,6 +51,9 @@ struct Arguments {
     /// routes or vxlan.
     #[arg(long)]
     network: Option<String>,
+    /// ipv4 or dual.
+    #[arg(long)]
+    ip_families: Option<String>,
     /// Cluster DNS as a process of the host or as a pod: host or pod.
     #[arg(long)]
     dns: Option<String>,
@@ -81,6 +84,10 @@ async fn main() -> ExitCode {
 async fn start(arguments: Arguments) -> Result<usize> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut specs = spec::load(&repository.join("test/e2e/specs"))?;
+    let dual = match &arguments.ip_families {
+        _ if arguments.running => cluster::options(&arguments.state)?.contains("IP_FAMILIES=dual"),
+        families => families.as_deref() == Some("dual"),
+    };
     specs.retain(|spec| {
         let named = |filter: &String| spec.part.contains(filter) || spec.name.contains(filter);
         let wanted = if arguments.filters.is_empty() {
@@ -88,7 +95,7 @@ async fn start(arguments: Arguments) -> Result<usize> {
         } else {
             arguments.filters.iter().any(named)
         };
-        wanted && (spec.core || !arguments.core)
+        wanted && (spec.core || !arguments.core) && (dual || !spec.dual)
     });
     ensure!(!specs.is_empty(), "no spec is called so");
     if arguments.list {
@@ -123,6 +130,7 @@ async fn start(arguments: Arguments) -> Result<usize> {
     for (flag, value) in [
         ("--proxy-mode", arguments.proxy_mode),
         ("--network", arguments.network),
+        ("--ip-families", arguments.ip_families),
         ("--dns", arguments.dns),
         ("--bin", arguments.bin.as_ref().map(text)),
         ("--images", arguments.images.as_ref().map(text)),
@@ -145,10 +153,13 @@ async fn start(arguments: Arguments) -> Result<usize> {
 
 async fn all(cluster: &Cluster, repository: &Path, specs: Vec<Spec>, jobs: usize) -> Result<usize> {
     let begin = Instant::now();
+    let total = specs.len();
     let (serial, parallel): (Vec<_>, Vec<_>) = specs.into_iter().enumerate().partition(|(_, spec)| spec.serial);
-    let total = serial.len() + parallel.len();
-    let mut again = some(cluster, repository, parallel, jobs, "FAIL ").await?;
-    again.extend(some(cluster, repository, serial, 1, "FAIL ").await?);
+    let (own_nodes, parallel) = parallel.into_iter().partition(|(_, spec)| spec.own_nodes);
+    let mut again = Vec::new();
+    for (specs, jobs) in [(parallel, jobs), (own_nodes, jobs), (serial, 1)] {
+        again.extend(some(cluster, repository, specs, jobs, "FAIL ").await?);
+    }
     let flaky = again.len();
     // What fails beside others on a starved machine and passes alone is reported, and is no failure. Where much fails, it is
     // not for want of time, and one at a time would take an hour to say so.

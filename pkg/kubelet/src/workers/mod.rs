@@ -19,7 +19,9 @@ use kubelet_types::seams::{EventRecorder, EventType, ObjectSource, PodClient, po
 use kubelet_volume::Volumes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
+use crate::metrics::{KubeletMetrics, SyncKind};
 use crate::pleg::Pleg;
 use crate::pods::{PodStore, is_mirror_of, mirror_for};
 use crate::status::{Failure, StatusInput, StatusTarget, StatusWriter, generate};
@@ -82,6 +84,8 @@ pub struct WorkerParts {
     pub network_error: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     /// Who may be here.
     pub admission: Arc<dyn Admission>,
+    /// What is counted.
+    pub metrics: Arc<KubeletMetrics>,
 }
 
 /// What a worker is told.
@@ -268,6 +272,8 @@ impl PodWorkers {
             retry: FIRST_RETRY,
             resizing: Resizing::default(),
             ended: ended.clone(),
+            seen: Some(Instant::now()),
+            synced: false,
         };
         let handle = Handle {
             desired: sender,
@@ -363,6 +369,10 @@ struct Worker {
     retry: Duration,
     resizing: Resizing,
     ended: Arc<AtomicBool>,
+    /// When the pod was first seen; none once it ran.
+    seen: Option<Instant>,
+    /// It was synced before.
+    synced: bool,
 }
 
 impl Worker {
@@ -466,6 +476,35 @@ impl Worker {
     }
 
     async fn sync(&mut self) -> Step {
+        let begun = Instant::now();
+        let step = self.sync_once().await;
+        let kind = match std::mem::replace(&mut self.synced, true) {
+            false => SyncKind::Create,
+            true => SyncKind::Sync,
+        };
+        self.shared.parts.metrics.synced(kind, begun.elapsed());
+        step
+    }
+
+    /// Notes when the pod ran for the first time. One that ran before this kubelet began is none of its starts.
+    fn note_running(&mut self, pod: &Pod, status: &PodStatus) {
+        if status.phase != "Running" {
+            return;
+        }
+        let Some(seen) = self.seen.take() else { return };
+        if pod.status.phase == "Running" || is_static(pod) {
+            return;
+        }
+        let made = pod.metadata.creation_timestamp.map(SystemTime::from);
+        let now = self.shared.parts.clock.now();
+        let since_made = made.and_then(|made| now.duration_since(made).ok());
+        self.shared
+            .parts
+            .metrics
+            .runs(seen.elapsed(), since_made.unwrap_or_default());
+    }
+
+    async fn sync_once(&mut self) -> Step {
         let Some(pod) = self.pod() else { return Step::End };
         tracing::debug!(pod = format_pod(&pod), "sync begins");
         let shared = self.shared.clone();
@@ -517,7 +556,8 @@ impl Worker {
         match record {
             Ok(record) => {
                 self.note_actuated(&pod, &record);
-                self.publish(&pod, &record, false);
+                let status = self.publish(&pod, &record, false);
+                self.note_running(&pod, &status);
             }
             Err(error) => return self.failed(&pod, &error.to_string()),
         }
@@ -634,8 +674,14 @@ impl Worker {
             warn("NetworkNotReady", &format!("network is not ready: {error}"));
             return Err(format!("network is not ready: {error}"));
         }
+        let cgroup = async {
+            let begun = Instant::now();
+            let made = parts.cgroups.ensure(pod).await;
+            parts.metrics.cgroup("update", begun.elapsed());
+            made
+        };
         // Neither needs the other, as upstream, where volumes are set up beside the workers.
-        let (made, volumes) = futures::join!(parts.cgroups.ensure(pod), parts.volumes.set_up(pod));
+        let (made, volumes) = futures::join!(cgroup, parts.volumes.set_up(pod));
         let cgroup_parent = made.inspect_err(|error| {
             warn(
                 "FailedToCreatePodContainer",

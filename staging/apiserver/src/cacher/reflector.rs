@@ -119,6 +119,7 @@ impl Cacher {
         };
         *self.state.write() = snapshot;
         self.ready.store(true, Ordering::Release);
+        self.counts.initializations.inc();
         self.revision.send_replace(revision);
         self.announced.forget_until(revision);
         Ok(())
@@ -205,6 +206,7 @@ impl Cacher {
         let Some(last) = batches.last().map(|batch| batch.revision) else {
             return;
         };
+        self.counts.received.add(decoded.len());
         let mut dispatch = self.dispatch.lock();
         let mut events = Vec::with_capacity(decoded.len());
         {
@@ -227,6 +229,7 @@ impl Cacher {
         for event in &events {
             dispatch.window.push(event.clone());
         }
+        self.counts.dispatched.add(events.len());
         dispatch.round.add(events);
         dispatch.tell(&self.config.indexed_fields, Round::tell_in_time);
     }
