@@ -10,7 +10,7 @@ use component_base::serving::Body;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 use k8s_api::core::v1::Pod;
-use kubelet_cgroup::Figures;
+use kubelet_cgroup::{DeviceFigures, Figures};
 use kubelet_stats::{FileSystem, MeasuredCgroup, StatsProvider};
 
 use crate::answers;
@@ -163,7 +163,10 @@ const FAMILIES: &[Family] = &[
     ),
 ];
 
-const DEVICE_FAMILIES: [(&str, &str, fn(&kubelet_cgroup::DeviceFigures) -> u64); 4] = [
+/// Name, help and value of a family with one value a device.
+type DeviceFamily = (&'static str, &'static str, fn(&DeviceFigures) -> u64);
+
+const DEVICE_FAMILIES: [DeviceFamily; 4] = [
     ("container_fs_reads_total", "Reads.", |it| it.reads),
     ("container_fs_writes_total", "Writes.", |it| it.writes),
     ("container_fs_reads_bytes_total", "Bytes read.", |it| it.read_bytes),
@@ -267,7 +270,7 @@ fn add_file_system(out: &mut Exposition, fs: &FileSystem, millis: Option<i64>) {
         let device = words.next()?.to_owned();
         (words.next() == Some("/")).then_some(device)
     };
-    let device = mounts.lines().filter_map(of_root).last().unwrap_or_default();
+    let device = mounts.lines().filter_map(of_root).next_back().unwrap_or_default();
     for (name, help, value) in [
         ("container_fs_limit_bytes", "Bytes of the file system.", fs.capacity),
         ("container_fs_usage_bytes", "Bytes of the file system in use.", fs.used),
@@ -381,7 +384,6 @@ pub(crate) async fn answer(stats: &StatsProvider, pods: &[Arc<Pod>]) -> Response
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
-    use kubelet_cgroup::DeviceFigures;
     use kubelet_stats::InterfaceFigures;
 
     use super::*;

@@ -187,8 +187,10 @@ impl Pleg {
     /// Calls `wake` with the uid of every pod that something happened to, until cancelled.
     pub async fn run(&self, wake: impl Fn(&str) + Send + Sync, cancel: CancellationToken) {
         let work = async {
-            while !self.evented {
-                self.poll_for(RESUBSCRIBE, &wake).await;
+            if !self.evented {
+                loop {
+                    self.poll_for(RESUBSCRIBE, &wake).await;
+                }
             }
             loop {
                 let streamed = match self.runtime.services().runtime.container_events().await {
