@@ -1,6 +1,7 @@
 //! The whole pipeline on the embedded store, from a request to its answer, without a network.
 
 mod flags;
+mod metadata;
 mod metrics;
 mod services;
 mod subresources;
