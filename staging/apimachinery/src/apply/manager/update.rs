@@ -202,7 +202,7 @@ impl Loss<'_> {
         if !concerned {
             return Ok(None);
         }
-        if let Some(parted) = reconciled_text(entry, types).and_then(|text| self.from_text(text)) {
+        if let Some(parted) = reconciled_text(entry, types).and_then(|text| self.part(text)) {
             return Ok(Some(parted));
         }
         let set = reconciled(entry, types)?;
@@ -220,7 +220,7 @@ impl Loss<'_> {
     }
 
     /// The same of a set in its text form; `None` if that takes a closer look.
-    fn from_text(&self, text: &str) -> Option<(Set, Left)> {
+    fn part(&self, text: &str) -> Option<(Set, Left)> {
         let (conflict, left) = match self.changed {
             Some(changed) => (
                 changed.shared_with(text)?,
