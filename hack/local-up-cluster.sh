@@ -14,6 +14,7 @@ usage: hack/local-up-cluster.sh [options]        (as root)
   --etcd                 store in etcd instead of the embedded store
   --proxy-mode MODE      nftables or iptables (nftables)
   --network MODE         how packets reach the pods of other nodes: routes or vxlan (routes)
+  --ip-families WHICH    pods and Services have addresses of IPv4 alone, or of IPv6 too: ipv4 or dual (ipv4)
   --dns WHERE            cluster DNS as a process of the host or as a pod: host or pod (host)
   --bin DIR              use the programs of this directory instead of building them
   --images FILE          use the images of this archive instead of building them
@@ -25,7 +26,7 @@ A cluster that is there keeps what it was started with: run again, options that 
 EOF
 }
 
-NODES='' ETCD='' PROXY_MODE='' NETWORK='' DNS='' BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
+NODES='' ETCD='' PROXY_MODE='' NETWORK='' IP_FAMILIES='' DNS='' BIN='' IMAGES='' STATE=/var/lib/kubernox-local DOWN=''
 
 wrong() {
     echo "$1 (see --help)" >&2
@@ -34,8 +35,8 @@ wrong() {
 
 # The options with a value: where that goes, and what it is.
 declare -A VALUES=([--nodes]='NODES a number from 1 to 99' [--proxy-mode]='PROXY_MODE nftables or iptables'
-    [--network]='NETWORK routes or vxlan' [--dns]='DNS host or pod' [--bin]='BIN a directory' [--images]='IMAGES an archive'
-    [--state]='STATE a directory')
+    [--network]='NETWORK routes or vxlan' [--ip-families]='IP_FAMILIES ipv4 or dual' [--dns]='DNS host or pod'
+    [--bin]='BIN a directory' [--images]='IMAGES an archive' [--state]='STATE a directory')
 
 # set_option OPTION VALUE
 set_option() {
@@ -60,7 +61,7 @@ STATE=$(realpath -m "$STATE")
 # What the cluster was started with before; a line for each option.
 earlier() { sed -n "s/^$1=//p" "$STATE/options" 2>/dev/null || true; }
 EARLIER_STORE=$(earlier ETCD)
-for option in NODES:1 ETCD:no PROXY_MODE:nftables NETWORK:routes DNS:host; do
+for option in NODES:1 ETCD:no PROXY_MODE:nftables NETWORK:routes IP_FAMILIES:ipv4 DNS:host; do
     declare -n value=${option%%:*}
     value=${value:-$(earlier "${option%%:*}")}
     value=${value:-${option#*:}}
@@ -69,6 +70,7 @@ unset -n value
 [[ $NODES =~ ^[1-9][0-9]?$ ]] || wrong "--nodes wants a number from 1 to 99, not $NODES"
 [[ $PROXY_MODE == nftables || $PROXY_MODE == iptables ]] || wrong "--proxy-mode is nftables or iptables, not $PROXY_MODE"
 [[ $NETWORK == routes || $NETWORK == vxlan ]] || wrong "--network is routes or vxlan, not $NETWORK"
+[[ $IP_FAMILIES == ipv4 || $IP_FAMILIES == dual ]] || wrong "--ip-families is ipv4 or dual, not $IP_FAMILIES"
 [[ $DNS == host || $DNS == pod ]] || wrong "--dns is host or pod, not $DNS"
 [[ -n $DOWN || ${EARLIER_STORE:-$ETCD} == "$ETCD" ]] || wrong "the cluster in $STATE stores elsewhere: take it down first (--down)"
 # Paths of sockets are short, and the directory stands in the configuration of programs as it is.
@@ -93,12 +95,10 @@ if [[ -n $BIN ]]; then
 fi
 cd "$(dirname "$0")/.."
 
-NAME=kubernox BRIDGE=knx0 POD_BRIDGE=knx-pods SUBNET=10.89.0 GATEWAY=10.89.0.1 PORT=6443
-POD_CIDR=10.244.0.0/16 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
-PAUSE_IMAGE=registry.k8s.io/pause:3.10.2 DNS_IMAGE=kubernox/cluster-dns:1
-SERVER=https://$GATEWAY:$PORT PKI=$STATE/pki LOCK=/run/lock/$NAME-local-up
+# shellcheck source=hack/lib/names.sh
+source hack/lib/names.sh
 # What a machine has for a way to the world is no way to its own cluster.
-export NO_PROXY=${NO_PROXY:-${no_proxy-}},localhost,127.0.0.1,$SUBNET.0/24,$POD_CIDR,$SERVICE_CIDR
+export NO_PROXY=${NO_PROXY:-${no_proxy-}},localhost,127.0.0.1,$(node_ranges),$POD_CIDRS,$SERVICE_CIDRS
 export no_proxy=$NO_PROXY
 
 # step WHAT: what is being done, for whoever watches and for fail.
@@ -206,7 +206,7 @@ fi
 mkdir -p "$STATE" || fail "$STATE cannot be made"
 chmod 700 "$STATE"
 # First of all: what has it is a cluster's directory.
-printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "DNS=$DNS" >"$STATE/options"
+printf '%s\n' "NODES=$NODES" "ETCD=$ETCD" "PROXY_MODE=$PROXY_MODE" "NETWORK=$NETWORK" "IP_FAMILIES=$IP_FAMILIES" "DNS=$DNS" >"$STATE/options"
 mkdir -p "$STATE"/{pids,logs}
 : >"$STATE/logs/setup.log"
 echo "$STATE" >"/run/$NAME-local"

@@ -46,4 +46,4 @@ bin=${CARGO_TARGET_DIR:-target}/debug
 "$bin/image-builder" --dev --output "$bin/e2e-images.tar" registry.k8s.io/pause:3.10.2 kubernox/busybox:1 kubernox/cluster-dns:1
 "$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar"
 echo "== the same in every other way that a cluster can be started, where it makes a difference"
-"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar" --etcd --proxy-mode iptables --network vxlan --dns pod --core
+"$bin/e2e" --bin "$bin" --images "$bin/e2e-images.tar" --etcd --proxy-mode iptables --network vxlan --ip-families dual --dns pod --core

@@ -24,8 +24,8 @@ start_control_plane() {
         --requestheader-username-headers X-Remote-User --requestheader-group-headers X-Remote-Group \
         --requestheader-extra-headers-prefix X-Remote-Extra- \
         --proxy-client-cert-file "$PKI/front-proxy-client.crt" --proxy-client-key-file "$PKI/front-proxy-client.key" \
-        --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
-        --service-cluster-ip-range "$SERVICE_CIDR" --allow-privileged=true
+        --enable-bootstrap-token-auth=true --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
+        --service-cluster-ip-range "$SERVICE_CIDRS" --allow-privileged=true
     wait_until 60 "a ready API server" kube-apiserver kubectl get --raw /readyz
     ports kube-controller-manager 127.0.0.1:10257
     run_daemon kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig "$STATE/controller-manager.kubeconfig" \
@@ -35,7 +35,7 @@ start_control_plane() {
         --client-ca-file "$PKI/ca.crt" --root-ca-file "$PKI/ca.crt" \
         --service-account-private-key-file "$PKI/service-account.key" --use-service-account-credentials=true \
         --cluster-signing-cert-file "$PKI/ca.crt" --cluster-signing-key-file "$PKI/ca.key" \
-        --allocate-node-cidrs=true --cluster-cidr "$POD_CIDR" --service-cluster-ip-range "$SERVICE_CIDR" --leader-elect=false \
+        --allocate-node-cidrs=true --cluster-cidr "$POD_CIDRS" --service-cluster-ip-range "$SERVICE_CIDRS" --leader-elect=false \
         --kube-api-qps 100 --kube-api-burst 200
     ports kube-scheduler 127.0.0.1:10259
     run_daemon kube-scheduler "$BIN/kube-scheduler" --kubeconfig "$STATE/scheduler.kubeconfig" \

@@ -2,9 +2,6 @@
 
 CGROUP_V1=$(awk '$3 == "cgroup" { print $2 }' /proc/mounts)
 
-node_name() { echo "$NAME-$1"; }
-node_ip() { echo "$SUBNET.$1"; }
-
 # cgroup_root NAME: a cgroup of that name in every hierarchy.
 cgroup_root() {
     local hierarchy
@@ -27,8 +24,8 @@ present() { ip link show dev "$1" >/dev/null 2>&1; }
 # The cluster's addresses must not be those of another network of the machine.
 ranges_are_free() {
     local range device
-    for range in "$SUBNET.0/24" "$POD_CIDR" "$SERVICE_CIDR"; do
-        device=$(ip -o -4 route show root "$range" | awk -v ours=" $BRIDGE $POD_BRIDGE knx.vxlan " '
+    for range in $(tr , ' ' <<<"$(node_ranges),$POD_CIDRS,$SERVICE_CIDRS"); do
+        device=$(ip -o route show root "$range" | awk -v ours=" $BRIDGE $POD_BRIDGE knx.vxlan " '
             { for (i = 1; i < NF; i++) if ($i == "dev" && !index(ours, " " $(i + 1) " ")) found = $(i + 1) }
             END { print found }')
         [[ -z $device ]] || fail "the cluster wants $range, and the machine has that network already, at $device" no
@@ -41,6 +38,8 @@ make_bridge() {
     ranges_are_free
     present "$BRIDGE" || ip link add "$BRIDGE" type bridge
     ip addr replace "$GATEWAY/24" dev "$BRIDGE"
+    # Nobody else has these: there is no need to wait until nobody objects.
+    [[ $IP_FAMILIES != dual ]] || ip addr replace "$(node_ip6 1)/64" dev "$BRIDGE" nodad
     ip link set "$BRIDGE" up
 }
 
@@ -57,6 +56,10 @@ make_network() {
     ip -n "$name" addr replace "$(node_ip "$i")/24" dev eth0
     ip -n "$name" link set eth0 up
     ip -n "$name" route replace default via "$GATEWAY"
+    if [[ $IP_FAMILIES == dual ]]; then
+        ip -n "$name" addr replace "$(node_ip6 "$i")/64" dev eth0 nodad
+        ip -n "$name" route replace default via "$(node_ip6 1)"
+    fi
     ip netns exec "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 }
 
@@ -147,7 +150,8 @@ write_kubelet_configuration() {
     local i=$1 ip name
     ip=$(node_ip "$i")
     name=$(node_name "$i")
-    # The disk is shared with everything else on the machine, and what is not the cluster's cannot be reclaimed by it.
+    # The disk is shared with everything else on the machine, and what is not the cluster's cannot be reclaimed by it: only
+    # what a pod needs to start must be free, be the disk as large as it may.
     cat >"$STATE/node-$i/kubelet.yaml" <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -168,7 +172,7 @@ failSwapOn: false
 serializeImagePulls: false
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
-evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
+evictionHard: {memory.available: 100Mi, nodefs.available: 100Mi, nodefs.inodesFree: 1%, imagefs.available: 100Mi}
 EOF
 }
 
@@ -181,7 +185,7 @@ kind: KubeProxyConfiguration
 clientConnection: {kubeconfig: $STATE/kube-proxy.kubeconfig}
 mode: $PROXY_MODE
 hostnameOverride: $(node_name "$i")
-clusterCIDR: $POD_CIDR
+clusterCIDR: $POD_CIDRS
 bindAddress: $(node_ip "$i")
 healthzBindAddress: $(node_ip "$i"):10256
 metricsBindAddress: 127.0.0.1:10249
@@ -206,8 +210,10 @@ start_runtime() {
     fi
 }
 
+# start_node I [KUBELET-FLAG...]
 start_node() {
     local i=$1
+    shift
     write_kubelet_configuration "$i"
     write_proxy_configuration "$i"
     if ((i == 1)); then
@@ -215,7 +221,7 @@ start_node() {
         ports kube-proxy-1 "$GATEWAY:10256" 127.0.0.1:10249
     fi
     run_inside "kubelet-$i" "$i" "$BIN/kubelet" --config "$STATE/node-$i/kubelet.yaml" --kubeconfig "$STATE/node-$i.kubeconfig" \
-        --hostname-override "$(node_name "$i")" --node-ip "$(node_ip "$i")" --cert-dir "$STATE/node-$i/pki"
+        --hostname-override "$(node_name "$i")" --node-ip "$(node_ips "$i")" --cert-dir "$STATE/node-$i/pki" "$@"
     run_inside "pod-network-$i" "$i" "$BIN/pod-network" --kubeconfig "$STATE/pod-network.kubeconfig" \
         --hostname-override "$(node_name "$i")" --mode "$NETWORK" --bridge "$POD_BRIDGE"
     run_inside "kube-proxy-$i" "$i" "$BIN/kube-proxy" --config "$STATE/node-$i/kube-proxy.yaml"

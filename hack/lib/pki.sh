@@ -29,6 +29,12 @@ certificate() {
     mv "$PKI/$name.crt.new" "$PKI/$name.crt"
 }
 
+# node_certificate I: a node's, as client and as server.
+node_certificate() {
+    certificate "node-$1" ca serverAuth,clientAuth "system:node:$(node_name "$1")" system:nodes \
+        "IP:$(node_ip "$1"),IP:127.0.0.1,DNS:$(node_name "$1"),DNS:localhost"
+}
+
 # kubeconfig NAME: a file for the identity of that certificate.
 kubeconfig() {
     local file=$STATE/$1.kubeconfig
@@ -73,10 +79,7 @@ make_certificates() {
     certificate kube-proxy ca clientAuth system:kube-proxy
     certificate cluster-dns ca clientAuth system:cluster-dns
     certificate pod-network ca clientAuth system:pod-network
-    for i in $(seq "$NODES"); do
-        certificate "node-$i" ca "$both" "system:node:$(node_name "$i")" system:nodes \
-            "IP:$(node_ip "$i"),IP:127.0.0.1,DNS:$(node_name "$i"),DNS:localhost"
-    done
+    for i in $(seq "$NODES"); do node_certificate "$i"; done
     if [[ ! -e $PKI/service-account.pub ]]; then
         openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/service-account.key"
         openssl ec -in "$PKI/service-account.key" -pubout -out "$PKI/service-account.pub.new" 2>/dev/null

@@ -65,9 +65,30 @@ remove_state() {
     rmdir "$STATE" 2>/dev/null || true
 }
 
+# stop_node I: what makes it a node of the cluster.
+stop_node() {
+    local program
+    for program in kubelet kube-proxy pod-network; do stop_daemon "$program-$1"; done
+}
+
+# end_runtime I: what runs on it, and its namespaces.
+end_runtime() {
+    end_processes_of "$(node_name "$1")"
+    stop_daemon "containerd-$1"
+    stop_daemon "namespace-$1" 1
+    ip netns del "$(node_name "$1")" 2>/dev/null || true
+}
+
+# unmount_below DIRECTORY: what is mounted below it, not what it is itself.
+unmount_below() {
+    local mount
+    awk -v root="$1" 'index($2, root "/") == 1 { print $2 }' /proc/mounts | sort -r |
+        while read -r mount; do umount -l "$mount" || true; done
+}
+
 # The shims outlive containerd; they are children of init in the node's cgroup for daemons, or carry its address.
 take_down() {
-    local i name nodes owner
+    local i nodes owner
     owner=$(cat "/run/$NAME-local" 2>/dev/null || true)
     if [[ ! -e $STATE/options && $owner != "$STATE" ]]; then
         echo "there is no cluster in $STATE"
@@ -86,11 +107,7 @@ take_down() {
     nodes=$(find "$STATE" $CGROUP_V1 /sys/fs/cgroup -maxdepth 1 \( -name 'node-*' -o -name "$NAME-*" \) -type d -printf '%f\n' |
         sed -nE "s/^(node|$NAME)-([0-9]+)$/\2/p" | sort -un)
     for name in cluster-dns kube-scheduler kube-controller-manager; do stop_daemon "$name"; done
-    for i in $nodes; do
-        stop_daemon "kubelet-$i"
-        stop_daemon "kube-proxy-$i"
-        stop_daemon "pod-network-$i"
-    done
+    for i in $nodes; do stop_node "$i"; done
     stop_daemon kube-apiserver 10
     stop_daemon etcd 10
     # The first node's rules are the host's; those of the others go with their namespaces.
@@ -101,19 +118,13 @@ take_down() {
     elif [[ -n $nodes ]]; then
         fail 'the programs that remove their packet filters, kube-proxy and pod-network, are not there any more: say with --bin where they are' no
     fi
-    for i in $nodes; do
-        name=$(node_name "$i")
-        end_processes_of "$name"
-        stop_daemon "containerd-$i"
-        stop_daemon "namespace-$i" 1
-        ip netns del "$name" 2>/dev/null || true
-    done
+    for i in $nodes; do end_runtime "$i"; done
     remove_pods_network_of_the_host
     remove_kubelets_rules_of_the_host
     sleep 0.2
     for i in $nodes; do remove_cgroups_of "$(node_name "$i")"; done
     ip link del "$BRIDGE" 2>/dev/null || true
-    awk -v root="$STATE/" 'index($2, root) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount" || true; done
+    unmount_below "$STATE"
     restore_sysctls
     remove_directories
     remove_state

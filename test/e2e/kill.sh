@@ -121,6 +121,12 @@ settled() {
     done
 }
 
+# connected NODE: how many network namespaces of pods have a network. One that has none was made by a containerd that was
+# killed before it noted the name; whoever comes after cannot know of it.
+connected() {
+    { node "$1" bash -c 'for name in /run/netns/cni-*; do nsenter --net="$name" ip -o link show eth0; done' 2>/dev/null || true; } | wc -l
+}
+
 # What is on the nodes of pods that the API server does not know, and of ports that the service has no more; a line each.
 leaks() {
     local port=$1 known i uid containers sandboxes count
@@ -140,7 +146,7 @@ leaks() {
         done
         # A namespace of a pod's network and a shim for each sandbox, and a root for each container, and no more.
         sandboxes=$(containerd_of "$i" containers list | grep -c pause || true)
-        count=$(node "$i" ls /run/netns | grep -c '^cni-' || true)
+        count=$(connected "$i")
         ((count <= sandboxes)) || echo "node $i: $count network namespaces for $sandboxes sandboxes"
         count=$(sort -u /sys/fs/cgroup{,/*}/"kubernox-$i-system"/cgroup.procs | sed 's|.*|/proc/&/comm|' | xargs cat | grep -c containerd-shim || true)
         ((count <= sandboxes)) || echo "node $i: $count shims for $sandboxes sandboxes"

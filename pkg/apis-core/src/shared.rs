@@ -6,7 +6,7 @@ use apimachinery::{
     field::{Error, ErrorList, Path},
     names,
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::primitives::Quantity;
 
 use crate::go_value::named;
@@ -20,12 +20,12 @@ pub(crate) const IMMUTABLE: &str = "field is immutable";
 /// Checks an address in a field that is older than strict checking; `existing` ones may stay.
 pub(crate) fn legacy_ip(path: &Path<'_>, ip: &str, existing: &[String], gates: &FeatureGates) -> ErrorList {
     let existing: Vec<&str> = existing.iter().map(String::as_str).collect();
-    names::validate_legacy_ip(path, ip, gates.enabled("StrictIPCIDRValidation"), &existing)
+    names::validate_legacy_ip(path, ip, gates.enabled(Feature::StrictIPCIDRValidation), &existing)
 }
 
 /// Checks a CIDR in a field that is older than strict checking; `existing` ones may stay.
 pub(crate) fn legacy_cidr(path: &Path<'_>, cidr: &str, existing: &[&str], gates: &FeatureGates) -> ErrorList {
-    names::validate_legacy_cidr(path, cidr, gates.enabled("StrictIPCIDRValidation"), existing)
+    names::validate_legacy_cidr(path, cidr, gates.enabled(Feature::StrictIPCIDRValidation), existing)
 }
 
 /// Checks that an address can be that of an endpoint: nothing unspecified, local to a machine or a link.

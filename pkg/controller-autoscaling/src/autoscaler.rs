@@ -12,10 +12,10 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::discovery::CachedDiscovery;
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use controller::config::HpaControllerConfiguration;
 use controller::workload::SyncError;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::autoscaling::v1::Scale;
 use k8s_api::autoscaling::v2::{HorizontalPodAutoscaler, MetricStatus};
 use k8s_api::core::v1::Pod;
@@ -30,6 +30,8 @@ use crate::sources::Sources;
 
 /// How often a scale that others write meanwhile is written again.
 const WRITES: usize = 5;
+/// What failed is looked at again with the next period.
+const RETRIES: Retries = Retries::new("").at_most(0, "Error syncing HorizontalPodAutoscaler");
 
 /// Builds `horizontal-pod-autoscaler-controller`.
 pub(crate) async fn build(context: ControllerContext) -> Built {
@@ -39,7 +41,7 @@ pub(crate) async fn build(context: ControllerContext) -> Built {
     Ok(Some(Controller::new(move |stop| async move {
         let queue = autoscaler.queue.clone();
         let reconcile = move |key| autoscaler.clone().reconcile(key);
-        context.run(caches, queue, workers, Some(0), stop, reconcile).await;
+        context.run(caches, queue, workers, RETRIES, stop, reconcile).await;
     })))
 }
 
@@ -242,7 +244,7 @@ impl Autoscaler {
         let history = self.histories.lock().entry(key.clone()).or_default().clone();
         history.lock().begin(current, self.clock.now_micro());
         let (min, max) = (hpa.spec.min_replicas.unwrap_or(1), hpa.spec.max_replicas);
-        let to_zero = self.gates.enabled("HPAScaleToZero");
+        let to_zero = self.gates.enabled(Feature::HPAScaleToZero);
         let scaled_to_zero = to_zero && is_true(hpa, SCALED_TO_ZERO);
         let mut metrics = Vec::new();
         let (mut desired, mut reason, mut partly) = (0, String::new(), None);
@@ -498,7 +500,7 @@ impl Autoscaler {
             .spec
             .behavior
             .as_deref()
-            .filter(|_| self.gates.enabled("HPAConfigurableTolerance"))
+            .filter(|_| self.gates.enabled(Feature::HPAConfigurableTolerance))
         {
             let own = |rules: &Option<Box<k8s_api::autoscaling::v2::HPAScalingRules>>| {
                 rules

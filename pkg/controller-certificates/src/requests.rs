@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::{Bucket, ItemExponentialFailure, MaxOf, Outcome, RateLimiter as _, WorkQueue};
-use controller::{CacheSync, Controller, ControllerContext};
+use controller::{CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::certificates::v1::CertificateSigningRequest;
 
 const WORKERS: usize = 5;
@@ -100,7 +100,9 @@ pub(crate) fn controller<H: Handle>(context: ControllerContext, handler: H) -> C
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, WORKERS, None, stop, reconcile).await;
+        context
+            .run(caches, queue, WORKERS, Retries::new("Sync failed"), stop, reconcile)
+            .await;
     })
 }
 

@@ -25,4 +25,4 @@ pub const DESCRIPTORS: &[Descriptor] = &[
 ];
 
 /// After so many failures a service is left alone until something changes.
-const RETRIES: u32 = 15;
+const MOST_RETRIES: u32 = 15;

@@ -18,7 +18,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::SyncError;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::core::v1::Pod;
@@ -48,8 +48,21 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
             let (queue, stale, of_stale) = (controller.queue.clone(), controller.stale.clone(), controller.clone());
             let reconcile = move |key| controller.clone().reconcile(key);
             let clean = move |key| of_stale.clone().clean_stale(key);
-            let cleaning = context.run_workers(stale, 1, None, stop.clone(), clean);
-            let syncing = context.run(caches, queue, 1, None, stop, reconcile);
+            let cleaning = context.run_workers(
+                stale,
+                1,
+                Retries::new("error syncing Pod to clear DisruptionTarget condition, requeueing"),
+                stop.clone(),
+                clean,
+            );
+            let syncing = context.run(
+                caches,
+                queue,
+                1,
+                Retries::new("Error syncing PodDisruptionBudget, requeuing"),
+                stop,
+                reconcile,
+            );
             futures::future::join(syncing, cleaning).await;
         })))
     }

@@ -7,7 +7,7 @@ use client_go::Client;
 use client_go::api::Propagation;
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{ItemExponentialFailure, Outcome, RateLimiter as _, WorkQueue};
-use controller::{CacheSync, ControllerContext};
+use controller::{CacheSync, ControllerContext, Retries};
 use k8s_api::core::v1::ObjectReference;
 use k8s_api::meta::v1::{ObjectMeta, OwnerReference};
 use parking_lot::Mutex;
@@ -107,7 +107,7 @@ impl Collector {
             CacheSync::new(),
             self.attempt_to_delete.clone(),
             workers,
-            None,
+            Retries::new("error syncing item"),
             stop.clone(),
             move |uid: Uid| {
                 let this = this.clone();
@@ -115,10 +115,16 @@ impl Collector {
             },
         );
         let this = self.clone();
-        let orphaning = context.run_workers(self.attempt_to_orphan.clone(), workers, None, stop, move |uid: Uid| {
-            let this = this.clone();
-            async move { this.orphan_dependents(&uid).await.map(|()| Outcome::Done) }
-        });
+        let orphaning = context.run_workers(
+            self.attempt_to_orphan.clone(),
+            workers,
+            Retries::new("error syncing item"),
+            stop,
+            move |uid: Uid| {
+                let this = this.clone();
+                async move { this.orphan_dependents(&uid).await.map(|()| Outcome::Done) }
+            },
+        );
         futures::future::join(deleting, orphaning).await;
     }
 

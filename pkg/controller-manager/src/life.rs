@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component_base::health::{CheckFn, HealthCheck, HealthError};
-use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
+use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
 use component_server::HealthRegistry;
 use controller::{BuildError, Controller, ControllerContext, Descriptor};
 use futures::FutureExt as _;
@@ -58,8 +58,13 @@ fn is_wanted(context: &ControllerContext, descriptor: &Descriptor, words: &[Stri
         tracing::info!(controller, "Warning: controller is disabled");
         return false;
     }
-    if descriptor.feature_gates.iter().any(|gate| !context.enabled(gate)) {
-        let gates = descriptor.feature_gates.join(",");
+    if descriptor
+        .feature_gates
+        .iter()
+        .any(|feature| !context.enabled(*feature))
+    {
+        let names: Vec<_> = descriptor.feature_gates.iter().map(|feature| feature.name()).collect();
+        let gates = names.join(",");
         tracing::info!(controller, gates, "Controller is disabled by a feature gate");
         return false;
     }
@@ -88,7 +93,8 @@ impl RunningMetrics {
         let opts = MetricOpts::new(
             "running_managed_controllers",
             "Whether a controller of a manager runs in this process.",
-        );
+        )
+        .stability(Stability::Beta);
         Self(registry.gauge_vec(opts, &["name", "manager"]))
     }
 

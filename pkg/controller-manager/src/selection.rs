@@ -34,7 +34,7 @@ fn says(words: &[String], named: impl Fn(&str) -> bool, by_default: bool) -> boo
 /// The controllers that would run as asked for and gated if they were part of this release.
 pub(crate) fn absent<'a>(words: &'a [String], gates: &'a FeatureGates) -> impl Iterator<Item = &'static Absent> + 'a {
     ABSENT.iter().filter(|absent| {
-        let gated = absent.feature_gate.is_empty() || gates.enabled(absent.feature_gate);
+        let gated = absent.feature_gate.is_none_or(|feature| gates.enabled(feature));
         gated && says(words, |word| word == absent.name, !absent.disabled_by_default)
     })
 }

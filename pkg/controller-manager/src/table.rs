@@ -1,5 +1,6 @@
 //! The table of controllers.
 
+use component_base::feature_gates::Feature;
 use controller::Descriptor;
 
 /// A controller of upstream's that is not part of this release.
@@ -7,15 +8,15 @@ use controller::Descriptor;
 pub struct Absent {
     /// Its name, which `--controllers` accepts.
     pub name: &'static str,
-    /// Upstream runs it only with this gate; empty for one that runs with any.
-    pub feature_gate: &'static str,
+    /// Upstream runs it only with this gate; none for one that runs with any.
+    pub feature_gate: Option<Feature>,
     /// Upstream does not run it unless it is named.
     pub disabled_by_default: bool,
     /// What does not happen without it.
     pub missing: &'static str,
 }
 
-const fn absent(name: &'static str, feature_gate: &'static str, missing: &'static str) -> Absent {
+const fn absent(name: &'static str, feature_gate: Option<Feature>, missing: &'static str) -> Absent {
     Absent {
         name,
         feature_gate,
@@ -28,50 +29,50 @@ const fn absent(name: &'static str, feature_gate: &'static str, missing: &'stati
 pub const ABSENT: &[Absent] = &[
     absent(
         "device-taint-eviction-controller",
-        "DRADeviceTaints",
+        Some(Feature::DRADeviceTaints),
         "pods stay though devices of their claims are tainted NoExecute",
     ),
     absent(
         "podcertificaterequest-cleaner-controller",
-        "PodCertificateRequest",
+        Some(Feature::PodCertificateRequest),
         "old PodCertificateRequests stay",
     ),
     absent(
         "podgroup-protection-controller",
-        "GenericWorkload",
+        Some(Feature::GenericWorkload),
         "PodGroups that are in use are not protected",
     ),
     absent(
         "resourceclaim-controller",
-        "",
+        None,
         "no ResourceClaims are made from templates, and none are released: pods with resourceClaimTemplateName stay pending",
     ),
     absent(
         "resourcepoolstatusrequest-controller",
-        "DRAResourcePoolStatus",
+        Some(Feature::DRAResourcePoolStatus),
         "ResourcePoolStatusRequests are not answered",
     ),
     Absent {
         disabled_by_default: true,
         ..absent(
             "selinux-warning-controller",
-            "",
+            None,
             "nothing warns of volumes that pods with different SELinux labels share",
         )
     },
     absent(
         "storage-version-migrator-controller",
-        "StorageVersionMigrator",
+        Some(Feature::StorageVersionMigrator),
         "StorageVersionMigrations are not carried out",
     ),
     absent(
         "storageversion-garbage-collector-controller",
-        "StorageVersionAPI",
+        Some(Feature::StorageVersionAPI),
         "StorageVersions of API servers that are gone stay",
     ),
     absent(
         "validatingadmissionpolicy-status-controller",
-        "",
+        None,
         "the expressions of ValidatingAdmissionPolicies are not checked for types; their status stays empty",
     ),
 ];

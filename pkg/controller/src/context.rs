@@ -7,7 +7,7 @@ use client_go::cache::InformerFactory;
 use client_go::discovery::CachedDiscovery;
 use client_go::events::{EventApi, EventBroadcaster, EventRecorder};
 use client_go::workqueue::{WorkQueue, WorkQueueMetrics, default_limiter};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
 use prometheus::IntCounterVec;
 use tokio_util::sync::CancellationToken;
@@ -119,8 +119,8 @@ impl ControllerContext {
 
     /// Whether a feature gate is on.
     #[must_use]
-    pub fn enabled(&self, gate: &str) -> bool {
-        self.gates.enabled(gate)
+    pub fn enabled(&self, feature: Feature) -> bool {
+        self.gates.enabled(feature)
     }
 
     /// Tells events as `component`, written with `client`.

@@ -1,5 +1,6 @@
 //! [`Descriptor`]: what the manager knows of a controller before it runs.
 
+use component_base::feature_gates::Feature;
 use futures::future::{BoxFuture, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ pub struct Descriptor {
     /// Names that it had in earlier releases.
     pub aliases: &'static [&'static str],
     /// Without these feature gates it does not run.
-    pub feature_gates: &'static [&'static str],
+    pub feature_gates: &'static [Feature],
     /// `*` does not include it.
     pub disabled_by_default: bool,
     /// It is built before all others, whether it was asked for or not: they need the tokens it makes.
@@ -67,7 +68,7 @@ impl Descriptor {
 
     /// Only with these feature gates.
     #[must_use]
-    pub const fn feature_gates(mut self, gates: &'static [&'static str]) -> Self {
+    pub const fn feature_gates(mut self, gates: &'static [Feature]) -> Self {
         self.feature_gates = gates;
         self
     }

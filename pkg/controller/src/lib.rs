@@ -14,6 +14,7 @@ mod clock;
 pub mod config;
 mod context;
 mod descriptor;
+mod retries;
 mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -25,4 +26,5 @@ pub use clock::Clock;
 pub use config::KubeControllerManagerConfiguration;
 pub use context::ControllerContext;
 pub use descriptor::{BuildError, Built, Constructor, Controller, Descriptor, ready};
+pub use retries::Retries;
 pub use run::CacheSync;

@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, join_all};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ControllerContext;
+use crate::{ControllerContext, Retries};
 
 /// The caches that must be filled before a controller acts on them.
 #[derive(Default)]
@@ -46,14 +46,14 @@ impl CacheSync {
 
 impl ControllerContext {
     /// Waits for the caches, then reconciles the queue's keys with so many workers until `stop`; what is under way is
-    /// finished. A key whose reconcile fails or panics comes again after a pause that grows with its failures; after
-    /// `retries` of them, if there is such a bound, it is given up until it changes.
+    /// finished. A key whose reconcile fails or panics comes again after a pause that grows with its failures; `retries`
+    /// may bound how often.
     pub async fn run<K, E, R>(
         &self,
         caches: CacheSync,
         queue: WorkQueue<K>,
         workers: usize,
-        retries: Option<u32>,
+        retries: Retries,
         stop: CancellationToken,
         reconcile: impl Fn(K) -> R + Send + Sync + 'static,
     ) where
@@ -73,7 +73,7 @@ impl ControllerContext {
         &self,
         queue: WorkQueue<K>,
         workers: usize,
-        retries: Option<u32>,
+        retries: Retries,
         stop: CancellationToken,
         reconcile: impl Fn(K) -> R + Send + Sync + 'static,
     ) where
@@ -111,7 +111,7 @@ impl ControllerContext {
         &self,
         queue: &WorkQueue<K>,
         key: &K,
-        retries: Option<u32>,
+        retries: Retries,
         outcome: Result<Result<Outcome, E>, Box<dyn Any + Send>>,
     ) where
         K: Clone + Eq + Hash + Send + Sync + fmt::Debug + 'static,
@@ -124,12 +124,12 @@ impl ControllerContext {
                 queue.forget(key);
                 queue.add_after(key.clone(), delay);
             }
-            Ok(Err(error)) if retries.is_some_and(|most| queue.num_requeues(key) >= most) => {
-                tracing::error!(controller, ?key, %error, "Dropping key out of the queue");
+            Ok(Err(error)) if retries.exhausted(queue.num_requeues(key)) => {
+                retries.tell_dropped(controller, key, &error);
                 queue.forget(key);
             }
             Ok(Err(error)) => {
-                tracing::error!(controller, ?key, %error, "Error syncing, will retry");
+                retries.tell_failed(controller, key, &error);
                 queue.add_rate_limited(key.clone());
             }
             Err(panic) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiserver::{cacher::Followed, server::Routes};
-use apiserver_auth::authentication::TokenCacheMetrics;
+use apiserver_auth::authentication::{CertificateMetrics, TokenCacheMetrics};
 use component_base::metrics::MetricsRegistry;
 use k8s_api::{
     Object,
@@ -45,6 +45,7 @@ impl Access {
             external_address: options.public_address(),
             always_allow: options.authorization.always_allows(),
             token_metrics: Arc::new(TokenCacheMetrics::new(metrics)),
+            certificate_metrics: CertificateMetrics::new(metrics),
             stop: background.clone(),
         };
         let authentication = options.authentication.build(&environment)?;

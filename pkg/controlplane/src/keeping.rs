@@ -1,5 +1,6 @@
 //! Joins what the server itself keeps with its resources.
 
+use component_base::feature_gates::Feature;
 use std::{sync::Arc, time::Duration};
 
 use apis_core::core::service::{ClusterFamilies, IPV4, IPV6};
@@ -53,8 +54,8 @@ impl Keeping {
             reconciler: self.services.reconciler,
             apiserver_count: self.services.apiserver_count,
             hostname: hostname(),
-            identity: options.gates.enabled("APIServerIdentity"),
-            peer_address: if options.gates.enabled("UnknownVersionInteroperabilityProxy") {
+            identity: options.gates.enabled(Feature::APIServerIdentity),
+            peer_address: if options.gates.enabled(Feature::UnknownVersionInteroperabilityProxy) {
                 options.public_address()
             } else {
                 String::new()

@@ -1,5 +1,6 @@
 //! Runs the API server from start to orderly end.
 
+use component_base::feature_gates::Feature;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use admission_chain::{AdmissionError, Environment};
@@ -162,7 +163,7 @@ impl ControlPlane {
             },
             authorizer: access.authorization.authorizer.clone(),
             audit,
-            constrained_impersonation: options.gates.enabled("ConstrainedImpersonation"),
+            constrained_impersonation: options.gates.enabled(Feature::ConstrainedImpersonation),
             limits: limits?,
             connections: connections.clone(),
             edge: edge(options)?,

@@ -6,7 +6,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use apiserver_auth::{
-    authentication::{Chain, Request, TokenCacheMetrics},
+    authentication::{CertificateMetrics, Chain, Request, TokenCacheMetrics},
     authorization::{Attributes, Authorizer},
     jose::{SigningKey, key_set_json, sign},
     serviceaccount::NumericDate,
@@ -132,6 +132,7 @@ fn environment() -> Environment {
         external_address: "127.0.0.1:6443".to_owned(),
         always_allow: false,
         token_metrics: Arc::new(TokenCacheMetrics::new(&MetricsRegistry::default())),
+        certificate_metrics: CertificateMetrics::new(&MetricsRegistry::default()),
         stop: CancellationToken::new(),
     }
 }

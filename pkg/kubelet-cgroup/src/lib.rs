@@ -8,11 +8,13 @@
 //! Invariants: nothing outside `kubepods` is written; a cgroup is removed only with its processes ended. A controller that is
 //! not mounted is passed over. Upstream counterpart: `pkg/kubelet/cm`.
 
+mod figures;
 mod hierarchy;
 mod limits;
 mod stats;
 mod tree;
 
+pub use figures::{DeviceFigures, Figures, FoundCgroup};
 pub use hierarchy::{CgroupError, Hierarchy};
 pub use limits::Limits;
 pub use stats::Usage;

@@ -20,6 +20,9 @@ pub struct Usage {
     pub pids: Option<u64>,
 }
 
+/// Beyond this version 1 means that there is no limit.
+const NO_LIMIT: u64 = 1 << 62;
+
 fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
@@ -34,6 +37,20 @@ fn keyed(path: &Path, key: &str) -> Option<u64> {
 }
 
 impl PodCgroupTree {
+    /// What all pods together are held to, in bytes; none if they are not.
+    #[must_use]
+    pub fn pods_memory_limit(&self) -> Option<u64> {
+        let file = if self.hierarchy().is_v2() {
+            "memory.max"
+        } else {
+            "memory.limit_in_bytes"
+        };
+        let mount = self.hierarchy().controller("memory")?;
+        let path = mount.join(self.pods_path().trim_start_matches('/')).join(file);
+        // Version 2 says "max", version 1 the largest number of whole pages.
+        number(&path).filter(|limit| *limit < NO_LIMIT)
+    }
+
     /// What the cgroup at this path (as the runtime is told it) uses.
     #[must_use]
     pub fn usage(&self, path: &str) -> Usage {

@@ -184,3 +184,129 @@ fn pods_of_slices_are_found() {
     }
     assert_eq!(tree.pods().expect("listed"), ["a-1", "b-2"]);
 }
+
+/// Writes files of a cgroup, and makes the folders.
+fn write(root: &Path, path: &str, files: &[(&str, &str)]) {
+    let directory = root.join(path);
+    fs::create_dir_all(&directory).expect("made");
+    for (file, text) in files {
+        fs::write(directory.join(file), text).expect("written");
+    }
+}
+
+#[test]
+fn all_figures_of_both_versions() {
+    let root = tempfile::tempdir().expect("a directory");
+    let path = "kubepods/burstable/podu1/c1";
+    let processes = ("cgroup.procs", "41\n42\n");
+    let v2 = [
+        processes,
+        (
+            "cpu.stat",
+            "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 5\nnr_throttled 2\nthrottled_usec 7\n",
+        ),
+        ("cpu.max", "50000 100000\n"),
+        ("cpu.weight", "1\n"),
+        ("memory.current", "1000\n"),
+        ("memory.max", "max\n"),
+        (
+            "memory.stat",
+            "anon 400\nfile 500\nactive_file 200\ninactive_file 300\npgfault 9\npgmajfault 1\n",
+        ),
+        ("memory.events", "low 0\nmax 3\noom 1\noom_kill 1\n"),
+        ("pids.current", "7\n"),
+        ("io.stat", "254:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n"),
+    ];
+    write(root.path(), path, &v2);
+    let tree = PodCgroupTree::new(Hierarchy::V2(root.path().to_owned()), "/");
+    let found = tree.found();
+    let places: Vec<_> = found
+        .iter()
+        .map(|it| (it.path.as_str(), it.pod.as_deref(), it.container.as_deref()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("/kubepods", None, None),
+            ("/kubepods/burstable", None, None),
+            ("/kubepods/burstable/podu1", Some("u1"), None),
+            ("/kubepods/burstable/podu1/c1", Some("u1"), Some("c1")),
+        ]
+    );
+    let of_v2 = tree.figures(path);
+    let device = DeviceFigures {
+        device: "254:0".to_owned(),
+        reads: 1,
+        writes: 2,
+        read_bytes: 10,
+        write_bytes: 20,
+    };
+    let expected = Figures {
+        cpu: Some(30_000),
+        cpu_user: Some(20_000),
+        cpu_system: Some(10_000),
+        periods: Some(5),
+        throttled_periods: Some(2),
+        throttled: Some(7000),
+        memory: Some(1000),
+        working_set: Some(700),
+        cache: Some(500),
+        rss: Some(400),
+        failures: Some(3),
+        active_file: Some(200),
+        inactive_file: Some(300),
+        faults: Some(9),
+        major_faults: Some(1),
+        oom_kills: Some(1),
+        processes: Some(2),
+        threads: Some(7),
+        shares: Some(2),
+        period: Some(100_000),
+        quota: Some(50_000),
+        memory_limit: Some(0),
+        devices: vec![device.clone()],
+        process: Some(41),
+        ..Figures::default()
+    };
+    assert_eq!(of_v2, expected);
+
+    let root = tempfile::tempdir().expect("a directory");
+    let v1 = [
+        processes,
+        ("cpuacct.usage", "30000\n"),
+        ("cpu.stat", "nr_periods 5\nnr_throttled 2\nthrottled_time 7000\n"),
+        ("cpu.cfs_quota_us", "-1\n"),
+        ("memory.usage_in_bytes", "1000\n"),
+        ("memory.limit_in_bytes", "9223372036854771712\n"),
+        ("memory.stat", "cache 1\ntotal_cache 500\ntotal_inactive_file 300\n"),
+        (
+            "blkio.throttle.io_serviced",
+            "254:0 Read 1\n254:0 Write 2\n254:0 Total 3\nTotal 3\n",
+        ),
+        ("blkio.throttle.io_service_bytes", "254:0 Read 10\n254:0 Write 20\n"),
+    ];
+    write(root.path(), path, &v1);
+    let controllers = ["cpu", "cpuacct", "memory", "pids", "blkio"];
+    let controllers = controllers.map(|name| (name.to_owned(), root.path().to_owned()));
+    let hierarchy = Hierarchy::V1 {
+        controllers: controllers.into(),
+        unified: None,
+    };
+    let of_v1 = PodCgroupTree::new(hierarchy, "/").figures(path);
+    let expected = Figures {
+        cpu: Some(30_000),
+        periods: Some(5),
+        throttled_periods: Some(2),
+        throttled: Some(7000),
+        memory: Some(1000),
+        working_set: Some(700),
+        cache: Some(500),
+        inactive_file: Some(300),
+        processes: Some(2),
+        memory_limit: Some(0),
+        devices: vec![device],
+        process: Some(41),
+        ..Figures::default()
+    };
+    assert_eq!(of_v1, expected);
+}

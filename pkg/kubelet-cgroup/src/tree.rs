@@ -99,6 +99,12 @@ impl PodCgroupTree {
         }
     }
 
+    /// The directory of the cgroup of all pods, from the top of a hierarchy.
+    #[must_use]
+    pub fn pods_path(&self) -> String {
+        format!("/{}", self.top().display())
+    }
+
     /// The directory of a pod's cgroup, from the top of a hierarchy.
     #[must_use]
     pub fn pod_path(&self, uid: &str, class: QosClass) -> String {
@@ -122,7 +128,7 @@ impl PodCgroupTree {
     }
 
     /// The uid of the pod whose cgroup has this name.
-    fn uid_of(&self, name: &str) -> Option<String> {
+    pub(crate) fn pod_of(&self, name: &str) -> Option<String> {
         match self.driver {
             Driver::Cgroupfs => name.strip_prefix("pod").map(str::to_owned),
             Driver::Systemd => {
@@ -220,7 +226,7 @@ impl PodCgroupTree {
             for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
                 for child in children(&mount.join(self.of_class(class)))? {
                     let name = child.file_name().and_then(|name| name.to_str());
-                    found.extend(name.and_then(|name| self.uid_of(name)));
+                    found.extend(name.and_then(|name| self.pod_of(name)));
                 }
             }
         }

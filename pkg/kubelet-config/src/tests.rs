@@ -3,7 +3,7 @@
 use std::fs;
 
 use component_base::GoDuration;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use component_base::flags::{Command, FlagSet, Flags};
 
 use super::*;
@@ -96,7 +96,9 @@ fn drop_ins_go_over_the_file_and_flags_over_both() {
     assert_eq!(configuration.cluster_dns, ["10.0.0.9"]);
     assert_eq!(configuration.kube_reserved["cpu"], "200m");
     assert_eq!(configuration.kube_reserved["memory"], "1Gi");
-    assert!(options.gates.enabled("KubeletInUserNamespace") && configuration.feature_gates.contains_key("NodeSwap"));
+    assert!(
+        options.gates.enabled(Feature::KubeletInUserNamespace) && configuration.feature_gates.contains_key("NodeSwap")
+    );
 }
 
 #[test]

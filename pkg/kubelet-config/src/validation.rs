@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Component, Path};
 
 use component_base::GoDuration;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use component_base::metrics::MetricsOptions;
 use kubelet_types::image::ImageList;
 
@@ -160,7 +160,7 @@ fn numbers(kc: &KubeletConfiguration, errors: &mut Errors) {
 
 fn durations(kc: &KubeletConfiguration, gates: &FeatureGates, errors: &mut Errors) {
     let period = kc.cpu_cfs_quota_period;
-    if gates.enabled("CustomCPUCFSQuotaPeriod") {
+    if gates.enabled(Feature::CustomCPUCFSQuotaPeriod) {
         let good = (GoDuration::from_millis(1)..=GoDuration::from_secs(1)).contains(&period);
         errors.check(good, || {
             format!("cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {{{period}}} must be between 1ms and 1sec, inclusive")
@@ -229,7 +229,7 @@ fn images(kc: &KubeletConfiguration, gates: &FeatureGates, errors: &mut Errors) 
         });
     }
     errors.check(
-        !kc.server_tls_bootstrap || gates.enabled("RotateKubeletServerCertificate"),
+        !kc.server_tls_bootstrap || gates.enabled(Feature::RotateKubeletServerCertificate),
         || "serverTLSBootstrap true requires feature gate RotateKubeletServerCertificate".to_owned(),
     );
     errors.check(!kc.run_once, || {
@@ -273,9 +273,10 @@ fn policies(kc: &KubeletConfiguration, gates: &FeatureGates, errors: &mut Errors
     errors.check(matches!(reservation, "None" | "TieredReservation"), || {
         format!("option {reservation:?} specified for memoryReservationPolicy. Valid options are \"None\" or \"TieredReservation\"")
     });
-    errors.check(reservation != "TieredReservation" || gates.enabled("MemoryQoS"), || {
-        format!("memoryReservationPolicy {reservation:?} requires MemoryQoS feature gate to be enabled")
-    });
+    errors.check(
+        reservation != "TieredReservation" || gates.enabled(Feature::MemoryQoS),
+        || format!("memoryReservationPolicy {reservation:?} requires MemoryQoS feature gate to be enabled"),
+    );
     errors.check(!kc.container_runtime_endpoint.is_empty(), || {
         "the containerRuntimeEndpoint was not specified or empty".to_owned()
     });
@@ -368,11 +369,11 @@ fn shutdown(kc: &KubeletConfiguration, gates: &FeatureGates, errors: &mut Errors
         });
     }
     let any = all > GoDuration::ZERO || critical > GoDuration::ZERO;
-    errors.check(!any || gates.enabled("GracefulNodeShutdown"), || {
+    errors.check(!any || gates.enabled(Feature::GracefulNodeShutdown), || {
         "specifying shutdownGracePeriod or shutdownGracePeriodCriticalPods requires feature gate GracefulNodeShutdown".to_owned()
     });
     let by_priority = !kc.shutdown_grace_period_by_pod_priority.is_empty();
-    if gates.enabled("GracefulNodeShutdownBasedOnPodPriority") {
+    if gates.enabled(Feature::GracefulNodeShutdownBasedOnPodPriority) {
         errors.check(!(by_priority && any), || {
             "Cannot specify both shutdownGracePeriodByPodPriority and shutdownGracePeriod at the same time".to_owned()
         });

@@ -78,9 +78,18 @@ impl ImageLives {
     }
 }
 
-/// How many bytes have to be freed; none if the file system is not full enough.
+/// What of the images' file system has to be freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// How full it is, in percent.
+    pub used: u8,
+    /// How many bytes are too many.
+    pub bytes: u64,
+}
+
+/// What has to be freed; nothing if the file system is not full enough.
 #[must_use]
-pub fn to_free(policy: &ImagePolicy, capacity: u64, available: u64) -> Option<u64> {
+pub fn to_free(policy: &ImagePolicy, capacity: u64, available: u64) -> Option<Excess> {
     let available = available.min(capacity);
     if capacity == 0 {
         return None;
@@ -90,5 +99,36 @@ pub fn to_free(policy: &ImagePolicy, capacity: u64, available: u64) -> Option<u6
         return None;
     }
     let wanted = i128::from(capacity) * i128::from(100 - policy.low) / 100 - i128::from(available);
-    u64::try_from(wanted).ok().filter(|wanted| *wanted > 0)
+    let bytes = u64::try_from(wanted).ok().filter(|bytes| *bytes > 0)?;
+    Some(Excess {
+        used: u8::try_from(used).unwrap_or(100),
+        bytes,
+    })
+}
+
+/// What is said when unused images were not enough.
+#[must_use]
+pub fn insufficient(excess: Excess, capacity: u64, freed: u64) -> String {
+    format!(
+        "Insufficient free disk space on the node's image filesystem ({}% of {} used). Failed to free sufficient space by \
+         deleting unused images (freed {freed} bytes). Investigate disk usage, as it could be used by active images, logs, \
+         volumes, or other data.",
+        excess.used,
+        shown(capacity)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn shown(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while amount >= 1024.0 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    format!("{amount:.1} {}", UNITS[unit])
 }

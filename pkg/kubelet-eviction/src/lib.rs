@@ -17,7 +17,7 @@ mod threshold;
 mod tracker;
 
 pub use rank::{Use, message, rank};
-pub use signal::{Observation, Signal};
+pub use signal::{Files, Observation, Signal};
 pub use threshold::{Amount, Threshold, ThresholdError, Thresholds, thresholds};
 pub use tracker::{Tracker, Verdict};
 

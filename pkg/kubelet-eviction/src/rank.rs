@@ -1,11 +1,12 @@
 //! The order in which pods go.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use k8s_api::core::v1::Pod;
-use k8s_api::primitives::Quantity;
+use k8s_api::primitives::{Format, Quantity};
 use kubelet_types::pod::is_critical;
 use kubelet_types::resources::{Side, pod_amount};
 
@@ -19,6 +20,9 @@ pub struct Use {
     pub pod: Arc<Pod>,
     /// Bytes, inodes or processes.
     pub amount: u64,
+    /// What of it each container uses, by name: working sets of memory, or written layers and logs. The pod's volumes are no
+    /// container's.
+    pub containers: HashMap<String, u64>,
 }
 
 fn request(pod: &Pod, signal: Signal) -> u64 {
@@ -48,15 +52,16 @@ pub fn rank(signal: Signal, uses: Vec<Use>) -> Vec<Use> {
     candidates
 }
 
-fn shown(signal: Signal, amount: i64) -> String {
-    if signal.is_bytes() && amount >= 1024 {
-        format!("{}Ki", amount / 1024)
+fn shown(signal: Signal, amount: i64) -> Quantity {
+    let format = if signal.is_bytes() {
+        Format::BinarySI
     } else {
-        amount.to_string()
-    }
+        Format::DecimalSI
+    };
+    Quantity::new(amount, format)
 }
 
-/// What an evicted pod is told.
+/// What an evicted pod is told: what was short, and which of its containers used more of it than they asked for.
 #[must_use]
 pub fn message(threshold: &Threshold, observed: &Observation, used: &Use) -> String {
     let signal = threshold.signal;
@@ -65,21 +70,27 @@ pub fn message(threshold: &Threshold, observed: &Observation, used: &Use) -> Str
     let resource = signal.resource();
     let mut message =
         format!("The node was low on resource: {resource}. Threshold quantity: {least}, available: {available}. ");
-    let request = request(&used.pod, signal);
-    if signal.is_bytes() && used.amount > request {
-        for container in &used.pod.spec.containers {
-            let own = container.resources.requests.get(resource).map_or(0, Quantity::value);
-            // A string takes everything.
-            let _ = write!(
-                message,
-                "Container {} was using {}, request is {}, has larger consumption of {resource}. ",
-                container.name,
-                shown(signal, i64::try_from(used.amount).unwrap_or(i64::MAX)),
-                shown(signal, own),
-            );
-            if used.pod.spec.containers.len() > 1 {
-                break;
-            }
+    let mut blame = |kind: &str, name: &str, amount: u64, request: Option<&Quantity>| {
+        let amount = shown(signal, i64::try_from(amount).unwrap_or(i64::MAX));
+        let request = request.map_or_else(|| "0".to_owned(), Quantity::to_string);
+        // A string takes everything.
+        let _ = write!(
+            message,
+            "{kind} {name} was using {amount}, request is {request}, has larger consumption of {resource}. "
+        );
+    };
+    let spec = &used.pod.spec;
+    let whole = spec.resources.as_deref().and_then(|own| own.requests.get(resource));
+    if let Some(request) = whole.filter(|_| resource == "memory") {
+        blame("Pod", &used.pod.metadata.name, used.amount, Some(request));
+    }
+    for container in spec.containers.iter().chain(&spec.init_containers) {
+        let Some(amount) = used.containers.get(&container.name) else {
+            continue;
+        };
+        let request = container.resources.requests.get(resource);
+        if i128::from(*amount) > i128::from(request.map_or(0, Quantity::value)) {
+            blame("Container", &container.name, *amount, request);
         }
     }
     message

@@ -2,6 +2,15 @@
 
 use kubelet_types::pressure::Pressure;
 
+/// Which of a pod's files lie on the file system that a signal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// What its containers have written, beside images.
+    pub layers: bool,
+    /// Its logs and local volumes, beside the kubelet's files.
+    pub local: bool,
+}
+
 /// Something that can run short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Signal {
@@ -79,6 +88,26 @@ impl Signal {
             Self::Memory | Self::AllocatableMemory => Pressure::Memory,
             Self::Pid => Pressure::Pid,
             _ => Pressure::Disk,
+        }
+    }
+
+    /// Which files of pods lie there, where images have a file system of their own or share the kubelet's. Where written layers
+    /// do, so do images and dead containers, and removing these helps.
+    #[must_use]
+    pub const fn files(self, images_apart: bool) -> Files {
+        match self {
+            Self::NodeFs | Self::NodeFsInodes => Files {
+                layers: !images_apart,
+                local: true,
+            },
+            Self::ImageFs | Self::ImageFsInodes | Self::ContainerFs | Self::ContainerFsInodes => Files {
+                layers: true,
+                local: !images_apart,
+            },
+            Self::Memory | Self::AllocatableMemory | Self::Pid => Files {
+                layers: false,
+                local: false,
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use k8s_api::Kind;
 use k8s_api::core::v1::Pod;
 use kubelet_types::pressure::Pressure;
 
-use crate::images::{ImageFacts, ImageLives, ImagePolicy, to_free};
+use crate::images::{Excess, ImageFacts, ImageLives, ImagePolicy, insufficient, to_free};
 use crate::local::{LocalUse, excess};
 use crate::{Observation, Signal, Thresholds, Tracker, Use, message, rank, thresholds};
 
@@ -23,6 +23,7 @@ fn tracker(hard: &[(&str, &str)], soft: &[(&str, &str)], reclaim: &[(&str, &str)
         soft: &texts(soft),
         grace: &grace.collect(),
         reclaim: &texts(reclaim),
+        allocatable_enforced: false,
     });
     Tracker::new(all.expect("thresholds"), Duration::from_secs(300))
 }
@@ -81,6 +82,7 @@ fn wrong_thresholds_are_refused() {
             soft: &texts(soft),
             grace: &BTreeMap::new(),
             reclaim: &none,
+            allocatable_enforced: false,
         });
         all.map_or_else(|error| error.to_string(), |all| all.len().to_string())
     };
@@ -90,6 +92,28 @@ fn wrong_thresholds_are_refused() {
         read(&[], &[("pid.available", "1")]),
         "grace period must be specified for the soft eviction threshold pid.available"
     );
+}
+
+#[test]
+fn files_count_where_they_lie() {
+    let files = |signal: Signal, images_apart| {
+        let files = signal.files(images_apart);
+        (files.layers, files.local)
+    };
+    for (signal, together, apart) in [
+        (Signal::NodeFs, (true, true), (false, true)),
+        (Signal::NodeFsInodes, (true, true), (false, true)),
+        (Signal::ImageFs, (true, true), (true, false)),
+        (Signal::ContainerFsInodes, (true, true), (true, false)),
+        (Signal::Memory, (false, false), (false, false)),
+        (Signal::Pid, (false, false), (false, false)),
+    ] {
+        assert_eq!(
+            (files(signal, false), files(signal, true)),
+            (together, apart),
+            "{signal:?}"
+        );
+    }
 }
 
 fn pod(name: &str, spec: &str) -> Arc<Pod> {
@@ -103,6 +127,7 @@ fn those_beyond_their_requests_go_first() {
     let with = |name: &str, priority: i32, amount| Use {
         pod: pod(name, &asking.replace('P', &priority.to_string())),
         amount,
+        containers: [("c".to_owned(), amount)].into(),
     };
     let ranked = rank(
         Signal::Memory,
@@ -121,6 +146,7 @@ fn those_beyond_their_requests_go_first() {
         soft: &BTreeMap::new(),
         grace: &BTreeMap::new(),
         reclaim: &BTreeMap::new(),
+        allocatable_enforced: false,
     });
     let observed = Observation {
         available: 512 << 10,
@@ -128,9 +154,73 @@ fn those_beyond_their_requests_go_first() {
     };
     assert_eq!(
         message(&all.expect("thresholds")[0], &observed, &ranked[0]),
-        "The node was low on resource: memory. Threshold quantity: 1024Ki, available: 512Ki. \
+        "The node was low on resource: memory. Threshold quantity: 1Mi, available: 512Ki. \
          Container c was using 400, request is 100, has larger consumption of memory. "
     );
+}
+
+#[test]
+fn every_container_that_uses_more_than_it_asked_for_is_named() {
+    let spec = r#"{"resources":{"requests":{"memory":"1Ki"}},"initContainers":[{"name":"beside"}],
+        "containers":[{"name":"a","resources":{"requests":{"memory":"1Ki"}}},{"name":"b"}]}"#;
+    let used = |a, b| Use {
+        pod: pod("p", spec),
+        amount: a + b,
+        containers: [("a", a), ("b", b), ("beside", b), ("debug", b)]
+            .map(|(name, amount)| (name.to_owned(), amount))
+            .into(),
+    };
+    let message = |signal: &str, least: &str, used: &Use| {
+        let all = thresholds(&Thresholds {
+            hard: &texts(&[(signal, least)]),
+            soft: &BTreeMap::new(),
+            grace: &BTreeMap::new(),
+            reclaim: &BTreeMap::new(),
+            allocatable_enforced: false,
+        });
+        let observed = Observation {
+            available: 5,
+            capacity: 4000,
+        };
+        message(&all.expect("thresholds")[0], &observed, used)
+    };
+    assert_eq!(
+        message("memory.available", "50%", &used(1024, 3)),
+        "The node was low on resource: memory. Threshold quantity: 2000, available: 5. \
+         Pod p was using 1027, request is 1Ki, has larger consumption of memory. \
+         Container b was using 3, request is 0, has larger consumption of memory. \
+         Container beside was using 3, request is 0, has larger consumption of memory. "
+    );
+    assert_eq!(
+        message("nodefs.available", "10Ki", &used(0, 0)),
+        "The node was low on resource: ephemeral-storage. Threshold quantity: 10Ki, available: 5. "
+    );
+}
+
+#[test]
+fn pods_that_are_held_to_what_is_allocatable_are_watched_too() {
+    let signals = |allocatable_enforced| -> Vec<_> {
+        let all = thresholds(&Thresholds {
+            hard: &texts(&[("memory.available", "100Mi"), ("pid.available", "10")]),
+            soft: &texts(&[("memory.available", "200Mi")]),
+            grace: &[("memory.available".to_owned(), Duration::ZERO)].into(),
+            reclaim: &texts(&[("memory.available", "1Mi")]),
+            allocatable_enforced,
+        });
+        let all = all.expect("thresholds").into_iter();
+        all.map(|threshold| (threshold.signal, threshold.grace.is_some()))
+            .collect()
+    };
+    assert_eq!(
+        signals(true),
+        [
+            (Signal::Memory, false),
+            (Signal::AllocatableMemory, false),
+            (Signal::Pid, false),
+            (Signal::Memory, true)
+        ]
+    );
+    assert!(!signals(false).contains(&(Signal::AllocatableMemory, false)));
 }
 
 #[test]
@@ -191,5 +281,13 @@ fn images_that_were_not_used_for_long_go_first() {
     assert!(!lives.is_young("a", &policy, begin + Duration::from_secs(120)));
     assert!(lives.is_stale("a", &policy, begin + Duration::from_secs(1001)));
     assert_eq!(to_free(&policy, 1000, 160), None);
-    assert_eq!(to_free(&policy, 1000, 150), Some(50));
+    let excess = Excess { used: 85, bytes: 50 };
+    assert_eq!(to_free(&policy, 1000, 150), Some(excess));
+    assert_eq!(
+        insufficient(excess, 3 << 29, 7),
+        "Insufficient free disk space on the node's image filesystem (85% of 1.5 GiB used). Failed to free sufficient space by \
+         deleting unused images (freed 7 bytes). Investigate disk usage, as it could be used by active images, logs, volumes, \
+         or other data."
+    );
+    assert!(insufficient(excess, 1000, 0).contains("of 1000 B used"));
 }

@@ -73,6 +73,8 @@ pub struct Thresholds<'a> {
     pub grace: &'a BTreeMap<String, Duration>,
     /// `evictionMinimumReclaim`.
     pub reclaim: &'a BTreeMap<String, String>,
+    /// Whether pods together are held to what is allocatable: then they are watched like the whole node's memory.
+    pub allocatable_enforced: bool,
 }
 
 fn amount(name: &str, text: &str) -> Result<Amount, ThresholdError> {
@@ -106,12 +108,19 @@ pub fn thresholds(from: &Thresholds<'_>) -> Result<Vec<Threshold>, ThresholdErro
             let grace = from.grace.get(name).copied();
             grace.ok_or_else(|| ThresholdError::NoGrace(name.clone()))
         };
-        all.push(Threshold {
+        let threshold = Threshold {
             signal,
             least: amount(name, text)?,
             grace: if is_hard { None } else { Some(grace()?) },
             reclaim: reclaim.unwrap_or(Amount::Absolute(0)),
-        });
+        };
+        all.push(threshold);
+        if from.allocatable_enforced && is_hard && signal == Signal::Memory {
+            all.push(Threshold {
+                signal: Signal::AllocatableMemory,
+                ..threshold
+            });
+        }
     }
     Ok(all)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
+use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
 use prometheus::{HistogramVec, IntCounterVec};
 
 use crate::results::{ProbeKind, Verdict};
@@ -35,7 +35,8 @@ impl ProbeMetrics {
         let total = MetricOpts::new(
             "prober_probe_total",
             "Cumulative number of a liveness, readiness or startup probe for a container by result.",
-        );
+        )
+        .stability(Stability::Beta);
         let durations = MetricOpts::new(
             "prober_probe_duration_seconds",
             "Duration in seconds for a probe response.",

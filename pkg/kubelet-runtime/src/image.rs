@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use component_base::duration::GoDuration;
 use cri_client::api::{Image, ImageSpec, PodSandboxConfig};
 use cri_client::{Error, ImageService};
-use k8s_api::core::v1::ObjectReference;
+use k8s_api::core::v1::{Container, ObjectReference};
 use kubelet_types::backoff::Backoff;
 use kubelet_types::clock::SharedClock;
 use kubelet_types::image::with_default_tag;
@@ -94,6 +94,8 @@ pub(crate) struct ImageRequest<'a> {
     pub(crate) reference: &'a ObjectReference,
     pub(crate) sandbox: &'a PodSandboxConfig,
     pub(crate) runtime_handler: &'a str,
+    /// What [`ImagePuller::look_for`] has given a moment ago.
+    pub(crate) looked_for: Option<&'a (String, Image)>,
 }
 
 /// Makes images present.
@@ -148,6 +150,23 @@ impl ImagePuller {
         self.providers = Some(providers);
     }
 
+    /// Looks for the image of a container that will be started in a moment, where that is all there is to do. Tells nobody
+    /// what goes wrong: then it is looked for again when its turn has come.
+    pub(crate) async fn look_for(
+        &self,
+        container: &Container,
+        sandbox: &PodSandboxConfig,
+        runtime_handler: &str,
+    ) -> Option<(String, Image)> {
+        if container.image_pull_policy == "Always" {
+            return None;
+        }
+        let name = with_default_tag(&container.image).ok()?;
+        let spec = image_spec(name, sandbox, runtime_handler);
+        let found = self.images.image_status(&spec, false).await.ok()?.image?;
+        Some((container.image.clone(), found))
+    }
+
     /// The image, pulled if the policy says so.
     pub(crate) async fn ensure(&self, request: &ImageRequest<'_>) -> Result<Image, StartFailure> {
         let ImageRequest { image, policy, .. } = *request;
@@ -160,20 +179,22 @@ impl ImagePuller {
             warn("InspectFailed", &message);
             StartFailure::new("InvalidImageName", message)
         })?;
-        let spec = ImageSpec {
-            image: name,
-            runtime_handler: request.runtime_handler.to_owned(),
-            annotations: request.sandbox.annotations.clone(),
-            ..Default::default()
-        };
+        let spec = image_spec(name, request.sandbox, request.runtime_handler);
         let offered = Offered::new();
         if policy != "Always" {
-            let found = self.images.image_status(&spec, false).await.map_err(|error| {
-                let message = format!("Failed to inspect image {image:?}: {error}");
-                warn("InspectFailed", &message);
-                StartFailure::new("ImageInspectError", message)
-            })?;
-            if let Some(found) = found.image
+            let looked_for = request.looked_for.filter(|(looked_for, _)| looked_for == image);
+            let found = match looked_for {
+                Some((_, found)) => Some(found.clone()),
+                None => {
+                    let found = self.images.image_status(&spec, false).await.map_err(|error| {
+                        let message = format!("Failed to inspect image {image:?}: {error}");
+                        warn("InspectFailed", &message);
+                        StartFailure::new("ImageInspectError", message)
+                    })?;
+                    found.image
+                }
+            };
+            if let Some(found) = found
                 && let Some(message) = self.accessible(request, &spec, &found.id, &offered).await
             {
                 self.recorder
@@ -358,6 +379,15 @@ impl ImagePuller {
             id: reference,
             ..Default::default()
         }))
+    }
+}
+
+fn image_spec(image: String, sandbox: &PodSandboxConfig, runtime_handler: &str) -> ImageSpec {
+    ImageSpec {
+        image,
+        runtime_handler: runtime_handler.to_owned(),
+        annotations: sandbox.annotations.clone(),
+        ..Default::default()
     }
 }
 

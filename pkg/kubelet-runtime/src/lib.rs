@@ -44,4 +44,4 @@ pub use gc::GcPolicy;
 pub use pull_records::{PullRecords, VerificationPolicy};
 pub use runtime::{KubeRuntime, RuntimeOptions, RuntimeParts};
 pub use status::{ContainerRecord, ContainerState, PodRecord, RuntimePod};
-pub use sync::{StartFailure, SyncContext, SyncOutcome};
+pub use sync::{PodIds, StartFailure, SyncContext, SyncOutcome};

@@ -20,6 +20,7 @@ use crate::image::{ImageOptions, ImagePuller};
 use crate::labels::{self, read_annotations};
 use crate::pull_records::PullRecords;
 use crate::status::{ContainerRecord, PodRecord, RuntimePod};
+use crate::sync::PodIds;
 
 /// The first delay before a failed container is started again.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(10);
@@ -217,17 +218,23 @@ impl KubeRuntime {
             runtime.list_pod_sandboxes(Some(sandboxes)),
             runtime.list_containers(Some(containers))
         )?;
-        let sandboxes = join_all(
-            sandboxes
-                .iter()
-                .map(|sandbox| runtime.pod_sandbox_status(&sandbox.id, false)),
-        );
-        let containers = join_all(
-            containers
-                .iter()
-                .map(|container| runtime.container_status(&container.id, false)),
-        );
-        let (sandboxes, containers) = futures::join!(sandboxes, containers);
+        let held = PodIds {
+            sandboxes: sandboxes.into_iter().map(|sandbox| sandbox.id).collect(),
+            containers: containers.into_iter().map(|container| container.id).collect(),
+        };
+        self.status_of(&held, uid, name, namespace).await
+    }
+
+    /// What the runtime knows of these sandboxes and containers, which are all of one pod. What disappears meanwhile is left
+    /// out.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn status_of(&self, held: &PodIds, uid: &str, name: &str, namespace: &str) -> Result<PodRecord> {
+        let runtime = &self.parts.runtime;
+        let sandboxes = held.sandboxes.iter().map(|id| runtime.pod_sandbox_status(id, false));
+        let containers = held.containers.iter().map(|id| runtime.container_status(id, false));
+        let (sandboxes, containers) = futures::join!(join_all(sandboxes), join_all(containers));
         let mut found_sandboxes = Vec::new();
         for answer in sandboxes {
             match answer {

@@ -13,13 +13,14 @@ use crate::status::{ContainerRecord, ContainerState};
 use crate::sync::{StartContext, StartFailure, SyncContext};
 
 impl KubeRuntime {
+    /// Makes and starts a container; gives its id.
     pub(crate) async fn start_container(
         &self,
         context: &SyncContext<'_>,
         start: &StartContext<'_>,
         container: &Container,
         target: Option<&str>,
-    ) -> Result<(), StartFailure> {
+    ) -> Result<String, StartFailure> {
         let pod = context.pod;
         let reference = container_reference(pod, &container.name);
         self.check_backoff(context, container, &reference)?;
@@ -41,6 +42,7 @@ impl KubeRuntime {
             reference: &reference,
             sandbox: start.sandbox,
             runtime_handler: start.runtime_handler,
+            looked_for: start.looked_for,
         };
         for mount in &container.volume_mounts {
             if let Some(ImageVolume { reference, pull_policy }) =
@@ -99,7 +101,8 @@ impl KubeRuntime {
         normal("Started", "Container started");
         let log = std::path::Path::new(&start.sandbox.log_directory).join(&config.log_path);
         self.link_log(pod, &container.name, &id, &log);
-        self.post_start(context, start, container, &id, &reference).await
+        self.post_start(context, start, container, &id, &reference).await?;
+        Ok(id)
     }
 
     /// Holds back a container that failed a short while ago.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cri_client::api::{PodSandboxConfig, PodSandboxStatus};
+use cri_client::api::{Image, PodSandboxConfig, PodSandboxStatus};
 use futures::future::join_all;
 use k8s_api::core::v1::{Container, Pod, Secret};
 use kubelet_types::container::{from_ephemeral, is_sidecar};
@@ -64,6 +64,15 @@ pub struct SyncOutcome {
     pub changed: bool,
     /// Whether there is more to do at once.
     pub again: bool,
+    /// All that the runtime holds of a pod that was made from nothing, without a failure.
+    pub made: Option<PodIds>,
+}
+
+/// What the runtime holds of a pod, by its ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodIds {
+    pub(crate) sandboxes: Vec<String>,
+    pub(crate) containers: Vec<String>,
 }
 
 impl SyncOutcome {
@@ -92,6 +101,8 @@ pub(crate) struct StartContext<'a> {
     pub(crate) ips: &'a [String],
     pub(crate) keyring: &'a Keyring,
     pub(crate) runtime_handler: &'a str,
+    /// An image that was looked for a moment ago, and what was found.
+    pub(crate) looked_for: Option<&'a (String, Image)>,
 }
 
 impl KubeRuntime {
@@ -188,13 +199,26 @@ impl KubeRuntime {
         let config = self
             .sandbox_config(pod, actions.attempt, context.cgroup_parent)
             .map_err(|error| format!("GeneratePodSandboxConfig for pod {:?} failed: {error}", format_pod(pod)))?;
+        let mut looked_for = None;
         let (sandbox_id, mut ips) = if actions.create_sandbox {
             outcome.changed = true;
-            let status = self.create_sandbox(pod, &config, &handler).await?;
+            // The first image is looked for while the sandbox is made, which takes far longer.
+            let first = actions.init.first().map(|index| &pod.spec.init_containers[*index]);
+            let first = first.or_else(|| actions.containers.first().map(|index| &pod.spec.containers[*index]));
+            let look_for = async { self.puller.look_for(first?, &config, &handler).await };
+            let (status, image) = futures::join!(self.create_sandbox(pod, &config, &handler), look_for);
+            let status = status?;
+            looked_for = image;
             (status.id.clone(), sandbox_ips(&status))
         } else {
             (actions.sandbox_id.clone(), context.record.ips.clone())
         };
+        if actions.create_sandbox && context.record.sandboxes.is_empty() && context.record.containers.is_empty() {
+            outcome.made = Some(PodIds {
+                sandboxes: vec![sandbox_id.clone()],
+                containers: Vec::new(),
+            });
+        }
         if pod.spec.host_network {
             ips = context.host_ips.to_vec();
         }
@@ -205,6 +229,7 @@ impl KubeRuntime {
             ips: &ips,
             keyring: &keyring,
             runtime_handler: &handler,
+            looked_for: looked_for.as_ref(),
         };
         for index in &actions.ephemeral {
             let container = &pod.spec.ephemeral_containers[*index];
@@ -237,11 +262,17 @@ impl KubeRuntime {
     ) -> bool {
         let result = self.start_container(context, start, container, target).await;
         let started = result.is_ok();
+        match (&mut outcome.made, &result) {
+            (Some(made), Ok(id)) => made.containers.push(id.clone()),
+            // What was made before the failure, only the runtime knows.
+            (made, Err(_)) => *made = None,
+            (None, Ok(_)) => {}
+        }
         let waits = result
             .as_ref()
             .is_err_and(|failure| failure.reason == "CrashLoopBackOff");
         outcome.changed |= !waits;
-        outcome.containers.push((container.name.clone(), result));
+        outcome.containers.push((container.name.clone(), result.map(drop)));
         started
     }
 

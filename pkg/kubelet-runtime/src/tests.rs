@@ -149,7 +149,11 @@ async fn a_pod_starts_and_stays() {
     let outcome = world.sync(&pod).await;
     assert_eq!(outcome.containers, [("c".to_owned(), Ok(()))]);
     assert!(outcome.changed && !outcome.failed());
+    assert_eq!(world.fake.count(Method::ImageStatus), 1);
     let record = world.record().await;
+    let made = outcome.made.expect("it was made from nothing");
+    let told = world.kube.status_of(&made, "u1", "p", "ns").await.expect("a record");
+    assert_eq!(told, record, "what was made is all there is");
     assert_eq!(record.ips.len(), 1);
     let found = record.find("c").expect("a container");
     assert_eq!(
@@ -194,6 +198,32 @@ async fn a_pod_starts_and_stays() {
 
     assert_eq!(world.sync(&pod).await, SyncOutcome::default(), "nothing is left to do");
     assert_eq!(world.fake.count(Method::RunPodSandbox), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_was_not_seen_while_the_sandbox_was_made_is_looked_for_again() {
+    let world = world().await;
+    let broken = || Fault::Error(Error::status(Code::Unknown, "broken"));
+    world.fake.add_fault(Method::ImageStatus, broken(), 1);
+    let pod = pod(&format!(
+        r#"{{"restartPolicy":"Always","containers":[{},{}]}}"#,
+        container("c", ""),
+        container("d", "")
+    ));
+    let outcome = world.sync(&pod).await;
+    assert!(!outcome.failed(), "{outcome:?}");
+    // Once in vain, and once for each container.
+    assert_eq!(world.fake.count(Method::ImageStatus), 3);
+    assert!(world.recorder.messages("InspectFailed").is_empty());
+    world.fake.add_fault(Method::CreateContainer, broken(), 1);
+    for container in world.record().await.containers {
+        world.fake.exit_container(&container.id, 1, None).expect("it ends");
+    }
+    let outcome = world.sync(&pod).await;
+    assert!(
+        outcome.failed() && outcome.made.is_none(),
+        "only the runtime knows what there is: {outcome:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@
 
 mod access;
 mod answers;
+mod cadvisor;
 mod checkpoint;
 mod files;
 mod logs;

@@ -18,7 +18,7 @@ use streaming::Connections;
 
 use crate::access::{subresources, verb};
 use crate::streams::{self, Kind};
-use crate::{Host, answers, checkpoint, files, logs, metrics, pods};
+use crate::{Host, answers, cadvisor, checkpoint, files, logs, metrics, pods};
 
 /// The node's own logs.
 const NODE_LOGS: &str = "/var/log";
@@ -128,7 +128,7 @@ impl NodeServer {
             "/metrics" => parts.metrics.respond(headers),
             "/metrics/probes" => parts.probe_metrics.respond(headers),
             "/metrics/resource" => metrics::resource(&parts.stats, &parts.host.pods()).await,
-            "/metrics/cadvisor" => metrics::cadvisor(&parts.stats, &parts.host.pods()).await,
+            "/metrics/cadvisor" => cadvisor::answer(&parts.stats, &parts.host.pods()).await,
             _ => return None,
         })
     }

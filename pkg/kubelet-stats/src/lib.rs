@@ -8,14 +8,16 @@
 //! Upstream counterpart: `pkg/kubelet/stats` and cAdvisor.
 
 mod disk;
+mod measured;
 mod node;
 mod provider;
 mod rates;
 mod summary;
 
 pub use disk::{FileSystem, directory_usage};
+pub use measured::{InterfaceFigures, MeasuredCgroup};
 pub use node::{NodeUsage, read_usage};
-pub use provider::{LocalUse, PodUsage, StatsParts, StatsProvider};
+pub use provider::{ContainerUsage, FileUsage, LocalUse, PodUsage, PodsMemory, StatsParts, StatsProvider};
 pub use summary::{
     ContainerStats, CpuStats, FsStats, InterfaceStats, MemoryStats, NetworkStats, NodeStats, PodReference, PodStats,
     ProcessStats, RlimitStats, RuntimeStats, Summary, VolumeStats,

@@ -23,7 +23,7 @@ use crate::summary::{
     PodReference, PodStats, ProcessStats, RlimitStats, RuntimeStats, Summary, VolumeStats, shown,
 };
 
-/// Directories are walked no more often than this.
+/// Directories are walked no more often than this, but to find who has filled the disk.
 const WALK_AGE: Duration = Duration::from_secs(60);
 
 /// What the provider works with.
@@ -39,16 +39,54 @@ pub struct StatsParts {
 }
 
 /// What a pod uses, as eviction ranks by it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodUsage {
     /// Memory that cannot be given back easily.
     pub memory_working_set: u64,
-    /// Files on the node: logs, writable layers, local volumes.
+    /// Its containers' writable layers, which lie beside images.
+    pub layers: FileUsage,
+    /// Its logs and local volumes, which lie beside the kubelet's files.
+    pub local: FileUsage,
+    /// Processes.
+    pub processes: u64,
+    /// What each container uses of it, by name.
+    pub containers: HashMap<String, ContainerUsage>,
+}
+
+/// What files take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileUsage {
+    /// Bytes.
+    pub bytes: u64,
+    /// Inodes.
+    pub inodes: u64,
+}
+
+impl FileUsage {
+    fn add(&mut self, bytes: u64, inodes: u64) {
+        self.bytes += bytes;
+        self.inodes += inodes;
+    }
+}
+
+/// What a container uses of what its pod does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContainerUsage {
+    /// Memory that cannot be given back easily.
+    pub memory_working_set: u64,
+    /// Its log and its writable layer.
     pub disk: u64,
     /// Inodes of these.
     pub inodes: u64,
-    /// Processes.
-    pub processes: u64,
+}
+
+/// Memory of all pods together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodsMemory {
+    /// What they are held to.
+    pub limit: u64,
+    /// What they could still get of it.
+    pub available: u64,
 }
 
 /// What a pod has on the node's disk.
@@ -88,6 +126,14 @@ impl StatsProvider {
             rates: Rates::default(),
             walked: Mutex::default(),
         }
+    }
+
+    pub(crate) fn runtime(&self) -> &KubeRuntime {
+        &self.parts.runtime
+    }
+
+    pub(crate) fn cgroups(&self) -> &Arc<PodCgroupTree> {
+        &self.parts.cgroups
     }
 
     /// What the node as a whole uses.
@@ -133,36 +179,47 @@ impl StatsProvider {
         self.parts.cgroups.usage(&path)
     }
 
-    /// The working sets of these pods together.
+    /// What all pods together may have of memory and what of it is left, where they are held to a limit.
     #[must_use]
-    pub fn pods_memory(&self, pods: &[Arc<Pod>]) -> u64 {
-        let each = pods.iter().filter_map(|pod| self.pod_cgroup(pod).working_set);
-        each.sum()
+    pub fn pods_memory(&self) -> Option<PodsMemory> {
+        let cgroups = &self.parts.cgroups;
+        let limit = cgroups.pods_memory_limit()?;
+        let used = cgroups.usage(&cgroups.pods_path()).working_set?;
+        Some(PodsMemory {
+            limit,
+            available: limit.saturating_sub(used),
+        })
     }
 
-    /// What each pod uses, by uid.
+    /// What each pod uses now, by uid.
     ///
     /// # Errors
     /// The runtime's.
     pub async fn pod_usage(&self, pods: &[Arc<Pod>]) -> Result<HashMap<String, PodUsage>> {
-        let layers = self.writable_layers().await?;
+        let mut containers = self.containers().await?;
         let mut found = HashMap::new();
         for pod in pods {
-            let uid = &pod.metadata.uid;
             let cgroup = self.pod_cgroup(pod);
-            let walked = self.walk(pod).await;
+            let walked = self.walk_now(pod).await;
             let mut usage = PodUsage {
                 memory_working_set: cgroup.working_set.unwrap_or_default(),
                 processes: cgroup.pids.unwrap_or_default(),
+                containers: containers.remove(&pod.metadata.uid).unwrap_or_default(),
                 ..Default::default()
             };
-            let volumes = walked.volumes.iter().map(|(_, bytes, inodes)| (*bytes, *inodes));
-            let own = layers.get(uid).into_iter().flat_map(HashMap::values).copied();
-            for (bytes, inodes) in volumes.chain(walked.logs.values().copied()).chain(own) {
-                usage.disk += bytes;
-                usage.inodes += inodes;
+            for container in usage.containers.values() {
+                usage.layers.add(container.disk, container.inodes);
             }
-            found.insert(uid.clone(), usage);
+            for (name, (bytes, inodes)) in &walked.logs {
+                let container = usage.containers.entry(name.clone()).or_default();
+                container.disk += bytes;
+                container.inodes += inodes;
+                usage.local.add(*bytes, *inodes);
+            }
+            for (_, bytes, inodes) in &walked.volumes {
+                usage.local.add(*bytes, *inodes);
+            }
+            found.insert(pod.metadata.uid.clone(), usage);
         }
         Ok(found)
     }
@@ -172,7 +229,7 @@ impl StatsProvider {
     /// # Errors
     /// The runtime's.
     pub async fn local_use(&self, pods: &[Arc<Pod>]) -> Result<HashMap<String, LocalUse>> {
-        let layers = self.writable_layers().await?;
+        let layers = self.containers().await?;
         let mut found = HashMap::new();
         for pod in pods {
             let walked = self.walk(pod).await;
@@ -181,8 +238,9 @@ impl StatsProvider {
                 used.volumes.insert(name.clone(), *bytes);
                 used.total += bytes;
             }
+            let logs = walked.logs.iter().map(|(name, (bytes, _))| (name, bytes));
             let own = layers.get(&pod.metadata.uid).into_iter().flatten();
-            for (name, (bytes, _)) in walked.logs.iter().chain(own) {
+            for (name, bytes) in logs.chain(own.map(|(name, own)| (name, &own.disk))) {
                 *used.containers.entry(name.clone()).or_default() += bytes;
                 used.total += bytes;
             }
@@ -191,28 +249,37 @@ impl StatsProvider {
         Ok(found)
     }
 
-    /// What containers have written: bytes and inodes by pod and container.
-    async fn writable_layers(&self) -> Result<HashMap<String, HashMap<String, (u64, u64)>>> {
+    /// What containers use, logs aside, by pod and name.
+    async fn containers(&self) -> Result<HashMap<String, HashMap<String, ContainerUsage>>> {
         let stats = self.parts.runtime.services().runtime.list_container_stats(None).await?;
-        let mut found: HashMap<String, HashMap<String, (u64, u64)>> = HashMap::new();
+        let mut found: HashMap<String, HashMap<String, ContainerUsage>> = HashMap::new();
         for stat in stats {
             let Some((uid, name)) = owner(&stat) else { continue };
-            let layer = stat.writable_layer.as_ref();
-            let bytes = layer.and_then(|it| value(it.used_bytes.as_ref())).unwrap_or_default();
-            let inodes = layer.and_then(|it| value(it.inodes_used.as_ref())).unwrap_or_default();
-            found.entry(uid).or_default().insert(name, (bytes, inodes));
+            let (layer, memory) = (stat.writable_layer.as_ref(), stat.memory.as_ref());
+            let usage = ContainerUsage {
+                memory_working_set: memory
+                    .and_then(|it| value(it.working_set_bytes.as_ref()))
+                    .unwrap_or_default(),
+                disk: layer.and_then(|it| value(it.used_bytes.as_ref())).unwrap_or_default(),
+                inodes: layer.and_then(|it| value(it.inodes_used.as_ref())).unwrap_or_default(),
+            };
+            found.entry(uid).or_default().insert(name, usage);
         }
         Ok(found)
     }
 
     /// The sizes of a pod's volumes and logs, walked over now and then.
     async fn walk(&self, pod: &Arc<Pod>) -> Arc<Walked> {
-        let uid = pod.metadata.uid.clone();
-        if let Some((at, walked)) = self.walked.lock().get(&uid)
+        if let Some((at, walked)) = self.walked.lock().get(&pod.metadata.uid)
             && at.elapsed() < WALK_AGE
         {
             return walked.clone();
         }
+        self.walk_now(pod).await
+    }
+
+    /// The same as they are now: whoever is evicted by them should be the right one.
+    async fn walk_now(&self, pod: &Arc<Pod>) -> Arc<Walked> {
         let (root, logs) = (self.parts.root.clone(), self.parts.runtime.options().pod_logs.clone());
         let subject = pod.clone();
         let done = tokio::task::spawn_blocking(move || walk(&root, &logs, &subject)).await;
@@ -222,7 +289,7 @@ impl StatsProvider {
         }));
         let mut held = self.walked.lock();
         held.retain(|_, (at, _)| at.elapsed() < WALK_AGE * 5);
-        held.insert(uid, (Instant::now(), walked.clone()));
+        held.insert(pod.metadata.uid.clone(), (Instant::now(), walked.clone()));
         walked
     }
 

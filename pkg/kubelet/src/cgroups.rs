@@ -25,8 +25,10 @@ pub struct PodCgroupfs {
 impl PodCgroups for PodCgroupfs {
     async fn ensure(&self, pod: &Pod) -> Result<String, String> {
         let limits = Limits::of_pod(pod, self.quota_period, self.enforce_quota, self.pod_pids_limit);
-        let made = self.tree.ensure_pod(&pod.metadata.uid, qos_class(pod), &limits);
-        made.map_err(|error| error.to_string())
+        let (tree, uid, class) = (self.tree.clone(), pod.metadata.uid.clone(), qos_class(pod));
+        let made = tokio::task::spawn_blocking(move || tree.ensure_pod(&uid, class, &limits)).await;
+        made.map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())
     }
 
     async fn remove(&self, uid: &str) -> Result<(), String> {

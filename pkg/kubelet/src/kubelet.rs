@@ -21,6 +21,8 @@ pub struct KubeletParts {
     pub workers: WorkerParts,
     /// The sources that have to speak before anything unknown is removed.
     pub sources: Vec<Source>,
+    /// The runtime's events are followed, not only its lists.
+    pub evented_pleg: bool,
 }
 
 /// The node agent, as far as pods go.
@@ -44,8 +46,12 @@ impl Kubelet {
     /// Puts it together; nothing happens before [`run`](Self::run).
     #[must_use]
     pub fn new(parts: KubeletParts) -> Self {
-        let KubeletParts { workers, sources } = parts;
-        let pleg = Arc::new(Pleg::new(workers.runtime.clone()));
+        let KubeletParts {
+            workers,
+            sources,
+            evented_pleg,
+        } = parts;
+        let pleg = Arc::new(Pleg::new(workers.runtime.clone(), evented_pleg));
         let kept = Parts {
             sources,
             volumes: workers.volumes.clone(),
@@ -56,7 +62,7 @@ impl Kubelet {
         };
         Self {
             pods: workers.pods.clone(),
-            workers: PodWorkers::new(workers),
+            workers: PodWorkers::new(workers, pleg.clone()),
             pleg,
             parts: kept,
         }

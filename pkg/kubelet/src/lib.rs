@@ -13,6 +13,7 @@ pub mod api;
 pub mod app;
 pub mod cgroups;
 pub mod kubelet;
+pub mod metrics;
 pub mod pleg;
 pub mod pods;
 pub mod status;

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use component_base::feature_gates::{Feature, FeatureGates};
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
 use futures::StreamExt;
 use kubelet_runtime::labels::POD_UID;
 use kubelet_runtime::{ContainerState, KubeRuntime, RuntimePod};
 use parking_lot::Mutex;
-use prometheus::{Histogram, IntGauge, IntGaugeVec};
+use prometheus::{DEFAULT_BUCKETS, Histogram, IntGauge, IntGaugeVec};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,11 +28,24 @@ pub const EVENTED_RELIST_THRESHOLD: Duration = Duration::from_secs(600);
 /// How long to wait before asking for events again.
 const RESUBSCRIBE: Duration = Duration::from_secs(30);
 
+/// Whether the runtime's own events are followed beside its lists.
+///
+/// Upstream's gate `EventedPLEG` is alpha and off; here events are followed unless somebody says otherwise: they cost
+/// less than a list a second, lists follow each burst of them, and a runtime without them is listed as ever. What is set
+/// holds: `EventedPLEG=false` and `AllAlpha=false` leave lists only.
+#[must_use]
+pub fn follows_events(gates: &FeatureGates) -> bool {
+    gates.enabled(Feature::EventedPLEG) || !(gates.explicitly_set(Feature::EventedPLEG) || gates.alpha_set())
+}
+
 /// Watches the runtime.
 pub struct Pleg {
     metrics: Mutex<Option<PlegMetrics>>,
     runtime: Arc<KubeRuntime>,
-    pods: Mutex<BTreeMap<String, RuntimePod>>,
+    /// Events are followed, not only lists.
+    evented: bool,
+    /// None before the first list.
+    pods: Mutex<Option<BTreeMap<String, RuntimePod>>>,
     seen: Mutex<Seen>,
 }
 
@@ -53,6 +67,8 @@ struct PlegMetrics {
     pods: IntGauge,
     containers: Family<IntGaugeVec>,
     relists: Histogram,
+    intervals: Histogram,
+    last_seen: IntGauge,
 }
 
 impl PlegMetrics {
@@ -85,7 +101,17 @@ impl Pleg {
             "kubelet_pleg_relist_duration_seconds",
             "How long it takes to list the runtime.",
         );
+        let intervals = opts(
+            "kubelet_pleg_relist_interval_seconds",
+            "Seconds between two lists of the runtime.",
+        );
+        let last_seen = opts(
+            "kubelet_pleg_last_seen_seconds",
+            "When the runtime was last listed, in seconds since 1970.",
+        );
         *self.metrics.lock() = Some(PlegMetrics {
+            intervals: registry.histogram(intervals, DEFAULT_BUCKETS),
+            last_seen: registry.gauge(last_seen),
             pods: registry.gauge(pods),
             containers: registry.gauge_vec(containers, &["container_state"]),
             relists: registry.histogram(
@@ -95,12 +121,13 @@ impl Pleg {
         });
     }
 
-    /// Nothing is known yet.
+    /// Nothing is known yet. `evented`: see [`follows_events`].
     #[must_use]
-    pub fn new(runtime: Arc<KubeRuntime>) -> Self {
+    pub fn new(runtime: Arc<KubeRuntime>, evented: bool) -> Self {
         Self {
             metrics: Mutex::new(None),
             runtime,
+            evented,
             pods: Mutex::default(),
             seen: Mutex::new(Seen::now(RELIST_THRESHOLD)),
         }
@@ -109,7 +136,13 @@ impl Pleg {
     /// The runtime's pods as of the latest list.
     #[must_use]
     pub fn pods(&self) -> BTreeMap<String, RuntimePod> {
-        self.pods.lock().clone()
+        self.pods.lock().clone().unwrap_or_default()
+    }
+
+    /// Whether the runtime was listed since this process began, and had nothing of the pod.
+    #[must_use]
+    pub fn has_nothing_of(&self, uid: &str) -> bool {
+        self.pods.lock().as_ref().is_some_and(|pods| !pods.contains_key(uid))
     }
 
     /// Whether lists and events come.
@@ -135,12 +168,14 @@ impl Pleg {
     pub async fn relist(&self) -> cri_client::Result<BTreeSet<String>> {
         let begun = Instant::now();
         let now = self.runtime.list_pods().await?;
-        self.seen.lock().at = Instant::now();
+        let since = std::mem::replace(&mut self.seen.lock().at, Instant::now()).elapsed();
         if let Some(metrics) = &*self.metrics.lock() {
             metrics.observe(&now);
             metrics.relists.observe(begun.elapsed().as_secs_f64());
+            metrics.intervals.observe(since.as_secs_f64());
+            metrics.last_seen.set(jiff::Timestamp::now().as_second());
         }
-        let before = std::mem::replace(&mut *self.pods.lock(), now.clone());
+        let before = self.pods.lock().replace(now.clone()).unwrap_or_default();
         let changed = now
             .iter()
             .filter(|(uid, pod)| before.get(*uid) != Some(*pod))
@@ -152,6 +187,9 @@ impl Pleg {
     /// Calls `wake` with the uid of every pod that something happened to, until cancelled.
     pub async fn run(&self, wake: impl Fn(&str) + Send + Sync, cancel: CancellationToken) {
         let work = async {
+            while !self.evented {
+                self.poll_for(RESUBSCRIBE, &wake).await;
+            }
             loop {
                 let streamed = match self.runtime.services().runtime.container_events().await {
                     Ok(events) => self.follow(events, &wake).await,
@@ -215,6 +253,27 @@ impl Pleg {
         match self.relist().await {
             Ok(changed) => changed.iter().for_each(|uid| wake(uid)),
             Err(error) => tracing::error!(%error, "the runtime cannot be listed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_of_the_gate_holds() {
+        for (set, follows) in [
+            ("", true),
+            ("EventedPLEG=false", false),
+            ("AllAlpha=false", false),
+            ("EventedPLEG=true", true),
+            ("AllAlpha=false,EventedPLEG=true", true),
+            ("AllAlpha=true,EventedPLEG=false", false),
+        ] {
+            let mut gates = FeatureGates::default();
+            gates.set_from_text(set).expect("known gates");
+            assert_eq!(follows_events(&gates), follows, "{set}");
         }
     }
 }

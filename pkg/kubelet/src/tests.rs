@@ -1,12 +1,14 @@
 //! Whole pods on the in-memory runtime, the in-memory API and paused time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use component_base::metrics::MetricsRegistry;
 use cri_client::RuntimeService;
 use cri_client::api::Method;
-use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program};
+use cri_client::testing::{FakeRuntime, Fault, OnTerm, Program, RecordedCall};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
@@ -24,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::kubelet::{Kubelet, KubeletParts};
+use crate::metrics::KubeletMetrics;
 use crate::pods::{PodEvent, PodStore, Source, read_static_pods};
 use crate::status::{Failure, StatusWriter};
 use crate::workers::{Admission, PodCgroups, WorkerParts};
@@ -85,8 +88,33 @@ struct World {
     cancel: CancellationToken,
 }
 
+/// A runtime whose files lie in that directory.
+pub(crate) fn runtime_options(directory: &Path) -> RuntimeOptions {
+    RuntimeOptions {
+        root: directory.join("kubelet"),
+        pod_logs: directory.join("logs"),
+        container_logs: Some(directory.join("links")),
+        seccomp_profile_root: directory.join("kubelet/seccomp"),
+        seccomp_default: false,
+        cpu_cfs_quota: true,
+        cpu_cfs_quota_period: Duration::from_millis(100),
+        max_container_restart_period: Duration::from_secs(300),
+        memory_capacity: 4 << 30,
+        cgroup_v2: false,
+        swap_available: false,
+        swap_shared: None,
+        single_process_oom_kill: false,
+        dns: DnsOptions::default(),
+        images: ImageOptions::default(),
+    }
+}
+
 /// A kubelet on a runtime and an API that may hold something already.
 async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
+    start_with(fake, api, true).await
+}
+
+async fn start_with(fake: FakeRuntime, api: Arc<MemoryApi>, evented_pleg: bool) -> World {
     let directory = tempfile::tempdir().expect("a directory");
     let (recorder, results) = (Arc::new(MemoryRecorder::default()), Arc::new(Results::default()));
     let (clock, mounter) = (Arc::new(TokioClock::default()), Arc::new(RecordingMounter::default()));
@@ -100,30 +128,18 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         mounter: mounter.clone(),
         clock: clock.clone(),
     };
-    let options = RuntimeOptions {
-        root: root.clone(),
-        pod_logs: directory.path().join("logs"),
-        container_logs: Some(directory.path().join("links")),
-        seccomp_profile_root: root.join("seccomp"),
-        seccomp_default: false,
-        cpu_cfs_quota: true,
-        cpu_cfs_quota_period: Duration::from_millis(100),
-        max_container_restart_period: Duration::from_secs(300),
-        memory_capacity: 4 << 30,
-        cgroup_v2: false,
-        swap_available: false,
-        swap_shared: None,
-        single_process_oom_kill: false,
-        dns: DnsOptions::default(),
-        images: ImageOptions::default(),
-    };
-    let runtime = Arc::new(KubeRuntime::new(parts, options).await.expect("a runtime"));
+    let runtime = Arc::new(
+        KubeRuntime::new(parts, runtime_options(directory.path()))
+            .await
+            .expect("a runtime"),
+    );
     let tokens = Arc::new(TokenCache::new(api.clone(), clock.clone()));
     let volumes = Arc::new(Volumes::new(VolumeOptions { root }, api.clone(), tokens, mounter));
     let statuses = Arc::new(StatusWriter::new(api.clone()));
     let prober = Prober::new(Arc::new(fake.clone()), recorder.clone());
     let cgroups = Arc::new(Cgroups::default());
     let (_, host_ips) = watch::channel(vec!["192.0.2.1".to_owned()]);
+    let registry = MetricsRegistry::default();
     let workers = WorkerParts {
         runtime,
         volumes,
@@ -139,10 +155,12 @@ async fn start(fake: FakeRuntime, api: Arc<MemoryApi>) -> World {
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
         admission: Arc::new(Choosy),
+        metrics: KubeletMetrics::new(&registry),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
         sources: vec![Source::Api],
+        evented_pleg,
     }));
     let (events, receiver) = mpsc::channel(16);
     let cancel = CancellationToken::new();
@@ -234,6 +252,31 @@ impl World {
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> &'a str {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind);
     found.map_or("", |condition| condition.status.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_the_runtime_had_nothing_of_is_not_looked_for() {
+    let world = world().await;
+    let lists = || world.fake.count(Method::ListPodSandbox);
+    while lists() == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.create(&pod(&spec("Always", ""))).await;
+    world.until("running", |status| status.phase == "Running").await;
+    let calls = world.fake.calls();
+    let started = calls.iter().position(|call| call.method == Method::StartContainer);
+    let (before, after) = calls.split_at(started.expect("it was started"));
+    let of = |calls: &[RecordedCall], method| calls.iter().filter(|call| call.method == method).count();
+    assert_eq!(
+        of(before, Method::ListPodSandbox),
+        1,
+        "that of the watch over the runtime"
+    );
+    assert_eq!(
+        after[1].method,
+        Method::PodSandboxStatus,
+        "what was made is asked for by its ids"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -741,7 +784,7 @@ async fn a_container_takes_all_others_with_it_by_its_rule() {
 /// A node must not be called unhealthy because its runtime has nothing to tell, and must be when it answers no more.
 #[tokio::test(start_paused = true)]
 async fn the_runtime_is_watched_by_events_or_by_lists() {
-    for (events, threshold) in [(true, 600), (false, 180)] {
+    for (events, followed, threshold) in [(true, true, 600), (false, true, 180), (true, false, 180)] {
         let fake = FakeRuntime::new();
         fake.add_image("image:1", 7);
         if !events {
@@ -749,9 +792,11 @@ async fn the_runtime_is_watched_by_events_or_by_lists() {
                 cri_client::Error::status(cri_client::Code::Unimplemented, "unknown method GetContainerEvents");
             fake.add_lasting_fault(Method::GetContainerEvents, Fault::Error(unknown));
         }
-        let world = start(fake, Arc::default()).await;
+        let world = start_with(fake, Arc::default(), followed).await;
         world.create(&pod(&spec("Never", ""))).await;
         let running = world.until("running", |status| status.phase == "Running").await;
+        let asked = world.fake.count(Method::GetContainerEvents);
+        assert_eq!(asked > 0, followed, "events: {events}");
         let pleg = world.kubelet.pleg();
         for _ in 0..200 {
             sleep(Duration::from_secs(10)).await;

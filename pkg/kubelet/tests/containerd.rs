@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use component_base::metrics::MetricsRegistry;
 use cri_client::testing::{BUSYBOX_IMAGE, Containerd};
 use k8s_api::Kind;
 use k8s_api::core::v1::{ConfigMap, Pod, PodStatus};
 use k8s_api::primitives::Time;
 use kubelet::cgroups::PodCgroupfs;
+use kubelet::metrics::KubeletMetrics;
 use kubelet::pods::{PodEvent, PodStore, Source};
 use kubelet::status::StatusWriter;
 use kubelet::workers::{AdmitAll, WorkerParts};
@@ -140,10 +142,12 @@ async fn a_pod_runs_is_restarted_and_leaves_nothing() -> Result<()> {
         sync_frequency: Duration::from_secs(60),
         network_error: Arc::new(|| None),
         admission: Arc::new(AdmitAll),
+        metrics: KubeletMetrics::new(&MetricsRegistry::default()),
     };
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
         sources: vec![Source::Api],
+        evented_pleg: true,
     }));
     let (events, receiver) = mpsc::channel(16);
     let cancel = CancellationToken::new();

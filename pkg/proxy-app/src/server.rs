@@ -8,6 +8,7 @@ use client_go::{
     Client, Config,
     config::ConfigError,
     events::{EventApi, EventBroadcaster, EventType},
+    rest::metrics::RestMetrics,
     transport::TransportError,
 };
 use component_base::{
@@ -94,9 +95,9 @@ pub async fn run(options: ProxyOptions, start: Start) -> Result<(), RunError> {
     if options.init_only {
         return Ok(());
     }
-    let client = client(&configuration, &options.master)?;
     let registry = MetricsRegistry::new(&MetricsOptions::default());
     registry.register_process(&version);
+    let client = client(&configuration, &options.master, RestMetrics::new(&registry))?;
     let metrics = Arc::new(Metrics::new(registry.prometheus(), configuration.mode())?);
     let (period, _) = configuration.sync_periods();
     let health = Arc::new(ProxyHealth::new(period.to_std() * 2));
@@ -166,13 +167,14 @@ fn set_oom_score(score: Option<i32>) {
     }
 }
 
-fn client(configuration: &KubeProxyConfiguration, master: &str) -> Result<Client, RunError> {
+fn client(configuration: &KubeProxyConfiguration, master: &str, metrics: RestMetrics) -> Result<Client, RunError> {
     let connection = &configuration.client_connection;
     let file = (!connection.kubeconfig.is_empty()).then(|| PathBuf::from(&connection.kubeconfig));
     let config = Config::from_flags(file.as_deref(), master)?.with_user_agent("kube-proxy");
     Ok(Client::new(&Config {
         qps: connection.qps,
         burst: u32::try_from(connection.burst).unwrap_or(0),
+        metrics: Some(metrics),
         ..config
     })?)
 }

@@ -55,9 +55,14 @@ pub struct Metrics {
 
 const FAMILY: &[&str] = &["ip_family"];
 
+/// Nothing is promised of any of them.
+fn alpha(help: &str) -> String {
+    format!("[ALPHA] {help}")
+}
+
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> HistogramVec {
     HistogramVec::new(
-        HistogramOpts::new(format!("kubeproxy_{name}"), help).buckets(buckets),
+        HistogramOpts::new(format!("kubeproxy_{name}"), alpha(help)).buckets(buckets),
         FAMILY,
     )
     .expect("the name and labels are constants")
@@ -72,11 +77,13 @@ fn seconds(name: &str, help: &str) -> HistogramVec {
 }
 
 fn gauge(name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-    GaugeVec::new(Opts::new(format!("kubeproxy_{name}"), help), labels).expect("the name and labels are constants")
+    GaugeVec::new(Opts::new(format!("kubeproxy_{name}"), alpha(help)), labels)
+        .expect("the name and labels are constants")
 }
 
 fn counter(name: &str, help: &str, labels: &[&str]) -> CounterVec {
-    CounterVec::new(Opts::new(format!("kubeproxy_{name}"), help), labels).expect("the name and labels are constants")
+    CounterVec::new(Opts::new(format!("kubeproxy_{name}"), alpha(help)), labels)
+        .expect("the name and labels are constants")
 }
 
 /// A quarter and half a second, every second of a minute, every 5 s of the next, every 30 s up to five minutes.
@@ -96,10 +103,11 @@ impl Metrics {
     /// # Errors
     /// When the registry already has them.
     pub fn new(registry: &Registry, mode: &str) -> Result<Self, prometheus::Error> {
-        let plain =
-            |name: &str, help: &str| Gauge::new(format!("kubeproxy_{name}"), help).expect("the name is a constant");
+        let plain = |name: &str, help: &str| {
+            Gauge::new(format!("kubeproxy_{name}"), alpha(help)).expect("the name is a constant")
+        };
         let count = |name: &str, help: &str| {
-            IntCounter::new(format!("kubeproxy_{name}"), help).expect("the name is a constant")
+            IntCounter::new(format!("kubeproxy_{name}"), alpha(help)).expect("the name is a constant")
         };
         let metrics = Self {
             sync_duration: seconds(

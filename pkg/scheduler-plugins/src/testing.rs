@@ -7,7 +7,7 @@ use k8s_api::core::v1::{Node, Pod};
 use scheduler_framework::events::{Change, EventObjects};
 use scheduler_framework::node_info::{ImageState, ImageStates};
 use scheduler_framework::plugin::{Filter, Plugin, PreFiltered, ScoreContext};
-use scheduler_framework::{CycleState, NodeInfo, PodInfo, PodOptions, Snapshot, Status};
+use scheduler_framework::{CycleState, Feasible, NodeInfo, PodInfo, PodOptions, Snapshot, Status};
 use serde_json::Value;
 
 pub(crate) fn pod(value: Value) -> PodInfo {
@@ -69,7 +69,7 @@ pub(crate) fn scores(plugin: Arc<dyn Plugin>, pod: &PodInfo, nodes: &[NodeInfo])
 
 pub(crate) fn scores_of(plugin: Arc<dyn Plugin>, pod: &PodInfo, snapshot: &Snapshot) -> Vec<i64> {
     let mut state = CycleState::default();
-    let nodes: Vec<&NodeInfo> = snapshot.nodes().collect();
+    let nodes = Feasible::new(snapshot, snapshot.order());
     if let Some(pre_score) = plugin.clone().as_pre_score() {
         let status = pre_score.pre_score(&mut state, pod, &nodes, snapshot);
         if status.is_skip() {
@@ -84,8 +84,10 @@ pub(crate) fn scores_of(plugin: Arc<dyn Plugin>, pod: &PodInfo, snapshot: &Snaps
     };
     let score = plugin.as_score().expect("the plugin scores");
     let mut scores = vec![0; nodes.len()];
-    score.score(context, &nodes, &mut scores).expect("scores");
-    score.normalize(context, &nodes, &mut scores).expect("normalises");
+    score.score(context, nodes.nodes(), &mut scores).expect("scores");
+    if let Some(extensions) = score.extensions() {
+        extensions.normalize(context, &nodes, &mut scores).expect("normalises");
+    }
     scores
 }
 

@@ -11,7 +11,7 @@ use http::Method;
 use k8s_api::Kind as _;
 use scheduler_framework::config::{self, ExtenderTlsConfig};
 use scheduler_framework::node_status::NodeStatuses;
-use scheduler_framework::{Code, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
+use scheduler_framework::{Code, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
 use scheduler_plugins::default_preemption::Candidate;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -391,7 +391,7 @@ impl Scheduler {
     }
 
     /// Adds the extenders' scores. What an extender fails to score it does not score.
-    pub(crate) fn add_extender_scores(&self, pod: &PodInfo, nodes: &[&NodeInfo], scores: &mut [i64]) {
+    pub(crate) fn add_extender_scores(&self, pod: &PodInfo, nodes: &Feasible<'_>, scores: &mut [i64]) {
         let interested: Vec<&Extender> = self
             .extenders
             .iter()
@@ -400,6 +400,7 @@ impl Scheduler {
         if interested.is_empty() {
             return;
         }
+        let nodes = nodes.nodes();
         let calls = interested.iter().map(|extender| extender.prioritize(pod, nodes));
         let answers = self.runtime.block_on(futures::future::join_all(calls));
         for (extender, answer) in interested.iter().zip(answers) {

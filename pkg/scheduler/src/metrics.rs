@@ -76,6 +76,7 @@ impl Metrics {
     #[expect(clippy::too_many_lines, reason = "one metric after the other")]
     pub fn new(registry: &MetricsRegistry) -> Self {
         let alpha = MetricOpts::new;
+        let beta = |name, help| MetricOpts::new(name, help).stability(Stability::Beta);
         let stable = |name, help| MetricOpts::new(name, help).stability(Stability::Stable);
         let fine = exponential_buckets(0.000_01, 1.5, 20);
         let pending = registry.gauge_vec(
@@ -93,7 +94,7 @@ impl Metrics {
             &["event"],
         );
         let tasks = registry.gauge_vec(
-            alpha(
+            beta(
                 "scheduler_goroutines",
                 "Number of running goroutines split by the work they do such as binding.",
             ),
@@ -201,14 +202,14 @@ impl Metrics {
             cache_pods: cache.with(&["pods"]),
             cache_assumed: cache.with(&["assumed_pods"]),
             unschedulable: registry.gauge_vec(
-                alpha(
+                beta(
                     "scheduler_unschedulable_pods",
                     "The number of unschedulable pods broken down by plugin name. A pod will increment the gauge for all plugins that caused it to not schedule and so this metric have meaning only when broken down by plugin.",
                 ),
                 &["plugin", "profile"],
             ),
             evaluations: registry.counter_vec(
-                alpha(
+                beta(
                     "scheduler_plugin_evaluation_total",
                     "Number of attempts to schedule pods by each plugin and the extension point (available only in PreFilter, Filter, PreScore, and Score).",
                 ),

@@ -46,11 +46,8 @@ impl std::fmt::Debug for FlowMetrics {
     }
 }
 
-const DURATIONS: [f64; 12] = [0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0];
-const EXECUTIONS: [f64; 14] = [
-    0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0,
-];
-const SEATS: [f64; 4] = [1.0, 2.0, 4.0, 10.0];
+const DURATIONS: [f64; 13] = [0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
+const SEATS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 100.0];
 
 impl FlowMetrics {
     /// Publishes the metrics.
@@ -62,14 +59,21 @@ impl FlowMetrics {
         let gauge = |short: &str, help: &'static str, labels: &[&str]| {
             registry.gauge_vec(MetricOpts::new(&name(short), help).stability(Stability::Beta), labels)
         };
+        let alpha = |short: &str, help: &'static str, labels: &[&str]| {
+            registry.gauge_vec(MetricOpts::new(&name(short), help), labels)
+        };
         let float = |short: &str, help: &'static str, labels: &[&str]| {
             registry.float_gauge_vec(MetricOpts::new(&name(short), help), labels)
         };
         let counter = |short: &str, help: &'static str, labels: &[&str]| {
             registry.counter_vec(MetricOpts::new(&name(short), help).stability(Stability::Beta), labels)
         };
-        let histogram = |short: &str, help: &'static str, labels: &[&str], buckets: &[f64]| {
-            registry.histogram_vec(MetricOpts::new(&name(short), help), labels, buckets)
+        let histogram = |short: &str, help: &'static str, stability, labels: &[&str], buckets: &[f64]| {
+            registry.histogram_vec(
+                MetricOpts::new(&name(short), help).stability(stability),
+                labels,
+                buckets,
+            )
         };
         Self {
             rejected: counter(
@@ -79,27 +83,35 @@ impl FlowMetrics {
             ),
             dispatched: counter("dispatched_requests_total", "Requests that were let in.", &FLOW),
             inqueue: gauge("current_inqueue_requests", "Requests that wait.", &FLOW),
-            inqueue_seats: gauge("current_inqueue_seats", "Seats that are waited for.", &FLOW),
+            inqueue_seats: alpha("current_inqueue_seats", "Seats that are waited for.", &FLOW),
             executing: gauge("current_executing_requests", "Requests that are carried out.", &FLOW),
             executing_seats: gauge("current_executing_seats", "Seats in use.", &FLOW),
             wait: histogram(
                 "request_wait_duration_seconds",
                 "How long requests waited.",
+                Stability::Beta,
                 &["priority_level", "flow_schema", "execute"],
                 &DURATIONS,
             ),
             execution: histogram(
                 "request_execution_seconds",
                 "How long requests were carried out.",
+                Stability::Alpha,
                 &["priority_level", "flow_schema", "type"],
-                &EXECUTIONS,
+                &DURATIONS,
             ),
-            estimated_seats: histogram("work_estimated_seats", "Seats that requests take.", &FLOW, &SEATS),
+            estimated_seats: histogram(
+                "work_estimated_seats",
+                "Seats that requests take.",
+                Stability::Alpha,
+                &FLOW,
+                &SEATS,
+            ),
             nominal: gauge("nominal_limit_seats", "Seats by a level's shares.", &LEVEL),
-            lower: gauge("lower_limit_seats", "Seats that a level keeps.", &LEVEL),
-            upper: gauge("upper_limit_seats", "Seats that a level may have.", &LEVEL),
-            current: gauge("current_limit_seats", "Seats that a level has.", &LEVEL),
-            highest: gauge(
+            lower: alpha("lower_limit_seats", "Seats that a level keeps.", &LEVEL),
+            upper: alpha("upper_limit_seats", "Seats that a level may have.", &LEVEL),
+            current: alpha("current_limit_seats", "Seats that a level has.", &LEVEL),
+            highest: alpha(
                 "demand_seats_high_watermark",
                 "Most seats asked for in the last period.",
                 &LEVEL,

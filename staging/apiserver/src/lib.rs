@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod cacher;
+mod counts;
 pub mod endpoints;
 pub mod options;
 pub mod proxy;

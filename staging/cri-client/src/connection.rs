@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
-use crate::api::Rpc;
+use crate::api::{Method, Rpc};
 use crate::error::{DialError, Error, Result};
 use crate::{Code, Endpoint};
 
@@ -32,6 +32,23 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Is told of every call that got an answer or failed: which it was, how long it took, and whether it failed.
+#[derive(Clone)]
+pub struct CallObserver(Arc<dyn Fn(Method, Duration, bool) + Send + Sync>);
+
+impl CallObserver {
+    /// Calls this function; it must not take long.
+    pub fn new(observe: impl Fn(Method, Duration, bool) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(observe))
+    }
+}
+
+impl std::fmt::Debug for CallObserver {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CallObserver").finish_non_exhaustive()
+    }
+}
+
 /// How to talk to a runtime.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
@@ -40,6 +57,8 @@ pub struct ConnectOptions {
     /// Whether lists are asked for as streams (`CRIListStreaming`); a runtime that does not know them is asked the old way
     /// from then on.
     pub use_streaming: bool,
+    /// Who is told of calls; nobody by default.
+    pub observer: Option<CallObserver>,
 }
 
 impl Default for ConnectOptions {
@@ -47,6 +66,7 @@ impl Default for ConnectOptions {
         Self {
             timeout: DEFAULT_TIMEOUT,
             use_streaming: false,
+            observer: None,
         }
     }
 }
@@ -57,6 +77,7 @@ pub(crate) struct Connection {
     grpc: Grpc<Channel>,
     timeout: Duration,
     use_streaming: Arc<AtomicBool>,
+    observer: Option<CallObserver>,
 }
 
 impl Connection {
@@ -82,6 +103,7 @@ impl Connection {
             grpc: Grpc::new(channel).max_decoding_message_size(MAX_MESSAGE_SIZE),
             timeout: options.timeout,
             use_streaming: Arc::new(AtomicBool::new(options.use_streaming)),
+            observer: options.observer.clone(),
         })
     }
 
@@ -117,6 +139,9 @@ impl Connection {
                 .unwrap_or_else(|_| Err(Error::deadline_exceeded())),
         };
         let (call, took) = (R::METHOD.name(), begun.elapsed());
+        if let Some(CallObserver(observe)) = &self.observer {
+            observe(R::METHOD, took, result.is_err());
+        }
         match &result {
             Ok(_) => tracing::trace!(call, ?took, "called"),
             Err(error) => tracing::debug!(call, ?took, %error, "call failed"),

@@ -21,7 +21,7 @@ mod service;
 pub mod testing;
 mod verify;
 
-pub use connection::{ConnectOptions, DEFAULT_TIMEOUT, MAX_MESSAGE_SIZE};
+pub use connection::{CallObserver, ConnectOptions, DEFAULT_TIMEOUT, MAX_MESSAGE_SIZE};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Code, Error, Result};
 pub use remote_image::RemoteImageService;

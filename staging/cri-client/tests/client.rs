@@ -30,6 +30,7 @@ impl Served {
         let options = ConnectOptions {
             timeout,
             use_streaming: true,
+            observer: None,
         };
         RemoteRuntimeService::connect(self.server.endpoint(), &options)
             .await
@@ -40,6 +41,7 @@ impl Served {
         let options = ConnectOptions {
             timeout,
             use_streaming: false,
+            observer: None,
         };
         RemoteImageService::connect(self.server.endpoint(), &options)
             .await

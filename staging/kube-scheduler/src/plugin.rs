@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::events::EventHint;
 use crate::node_status::NodeStatuses;
-use crate::{CycleState, NodeInfo, PodInfo, Snapshot, Status};
+use crate::{CycleState, Feasible, NodeInfo, PodInfo, Snapshot, Status};
 
 macro_rules! points {
     ($($(#[$doc:meta])* $name:ident $point:ident;)*) => {
@@ -179,7 +179,7 @@ pub trait PostFilter: Send + Sync {
 /// Before nodes are scored.
 pub trait PreScore: Send + Sync {
     /// Computes what Score needs. `Skip` leaves the plugin's Score out.
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, nodes: &[&NodeInfo], snapshot: &Snapshot) -> Status;
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, nodes: &Feasible<'_>, snapshot: &Snapshot) -> Status;
 }
 
 /// What Score works on.
@@ -208,13 +208,19 @@ pub trait Score: Send + Sync {
         false
     }
 
-    /// Brings scores into 0 to 100.
+    /// What becomes of the scores of all nodes together. Without it a node's score is what it is, from 0 to 100.
+    fn extensions(&self) -> Option<&dyn ScoreExtensions> {
+        None
+    }
+}
+
+/// What becomes of the scores of all nodes together.
+pub trait ScoreExtensions: Send + Sync {
+    /// Brings scores into 0 to 100; `scores` is as long as `nodes`.
     ///
     /// # Errors
     /// Something went wrong; the cycle fails.
-    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], _scores: &mut [i64]) -> Result<(), Status> {
-        Ok(())
-    }
+    fn normalize(&self, context: ScoreContext<'_>, nodes: &Feasible<'_>, scores: &mut [i64]) -> Result<(), Status>;
 }
 
 /// When a node has been chosen, and when nothing comes of it.

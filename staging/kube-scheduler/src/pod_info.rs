@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apimachinery::field::Path;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{Container, NodeAffinity, Pod, PodSpec};
 
 use crate::affinity::PodAffinities;
@@ -25,8 +25,8 @@ impl PodOptions {
     #[must_use]
     pub fn from_gates(gates: &FeatureGates) -> Self {
         Self {
-            pod_level_resources: gates.enabled("PodLevelResources"),
-            toleration_comparison: gates.enabled("TaintTolerationComparisonOperators"),
+            pod_level_resources: gates.enabled(Feature::PodLevelResources),
+            toleration_comparison: gates.enabled(Feature::TaintTolerationComparisonOperators),
         }
     }
 }
@@ -50,6 +50,8 @@ pub struct PodInfo {
     pub affinity_error: Option<String>,
     /// The claims it uses by name, those of ephemeral volumes included.
     pub claims: Box<[String]>,
+    /// Beside the rest, for the queue compares it again and again.
+    priority: i32,
 }
 
 /// The name of the claim that stands behind an ephemeral volume.
@@ -86,6 +88,7 @@ impl PodInfo {
             preferred_node_affinity,
             affinity_error,
             claims: claims(&pod),
+            priority: pod.spec.priority.unwrap_or(0),
             pod,
         }
     }
@@ -143,7 +146,7 @@ impl PodInfo {
     /// `spec.priority`; 0 if there is none.
     #[must_use]
     pub fn priority(&self) -> i32 {
-        self.pod.spec.priority.unwrap_or(0)
+        self.priority
     }
 
     /// `status.nominatedNodeName`.

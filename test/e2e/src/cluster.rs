@@ -7,7 +7,11 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 use client_go::config::Config;
 use client_go::rest::Client;
+use http::Method;
+use serde_json::Value;
 use tokio::process::Command;
+
+use crate::spec::values_at;
 
 /// What of the machine a cluster could leave behind, one command each; only lines that name it count.
 const TRACES: [(&str, &str); 11] = [
@@ -31,7 +35,7 @@ const TRACES: [(&str, &str); 11] = [
     ("iptables", "iptables-save | grep -E 'KUBE|CNI|kubernox'; true"),
     (
         "routes",
-        "{ ip route show table all; ip -6 route show table all; } | grep -E 'proto 117|dev (knx|veth)|10\\.(89\\.0|244|96)\\.'; true",
+        "{ ip route show table all; ip -6 route show table all; } | grep -E 'proto 117|dev (knx|veth)|10\\.(89\\.0|244|96)\\.|fd00:(89|244|96):'; true",
     ),
     (
         "files",
@@ -50,6 +54,14 @@ const TRACES: [(&str, &str); 11] = [
         "find /sys/fs/cgroup -maxdepth 2 -type d -name 'kubernox-*'; true",
     ),
 ];
+
+/// What the cluster whose files lie in that directory was started with, an option a line.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn options(state: &Path) -> Result<String> {
+    std::fs::read_to_string(state.join("options")).with_context(|| format!("no cluster in {}", state.display()))
+}
 
 /// A running cluster.
 #[derive(Clone, Debug)]
@@ -96,6 +108,40 @@ impl Cluster {
         script(repository, state, options).await?;
         Self::open(state)
     }
+
+    /// What keeps pods away from the nodes, a line each: conditions as the kubelet reports them, and taints that no spec has
+    /// set. Empty where all is well.
+    ///
+    /// # Errors
+    /// The nodes cannot be read.
+    pub(crate) async fn troubles(&self) -> Result<Vec<String>> {
+        let response = self.client.request(Method::GET, "/api/v1/nodes").send().await?;
+        let nodes: Value = serde_json::from_slice(&response.body).context("the nodes")?;
+        let nodes = values_at(&nodes, "/items/*").into_iter();
+        // A spec's own node may be in whatever trouble the spec has made.
+        let common = nodes.filter(|node| node["metadata"]["labels"]["e2e"].is_null());
+        Ok(common.flat_map(|node| troubles_of(&node)).collect())
+    }
+}
+
+fn troubles_of(node: &Value) -> Vec<String> {
+    let text = |value: &Value, field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let name = text(&node["metadata"], "name");
+    let mut troubles = Vec::new();
+    for condition in values_at(node, "/status/conditions/*") {
+        let wanted = if condition["type"] == "Ready" { "True" } else { "False" };
+        if condition["status"] != wanted {
+            let [kind, status, message] = ["type", "status", "message"].map(|field| text(&condition, field));
+            troubles.push(format!("node {name}: {kind} is {status}: {message}"));
+        }
+    }
+    for taint in values_at(node, "/spec/taints/*") {
+        let key = text(&taint, "key");
+        if key.starts_with("node.kubernetes.io/") && key != "node.kubernetes.io/unschedulable" {
+            troubles.push(format!("node {name}: taint {key}:{}", text(&taint, "effect")));
+        }
+    }
+    troubles
 }
 
 async fn script(repository: &Path, state: &Path, options: &[String]) -> Result<()> {

@@ -71,6 +71,7 @@ impl<'a> Run<'a> {
             ("STATE", text(&cluster.state)),
             ("KUBECONFIG", text(&kubeconfig)),
             ("DIR", text(directory.path())),
+            ("E2E", text(&repository.join("test/e2e"))),
             ("NODE1", "kubernox-1".into()),
             ("NODE2", "kubernox-2".into()),
             ("NODE1_IP", "10.89.0.1".into()),

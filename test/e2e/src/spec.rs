@@ -2,7 +2,7 @@
 //!
 //! A step does one of three things: `apply` manifests, run a line of shell (`sh`), or `get` a path of the API. With an
 //! expectation it is repeated until that holds, at most `within` seconds. The shell has the functions of `prelude.sh` and a
-//! kubeconfig whose namespace is the spec's own.
+//! kubeconfig whose namespace is the spec's own; `node.sh`, for specs with nodes of their own, has more.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +25,12 @@ pub(crate) struct Spec {
     /// It needs the cluster for itself: it takes nodes or components away.
     #[serde(default)]
     pub(crate) serial: bool,
+    /// It brings nodes of its own: it runs beside others of these, and not while anybody counts the cluster's.
+    #[serde(default)]
+    pub(crate) own_nodes: bool,
+    /// It wants a cluster of both families of addresses.
+    #[serde(default)]
+    pub(crate) dual: bool,
     /// It is one of the few that run on every kind of store.
     #[serde(default)]
     pub(crate) core: bool,
@@ -154,6 +160,7 @@ mod tests {
             "kubelet",
             "kubectl",
             "network",
+            "node",
             "bad-input",
             "first-steps",
         ] {

@@ -2,7 +2,7 @@
 //!
 //! Gates that v1.36 has locked on are not asked about. Upstream counterpart: `pkg/api/pod`.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{Container, Lifecycle, Pod, PodSpec, PodStatus, PodTemplateSpec};
 
 use super::{
@@ -26,11 +26,11 @@ pub fn drop_disabled_template_fields(
 }
 
 fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGates) {
-    let off = |gate: &str, in_use: fn(&PodSpec) -> bool| !gates.enabled(gate) && !old.is_some_and(in_use);
-    if off("PodLevelResources", in_use::pod_level_resources) {
+    let off = |feature: Feature, in_use: fn(&PodSpec) -> bool| !gates.enabled(feature) && !old.is_some_and(in_use);
+    if off(Feature::PodLevelResources, in_use::pod_level_resources) {
         spec.resources = None;
     }
-    if off("MatchLabelKeysInPodTopologySpread", |spec| {
+    if off(Feature::MatchLabelKeysInPodTopologySpread, |spec| {
         let mut constraints = spec.topology_spread_constraints.iter();
         constraints.any(|constraint| !constraint.match_label_keys.is_empty())
     }) {
@@ -38,7 +38,7 @@ fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGa
             constraint.match_label_keys.clear();
         }
     }
-    if off("ClusterTrustBundleProjection", |spec| {
+    if off(Feature::ClusterTrustBundleProjection, |spec| {
         in_use::projections(spec, |source| source.cluster_trust_bundle.is_some())
     }) {
         let projected = spec
@@ -49,7 +49,7 @@ fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGa
             .flat_map(|projected| &mut projected.sources)
             .for_each(|source| source.cluster_trust_bundle = None);
     }
-    if off("PodCertificateRequest", |spec| {
+    if off(Feature::PodCertificateRequest, |spec| {
         in_use::projections(spec, |source| source.pod_certificate.is_some())
     }) {
         let projected = spec
@@ -60,19 +60,19 @@ fn drop_spec_fields(spec: &mut PodSpec, old: Option<&PodSpec>, gates: &FeatureGa
             .flat_map(|projected| &mut projected.sources)
             .for_each(|source| source.pod_certificate = None);
     }
-    if off("GenericWorkload", |spec| spec.scheduling_group.is_some()) {
+    if off(Feature::GenericWorkload, |spec| spec.scheduling_group.is_some()) {
         spec.scheduling_group = None;
     }
-    if off("HostnameOverride", |spec| spec.hostname_override.is_some()) {
+    if off(Feature::HostnameOverride, |spec| spec.hostname_override.is_some()) {
         spec.hostname_override = None;
     }
-    if off("ContainerRestartRules", in_use::container_restart_rules) {
+    if off(Feature::ContainerRestartRules, in_use::container_restart_rules) {
         drop_restart_rules(spec);
     }
-    if off("EnvFiles", in_use::file_key_refs) {
+    if off(Feature::EnvFiles, in_use::file_key_refs) {
         for_each_container_mut(spec, |container, _| drop_file_key_refs(container));
     }
-    if off("ContainerStopSignals", in_use::stop_signals) {
+    if off(Feature::ContainerStopSignals, in_use::stop_signals) {
         for_each_container_mut(spec, |container, _| drop_stop_signal(container));
     }
 }
@@ -114,34 +114,34 @@ fn drop_stop_signal(container: &mut Container) {
 }
 
 fn drop_status_fields(status: &mut PodStatus, old: Option<&PodStatus>, gates: &FeatureGates) {
-    let off = |gate: &str, in_use: fn(&PodStatus) -> bool| !gates.enabled(gate) && !old.is_some_and(in_use);
-    if off("InPlacePodLevelResourcesVerticalScaling", |status| {
+    let off = |feature: Feature, in_use: fn(&PodStatus) -> bool| !gates.enabled(feature) && !old.is_some_and(in_use);
+    if off(Feature::InPlacePodLevelResourcesVerticalScaling, |status| {
         status.resources.is_some() || !status.allocated_resources.is_empty()
     }) {
         status.resources = None;
         status.allocated_resources.clear();
     }
-    if off("DRAExtendedResource", |status| {
+    if off(Feature::DRAExtendedResource, |status| {
         status.extended_resource_claim_status.is_some()
     }) {
         status.extended_resource_claim_status = None;
     }
-    if off("ResourceHealthStatus", in_use::resource_health) {
+    if off(Feature::ResourceHealthStatus, in_use::resource_health) {
         in_use::container_statuses_mut(status).for_each(|status| status.allocated_resources_status.clear());
     }
-    if off("ResourceHealthStatusMessage", in_use::resource_health_messages) {
+    if off(Feature::ResourceHealthStatusMessage, in_use::resource_health_messages) {
         let resources =
             in_use::container_statuses_mut(status).flat_map(|status| &mut status.allocated_resources_status);
         resources
             .flat_map(|resource| &mut resource.resources)
             .for_each(|health| health.message = None);
     }
-    if off("ImageVolumeWithDigest", in_use::image_volume_digests) {
+    if off(Feature::ImageVolumeWithDigest, in_use::image_volume_digests) {
         in_use::container_statuses_mut(status)
             .flat_map(|status| &mut status.volume_mounts)
             .for_each(|mount| mount.volume_status = None);
     }
-    if off("DRANodeAllocatableResources", |status| {
+    if off(Feature::DRANodeAllocatableResources, |status| {
         !status.node_allocatable_resource_claim_statuses.is_empty()
     }) {
         status.node_allocatable_resource_claim_statuses.clear();

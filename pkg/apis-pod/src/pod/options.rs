@@ -3,7 +3,7 @@
 //! Upstream counterpart: `pkg/api/pod.GetValidationOptionsFromPodSpecAndMeta`.
 
 use apimachinery::{field::Path, names};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     core::v1::{Container, Pod, PodSpec, PodTemplateSpec},
     meta::v1::ObjectMeta,
@@ -108,21 +108,21 @@ impl PodValidationOptions {
     fn new(old: Option<(&PodSpec, &ObjectMeta)>, gates: &FeatureGates) -> Self {
         let mut options = Self {
             allow_privileged: true,
-            strict_ips: gates.enabled("StrictIPCIDRValidation"),
-            allow_invalid_deletion_cost: !gates.enabled("PodDeletionCost"),
-            only_recursive_selinux_change: !gates.enabled("SELinuxMount"),
-            pod_level_resources: gates.enabled("PodLevelResources"),
-            pod_level_resize: gates.enabled("InPlacePodLevelResourcesVerticalScaling"),
-            spread_match_label_keys: gates.enabled("MatchLabelKeysInPodTopologySpread"),
-            spread_match_label_keys_merge: gates.enabled("MatchLabelKeysInPodTopologySpreadSelectorMerge"),
-            allow_env_files: gates.enabled("EnvFiles"),
-            allow_container_restart_rules: gates.enabled("ContainerRestartRules"),
-            allow_restart_all_containers: gates.enabled("RestartAllContainersOnContainerExits"),
-            init_container_resize: gates.enabled("InPlacePodVerticalScalingInitContainers"),
-            allow_user_namespace_host_network: gates.enabled("UserNamespacesHostNetworkSupport"),
-            allow_toleration_comparison: gates.enabled("TaintTolerationComparisonOperators"),
-            image_volume_digests: gates.enabled("ImageVolumeWithDigest"),
-            clear_nomination_after_binding: gates.enabled("ClearingNominatedNodeNameAfterBinding"),
+            strict_ips: gates.enabled(Feature::StrictIPCIDRValidation),
+            allow_invalid_deletion_cost: !gates.enabled(Feature::PodDeletionCost),
+            only_recursive_selinux_change: !gates.enabled(Feature::SELinuxMount),
+            pod_level_resources: gates.enabled(Feature::PodLevelResources),
+            pod_level_resize: gates.enabled(Feature::InPlacePodLevelResourcesVerticalScaling),
+            spread_match_label_keys: gates.enabled(Feature::MatchLabelKeysInPodTopologySpread),
+            spread_match_label_keys_merge: gates.enabled(Feature::MatchLabelKeysInPodTopologySpreadSelectorMerge),
+            allow_env_files: gates.enabled(Feature::EnvFiles),
+            allow_container_restart_rules: gates.enabled(Feature::ContainerRestartRules),
+            allow_restart_all_containers: gates.enabled(Feature::RestartAllContainersOnContainerExits),
+            init_container_resize: gates.enabled(Feature::InPlacePodVerticalScalingInitContainers),
+            allow_user_namespace_host_network: gates.enabled(Feature::UserNamespacesHostNetworkSupport),
+            allow_toleration_comparison: gates.enabled(Feature::TaintTolerationComparisonOperators),
+            image_volume_digests: gates.enabled(Feature::ImageVolumeWithDigest),
+            clear_nomination_after_binding: gates.enabled(Feature::ClearingNominatedNodeNameAfterBinding),
             ..Self::default()
         };
         if let Some((spec, metadata)) = old {

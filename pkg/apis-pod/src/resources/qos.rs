@@ -2,7 +2,7 @@
 //!
 //! Upstream counterpart: `pkg/apis/core/helper/qos`.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     Map,
     core::v1::{Pod, ResourceRequirements},
@@ -58,7 +58,7 @@ pub fn compute_qos_class(pod: &Pod, gates: &FeatureGates) -> &'static str {
         ..Sums::default()
     };
     match &pod.spec.resources {
-        Some(resources) if gates.enabled("PodLevelResources") => {
+        Some(resources) if gates.enabled(Feature::PodLevelResources) => {
             add_positive(&mut sums.requests, &resources.requests);
             if !resources.limits.is_empty() {
                 sums.all_limited = add_positive(&mut sums.limits, &resources.limits) == COMPUTE.len();

@@ -14,16 +14,18 @@ use client_go::api::{DeleteOptions, Propagation};
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::metrics::{MetricOpts, MetricsRegistry, Stability};
 use controller::workload::{
     BY_CONTROLLER, SyncError, controller_of, controller_reference, index_by_controller, is_controlled_by,
 };
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::batch::v1::{CronJob, Job};
 use k8s_api::core::v1::ObjectReference;
 use k8s_api::meta::v1::ObjectMeta;
 use k8s_api::primitives::Time;
+use prometheus::{Histogram, exponential_buckets};
 
 use crate::finished;
 use due::Due;
@@ -41,6 +43,8 @@ struct CronJobController {
     jobs: Lister<Job>,
     queue: WorkQueue<ObjectKey>,
     clock: Clock,
+    /// How late jobs are made.
+    skew: Histogram,
 }
 
 /// One reconcile of one cron job.
@@ -51,6 +55,13 @@ struct Sync<'a> {
     now: Time,
 }
 
+fn skew(registry: &MetricsRegistry) -> Histogram {
+    let name = "cronjob_controller_job_creation_skew_duration_seconds";
+    let help = "Seconds between the time that a job was due and its creation.";
+    let bounds = exponential_buckets(1.0, 2.0, 10).expect("bounds that grow");
+    registry.histogram(MetricOpts::new(name, help).stability(Stability::Stable), &bounds)
+}
+
 fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
     async move {
         let client = context.client("cronjob-controller").await?;
@@ -59,7 +70,16 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context.run(caches, queue, workers, None, stop, reconcile).await;
+            context
+                .run(
+                    caches,
+                    queue,
+                    workers,
+                    Retries::new("error syncing CronJobController, requeuing"),
+                    stop,
+                    reconcile,
+                )
+                .await;
         })))
     }
     .boxed()
@@ -79,6 +99,7 @@ impl CronJobController {
             jobs: jobs.lister(),
             queue: context.queue("cronjob"),
             clock: context.clock.clone(),
+            skew: skew(&context.metrics),
         });
         let queue = this.queue.clone();
         cron_jobs.add_handler(move |event: Event<CronJob>| queue.add(ObjectKey::of(&**event.object())));
@@ -389,6 +410,10 @@ impl Sync<'_> {
             Ok(created) => {
                 let note = format!("Created job {}", created.metadata.name);
                 self.tell(EventType::Normal, "SuccessfulCreate", note);
+                if let Some(made) = created.metadata.creation_timestamp {
+                    let late = jiff::Timestamp::from(made).duration_since(jiff::Timestamp::from(due));
+                    self.controller.skew.observe(late.as_secs_f64());
+                }
                 created
             }
             Err(error) if error.is_already_exists() => {

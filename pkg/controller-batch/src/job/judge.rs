@@ -9,6 +9,7 @@ use k8s_api::batch::v1::{Job, JobCondition};
 use k8s_api::core::v1::Pod;
 
 use super::indexes::Indexes;
+use super::metrics::Action;
 use super::pods::{
     all_index_failures, completions, finish_time, has_finalizer, index, index_failures, is_failed, is_indexed,
     is_suspended, terminating, valid_index,
@@ -51,6 +52,7 @@ impl<'a> Sync<'a> {
             failed_indexes: None,
             delayed: HashMap::new(),
             verdict: None,
+            action: Action::default(),
         };
         sync.count_ended();
         sync

@@ -12,6 +12,7 @@ use k8s_api::core::v1::Pod;
 
 use super::backoff::remaining_for_index;
 use super::indexes::Indexes;
+use super::metrics::Action;
 use super::pods::{
     completions, index, is_indexed, is_suspended, next_failures, replaces_failed_only, set_index, template, terminating,
 };
@@ -109,6 +110,7 @@ impl Sync<'_> {
 
     async fn delete_surplus(&mut self, mut pods: Vec<Arc<Pod>>) -> Result<(), SyncError> {
         pods.truncate(BURST);
+        self.action = Action::PodsDeleted;
         self.controller
             .expectations
             .expect_deletions(self.key, pods.iter().map(|pod| pod_key(pod)));
@@ -143,6 +145,7 @@ impl Sync<'_> {
     }
 
     async fn manage(&mut self) -> Result<(), SyncError> {
+        self.action = Action::Tracking;
         let active = usize::try_from(self.active).unwrap_or(0);
         if is_suspended(&self.job) {
             let pods = self.surplus(active);
@@ -172,6 +175,7 @@ impl Sync<'_> {
         if missing == 0 {
             return Ok(());
         }
+        self.action = Action::PodsCreated;
         if !self.has_limit_per_index() {
             let pause = self.failures.remaining(&self.controller.clock);
             if !pause.is_zero() {

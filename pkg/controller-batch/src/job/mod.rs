@@ -8,15 +8,17 @@ mod events;
 mod indexes;
 mod judge;
 mod manage;
+mod metrics;
 mod pods;
 mod policy;
 #[cfg(test)]
 mod tests;
 mod track;
 
+use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apimachinery::selectors::Selector;
 use client_go::Client;
@@ -26,7 +28,7 @@ use client_go::events::{EventRecorder, EventType};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{ItemExponentialFailure, Outcome, WorkQueue};
 use controller::workload::{Claim, PodControl, SyncError, controller_of, index_by_controller, owned_or_orphans};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::batch::v1::{Job, JobCondition};
@@ -37,6 +39,7 @@ use serde_json::json;
 use crate::finished;
 use backoff::{BackoffStore, Failures};
 use indexes::Indexes;
+use metrics::{Action, Metrics};
 use pods::FINALIZER;
 
 /// How long changes wait for others, so that a job is looked at once for many.
@@ -63,6 +66,7 @@ struct JobController {
     orphans: WorkQueue<ObjectKey>,
     clock: Clock,
     resets_start: bool,
+    metrics: Metrics,
 }
 
 /// One reconcile of one job.
@@ -88,6 +92,8 @@ struct Sync<'a> {
     delayed: HashMap<usize, Arc<Pod>>,
     /// What the job ends with.
     verdict: Option<JobCondition>,
+    /// What was done.
+    action: Action,
 }
 
 fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
@@ -100,8 +106,14 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
                 (controller.queue.clone(), controller.orphans.clone(), controller.clone());
             let reconcile = move |key| controller.clone().reconcile(key);
             let release = move |key| of_orphans.clone().release_orphan(key);
-            let releasing = context.run_workers(orphans, workers, None, stop.clone(), release);
-            let syncing = context.run(caches, queue, workers, None, stop, reconcile);
+            let releasing = context.run_workers(
+                orphans,
+                workers,
+                Retries::new("Error syncing orphan pod"),
+                stop.clone(),
+                release,
+            );
+            let syncing = context.run(caches, queue, workers, Retries::new("syncing job"), stop, reconcile);
             futures::future::join(syncing, releasing).await;
         })))
     }
@@ -128,7 +140,8 @@ impl JobController {
             queue: WorkQueue::with_limiter("job", Some(&context.queue_metrics), limiter()),
             orphans: WorkQueue::with_limiter("job_orphan_pod", Some(&context.queue_metrics), limiter()),
             clock: context.clock.clone(),
-            resets_start: context.enabled("MutableSchedulingDirectivesForSuspendedJobs"),
+            metrics: Metrics::new(&context.metrics),
+            resets_start: context.enabled(Feature::MutableSchedulingDirectivesForSuspendedJobs),
         });
         let (of_jobs, of_pods) = (this.clone(), this.clone());
         jobs.add_handler(move |event| of_jobs.on_job(&event));
@@ -206,12 +219,14 @@ impl JobController {
             .await?;
         let pods = all.into_iter().map(|pod| with_adopted_finalizer(&job, pod)).collect();
         let removed = self.removed.lock().get(&key).cloned().unwrap_or_default();
+        let begun = Instant::now();
         let mut sync = Sync::new(&self, &key, Job::clone(&job), pods, removed);
         sync.judge();
         let acted = sync.act(may_act).await;
-        sync.track().await?;
-        acted?;
-        Ok(Outcome::Done)
+        let action = sync.action;
+        let outcome = sync.track().await.and(acted);
+        self.metrics.synced(&job, outcome.is_ok(), action, begun);
+        outcome.map(|()| Outcome::Done)
     }
 }
 

@@ -55,7 +55,7 @@ impl Sync<'_> {
             .filter(|pod| self.is_uncounted(pod))
             .map(|pod| pod.metadata.uid.clone())
             .collect();
-        strike_off(&mut self.job.status, &held);
+        self.strike_off(&held);
         let (counted, all) = self.count_pods();
         self.write_interim_verdict();
         if original
@@ -66,7 +66,7 @@ impl Sync<'_> {
             self.controller.backoff.put(self.key, self.failures);
         }
         let released = self.release(&counted, &mut held).await;
-        let mut write = strike_off(&mut self.job.status, &held);
+        let mut write = self.strike_off(&held);
         let ended = released.is_ok() && all && self.end();
         write |= ended;
         if write {
@@ -76,6 +76,15 @@ impl Sync<'_> {
             self.tell_end();
         }
         released
+    }
+
+    fn strike_off(&mut self, held: &HashSet<String>) -> bool {
+        let (succeeded, failed) = (self.job.status.succeeded, self.job.status.failed);
+        let struck = strike_off(&mut self.job.status, held);
+        let status = &self.job.status;
+        let metrics = &self.controller.metrics;
+        metrics.pods_ended(&self.job, status.succeeded - succeeded, status.failed - failed);
+        struck
     }
 
     /// Takes ended pods into the status. Returns those that may lose their finalizer, and whether all were taken in.
@@ -231,8 +240,10 @@ impl Sync<'_> {
     fn tell_end(&self) {
         self.controller.ended.lock().insert(self.job.metadata.uid.clone());
         let Some(verdict) = &self.verdict else { return };
+        let complete = verdict.type_ == "Complete";
+        self.controller.metrics.job_ended(&self.job, complete, &verdict.reason);
         let recorder = &self.controller.recorder;
-        if verdict.type_ != "Complete" {
+        if !complete {
             recorder.event(&self.job, EventType::Warning, &verdict.reason, verdict.message.clone());
             return;
         }

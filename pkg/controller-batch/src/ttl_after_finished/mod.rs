@@ -8,7 +8,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::SyncError;
 use controller::workload::pods::seconds;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::batch::v1::Job;
@@ -51,7 +51,16 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         let workers = usize::try_from(context.config.ttl_after_finished_controller.concurrent_syncs).unwrap_or(1);
         Ok(Some(Controller::new(move |stop| async move {
             let reconcile = move |key| controller.clone().reconcile(key);
-            context.run(caches, queue, workers, None, stop, reconcile).await;
+            context
+                .run(
+                    caches,
+                    queue,
+                    workers,
+                    Retries::new("error cleaning up Job, will retry"),
+                    stop,
+                    reconcile,
+                )
+                .await;
         })))
     }
     .boxed()

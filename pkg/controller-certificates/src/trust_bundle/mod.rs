@@ -8,7 +8,7 @@ use client_go::api::{ApiObject as _, DeleteOptions, DynamicObject, GroupVersionR
 use client_go::cache::{Event, InformerOptions, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Api, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use serde_json::json;
 
 const SIGNER: &str = "kubernetes.io/kube-apiserver-serving";
@@ -74,7 +74,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.publish().await }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("syncing failed"), stop, reconcile)
+            .await;
     })))
 }
 

@@ -6,7 +6,7 @@ use client_go::api::DeleteOptions;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::Secret;
 
 use super::{Life, life, token_secrets};
@@ -42,7 +42,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("Sync failed"), stop, reconcile)
+            .await;
     })))
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client_go::cache::{Event, InformerOptions, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::Map;
 use k8s_api::core::v1::{ConfigMap, Secret};
 use k8s_api::primitives::Time;
@@ -63,7 +63,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                1,
+                Retries::new("Error signing cluster-info"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

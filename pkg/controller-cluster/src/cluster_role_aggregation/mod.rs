@@ -8,7 +8,7 @@ use client_go::api::WriteOptions;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::Kind as _;
 use k8s_api::rbac::v1::{ClusterRole, PolicyRule};
 use serde_json::{Value, json};
@@ -49,7 +49,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 5, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 5, Retries::new("Sync failed"), stop, reconcile)
+            .await;
     })))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::{Bucket, ItemExponentialFailure, MaxOf, Outcome, WorkQueue};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::Namespace;
 
 use deleter::{Deleter, Progress};
@@ -59,7 +59,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, workers, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                workers,
+                Retries::new("Deletion of namespace failed"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

@@ -17,7 +17,7 @@ use client_go::api::ApiObject;
 use client_go::cache::{Event, Lister, ObjectKey, SharedInformer};
 use client_go::workqueue::{Outcome, WorkQueue};
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, ResourceQuotaStatus, Service};
 use k8s_api::resource::v1::{DeviceClass, ResourceClaim};
 use quota::{Counted, Evaluator, Item, Operation, Registry, ResourceList, Write};
@@ -145,8 +145,20 @@ impl Quotas {
                 async move { this.reconcile(&key).await }
             }
         };
-        let primary = context.run_workers(self.queue.clone(), workers, None, stop.clone(), reconciler());
-        let urgent = context.run_workers(self.urgent.clone(), workers, None, stop.clone(), reconciler());
+        let primary = context.run_workers(
+            self.queue.clone(),
+            workers,
+            Retries::new("Error processing resource quota work item"),
+            stop.clone(),
+            reconciler(),
+        );
+        let urgent = context.run_workers(
+            self.urgent.clone(),
+            workers,
+            Retries::new("Error processing resource quota work item"),
+            stop.clone(),
+            reconciler(),
+        );
         futures::future::join3(primary, urgent, self.recount(period, stop.clone())).await;
         self.counts.shut_down().await;
         tracing::info!("Shutting down resource quota controller");

@@ -8,7 +8,7 @@ use client_go::cache::{Event, InformerOptions, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::{Family, MetricOpts};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{ConfigMap, Namespace};
 use prometheus::{HistogramVec, IntCounterVec};
 
@@ -89,7 +89,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("syncing failed"), stop, reconcile)
+            .await;
     })))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{Namespace, ServiceAccount};
 
 /// The service accounts that every namespace has.
@@ -50,7 +50,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                1,
+                Retries::new("Service account work item failed"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

@@ -12,7 +12,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::Kind as _;
 use k8s_api::networking::v1::{IPAddress, ServiceCIDR};
 use serde_json::json;
@@ -22,7 +22,8 @@ const FINALIZER: &str = "networking.k8s.io/service-cidr-finalizer";
 /// How long after its deletion a range is still held: API servers must have seen it, so that nothing is allocated from it.
 const GRACE_PERIOD: Duration = Duration::from_secs(10);
 /// After so many failures a range is given up until something changes.
-const MAX_RETRIES: u32 = 15;
+const RETRIES: Retries = Retries::at_verbosity(2, "Error syncing ServiceCIDR, retrying")
+    .at_most(15, "ServiceCIDR sync failed after max retries");
 
 struct Ranges {
     client: Client,
@@ -72,7 +73,7 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 5, Some(MAX_RETRIES), stop, reconcile).await;
+        context.run(caches, queue, 5, RETRIES, stop, reconcile).await;
     })))
 }
 

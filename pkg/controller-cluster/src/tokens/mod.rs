@@ -13,7 +13,7 @@ use apiserver_auth::jose::SigningKey;
 use client_go::Client;
 use client_go::cache::{Event, InformerOptions, Lister, SharedInformer};
 use client_go::workqueue::Outcome;
-use controller::{BuildError, Built, CacheSync, Controller, ControllerContext};
+use controller::{BuildError, Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{Secret, ServiceAccount};
 
 /// The type of token secrets.
@@ -24,7 +24,7 @@ pub const ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 pub const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
 const BY_ACCOUNT: &str = "service-account";
 /// After so many failures a key is given up until it changes.
-const MAX_RETRIES: u32 = 10;
+const RETRIES: Retries = Retries::new("Failed to sync tokens, will retry").at_most(10, "retried several times");
 
 /// An account as it was when something happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -141,7 +141,7 @@ pub async fn build(context: ControllerContext) -> Built {
             account_caches,
             account_queue,
             workers,
-            Some(MAX_RETRIES),
+            RETRIES,
             stop.clone(),
             move |key: AccountKey| {
                 let this = that.clone();
@@ -152,7 +152,7 @@ pub async fn build(context: ControllerContext) -> Built {
             secret_caches,
             secret_queue,
             workers,
-            Some(MAX_RETRIES),
+            RETRIES,
             stop.clone(),
             move |key: SecretKey| {
                 let this = this.clone();

@@ -7,20 +7,20 @@ pub(crate) use subsets::repack;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::MOST_RETRIES;
 use client_go::Client;
 use client_go::api::DeleteOptions;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::SyncError;
-use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::Map;
 use k8s_api::core::v1::{Endpoints, Pod, Service};
 use parking_lot::Mutex;
 
-use crate::RETRIES;
 use crate::endpointslice::CACHE_LAG;
 use crate::pods::{HEADLESS, is_headless, pods_of, selects_pods};
 use crate::trigger::{self, TriggerTimes};
@@ -57,9 +57,9 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context
-                .run(caches, queue, workers, Some(RETRIES), stop, reconcile)
-                .await;
+            let retries = Retries::at_verbosity(2, "Error syncing endpoints, retrying")
+                .at_most(MOST_RETRIES, "Dropping service out of the queue");
+            context.run(caches, queue, workers, retries, stop, reconcile).await;
         })))
     }
     .boxed()

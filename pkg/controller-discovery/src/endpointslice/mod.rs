@@ -2,21 +2,22 @@
 
 mod desired;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::MOST_RETRIES;
 use client_go::Client;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::SyncError;
-use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::core::v1::{Node, Pod, Service};
 use k8s_api::discovery::v1::EndpointSlice;
 
-use crate::RETRIES;
 use crate::pods::{pods_of, selects_pods};
 use crate::tracker::{SliceTracker, is_managed_by, service_key};
 use crate::trigger::TriggerTimes;
@@ -55,9 +56,9 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context
-                .run(caches, queue, workers, Some(RETRIES), stop, reconcile)
-                .await;
+            let retries = Retries::at_verbosity(0, "Error syncing endpoint slices for service, retrying")
+                .at_most(MOST_RETRIES, "Retry budget exceeded, dropping service out of the queue");
+            context.run(caches, queue, workers, retries, stop, reconcile).await;
         })))
     }
     .boxed()
@@ -94,7 +95,7 @@ impl EndpointSliceController {
             triggers: TriggerTimes::default(),
             queue: context.queue("endpoint_slice"),
             limit: usize::try_from(config.max_endpoints_per_slice).unwrap_or(100),
-            same_zone_and_node: context.enabled("PreferSameTrafficDistribution"),
+            same_zone_and_node: context.enabled(Feature::PreferSameTrafficDistribution),
         });
         let queue = this.queue.clone();
         services.add_handler(move |event: Event<Service>| queue.add(ObjectKey::of(&**event.object())));

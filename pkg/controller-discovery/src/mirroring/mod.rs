@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::MOST_RETRIES;
 use client_go::Client;
 use client_go::api::DeleteOptions;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::{SyncError, controller_reference};
-use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::Map;
 use k8s_api::core::v1::{EndpointAddress, Endpoints, Service};
 use k8s_api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 
-use crate::RETRIES;
 use crate::endpoints::repack;
 use crate::endpointslice::{BY_SERVICE, CACHE_LAG, index_by_service};
 use crate::slices::{Group, SliceOwner};
@@ -54,9 +54,11 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context
-                .run(caches, queue, workers, Some(RETRIES), stop, reconcile)
-                .await;
+            let retries = Retries::at_verbosity(0, "Error mirroring EndpointSlices for Endpoints, retrying").at_most(
+                MOST_RETRIES,
+                "Retry budget exceeded, dropping Endpoints out of the queue",
+            );
+            context.run(caches, queue, workers, retries, stop, reconcile).await;
         })))
     }
     .boxed()

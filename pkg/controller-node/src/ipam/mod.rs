@@ -14,7 +14,7 @@ use client_go::events::EventRecorder;
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
-use controller::{BuildError, Built, CacheSync, Controller, ControllerContext};
+use controller::{BuildError, Built, CacheSync, Controller, ControllerContext, Retries};
 use ipnet::IpNet;
 use k8s_api::core::v1::Node;
 use parking_lot::Mutex;
@@ -109,7 +109,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, WORKERS, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                WORKERS,
+                Retries::new("error syncing node, requeuing"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

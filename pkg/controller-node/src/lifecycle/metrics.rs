@@ -1,14 +1,13 @@
 //! What the controller counts, under upstream's names.
 
-use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
+use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
 use prometheus::{GaugeVec, Histogram, IntCounterVec};
 
 use super::zones::Standing;
 
-/// Twice as long each, from a millisecond to 16 seconds.
-const BUCKETS: [f64; 15] = [
-    0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384,
-];
+/// Four times as long each.
+const OF_ONE: [f64; 8] = [0.001, 0.004, 0.016, 0.064, 0.256, 1.024, 4.096, 16.384];
+const OF_ALL: [f64; 8] = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24, 40.96, 163.84];
 
 pub(super) struct Metrics {
     zone_health: Family<GaugeVec>,
@@ -23,7 +22,8 @@ impl Metrics {
     pub(super) fn new(registry: &MetricsRegistry) -> Self {
         let zone = &["zone"];
         let gauge = |name: &str, help: &str| registry.float_gauge_vec(MetricOpts::new(name, help), zone);
-        let histogram = |name: &str, help: &str| registry.histogram(MetricOpts::new(name, help), &BUCKETS);
+        let histogram =
+            |name: &str, help: &str, bounds: &[f64]| registry.histogram(MetricOpts::new(name, help), bounds);
         Self {
             zone_health: gauge(
                 "node_collector_zone_health",
@@ -41,16 +41,19 @@ impl Metrics {
                 MetricOpts::new(
                     "node_collector_evictions_total",
                     "Number of Node evictions that happened since current instance of NodeController started.",
-                ),
+                )
+                .stability(Stability::Stable),
                 zone,
             ),
             one: histogram(
                 "node_collector_update_node_health_duration_seconds",
                 "Duration in seconds for NodeController to update the health of a single node.",
+                &OF_ONE,
             ),
             all: histogram(
                 "node_collector_update_all_nodes_health_duration_seconds",
                 "Duration in seconds for NodeController to update the health of all nodes.",
+                &OF_ALL,
             ),
         }
     }

@@ -19,7 +19,7 @@ use client_go::cache::{Event, InformerOptions, Lister, ObjectKey};
 use client_go::events::EventRecorder;
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::coordination::v1::Lease;
 use k8s_api::core::v1::{Node, Pod};
 use parking_lot::Mutex;
@@ -112,7 +112,7 @@ pub async fn build(context: ControllerContext) -> Built {
             for_nodes,
             node_queue,
             NODE_WORKERS,
-            None,
+            Retries::new("Failed to reconcile taints and labels of node, requeue it"),
             stop.clone(),
             move |key: ObjectKey| {
                 let this = that.clone();
@@ -124,7 +124,7 @@ pub async fn build(context: ControllerContext) -> Built {
             for_pods,
             pod_queue,
             POD_WORKERS,
-            None,
+            Retries::at_verbosity(0, "Unable to mark pod NotReady on node"),
             stop.clone(),
             move |key: ObjectKey| {
                 let this = that.clone();

@@ -15,7 +15,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::{Family, MetricOpts};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{Node, Pod, PodCondition};
 use prometheus::IntCounterVec;
 use tokio::time::MissedTickBehavior;
@@ -107,10 +107,17 @@ pub async fn build(context: ControllerContext) -> Built {
     });
     Ok(Some(Controller::new(move |stop| async move {
         let that = this.clone();
-        let orphans = context.run(for_orphans, queue, 1, None, stop.clone(), move |node: ObjectKey| {
-            let this = that.clone();
-            async move { this.orphaned(&node).await }
-        });
+        let orphans = context.run(
+            for_orphans,
+            queue,
+            1,
+            Retries::new("Error syncing node of orphaned pods, will retry"),
+            stop.clone(),
+            move |node: ObjectKey| {
+                let this = that.clone();
+                async move { this.orphaned(&node).await }
+            },
+        );
         let others = async {
             if !for_others.wait(&stop).await {
                 return;

@@ -15,7 +15,7 @@ use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::MetricOpts;
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{Node, ObjectReference, Pod, PodCondition};
 use prometheus::{Histogram, IntCounter};
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ const WORKERS: usize = 8;
 /// How often a deletion is tried at once, and with which pauses.
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(10);
-const BUCKETS: [f64; 11] = [0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 120.0, 180.0];
+const BUCKETS: [f64; 12] = [0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 120.0, 180.0, 240.0];
 
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -102,13 +102,20 @@ pub async fn build(context: ControllerContext) -> Built {
     });
     Ok(Some(Controller::new(move |stop| async move {
         let that = this.clone();
-        let judging = context.run(caches, queue, WORKERS, None, stop.clone(), move |key: Key| {
-            let this = that.clone();
-            async move {
-                this.reconcile(&key);
-                Ok::<_, Error>(Outcome::Done)
-            }
-        });
+        let judging = context.run(
+            caches,
+            queue,
+            WORKERS,
+            Retries::new("Error syncing item, will retry"),
+            stop.clone(),
+            move |key: Key| {
+                let this = that.clone();
+                async move {
+                    this.reconcile(&key);
+                    Ok::<_, Error>(Outcome::Done)
+                }
+            },
+        );
         let evicting = async {
             tokio::select! {
                 () = stop.cancelled() => {}

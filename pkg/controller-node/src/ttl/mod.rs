@@ -7,7 +7,7 @@ use client_go::api::Patch;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::Node;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -92,7 +92,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await }
         };
-        context.run(caches, queue, 5, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                5,
+                Retries::new("Error setting the ttl annotation, will retry"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

@@ -19,7 +19,7 @@ use client_go::events::EventRecorder;
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::{Family, MetricOpts};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use controller_objects::nodes::is_ready;
 use controller_objects::pods::{claim_names, is_terminal};
 use k8s_api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
@@ -179,7 +179,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.node(&node).await }
         };
-        context.run(caches, queue, WORKERS, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                WORKERS,
+                Retries::new("failed to sync pvc, will retry again"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::{Outcome, WorkQueue};
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_api::storage::v1::VolumeAttributesClass;
 
@@ -93,7 +93,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await.map(|()| Outcome::Done) }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("VAC failed"), stop, reconcile)
+            .await;
     })))
 }
 

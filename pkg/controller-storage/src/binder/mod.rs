@@ -25,7 +25,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::EventRecorder;
 use client_go::workqueue::{Outcome, WorkQueue};
 use client_go::{Client, Error};
-use controller::{BuildError, Built, CacheSync, Controller, ControllerContext};
+use controller::{BuildError, Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_api::storage::v1::StorageClass;
 use tokio::time::MissedTickBehavior;
@@ -54,6 +54,17 @@ pub(crate) enum BinderError {
     /// Something about the objects is wrong.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl BinderError {
+    /// Tells of itself. That another wrote in between happens often, and is over with the next try.
+    fn told(self, words: &str, key: &ObjectKey) -> Self {
+        match &self {
+            Self::Api(error) if error.is_conflict() => tracing::info!(v = 3, ?key, %error, "{words}"),
+            error => tracing::error!(?key, %error, "{words}"),
+        }
+        self
+    }
 }
 
 struct Binder {
@@ -129,20 +140,37 @@ pub async fn build(context: ControllerContext) -> Built {
     Ok(Some(Controller::new(move |stop: CancellationToken| async move {
         let that = this.clone();
         let (claims, volumes) = (claim_queue.clone(), volume_queue.clone());
-        let of_claims = context.run(for_claims, claim_queue, 1, None, stop.clone(), move |key: ObjectKey| {
-            let this = that.clone();
-            async move { this.claim(&key).await.map(|()| Outcome::Done) }
-        });
+        let of_claims = context.run(
+            for_claims,
+            claim_queue,
+            1,
+            Retries::untold(),
+            stop.clone(),
+            move |key: ObjectKey| {
+                let this = that.clone();
+                async move {
+                    this.claim(&key)
+                        .await
+                        .map_err(|error| error.told("Could not sync claim", &key))
+                        .map(|()| Outcome::Done)
+                }
+            },
+        );
         let that = this.clone();
         let of_volumes = context.run(
             for_volumes,
             volume_queue,
             1,
-            None,
+            Retries::untold(),
             stop.clone(),
             move |key: ObjectKey| {
                 let this = that.clone();
-                async move { this.volume(&key).await.map(|()| Outcome::Done) }
+                async move {
+                    this.volume(&key)
+                        .await
+                        .map_err(|error| error.told("Could not sync volume", &key))
+                        .map(|()| Outcome::Done)
+                }
             },
         );
         let resync = async {

@@ -7,7 +7,7 @@ use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
 use component_base::metrics::MetricOpts;
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use controller_objects::pods::ephemeral_claim_name;
 use k8s_api::core::v1::{PersistentVolumeClaim, Pod, Volume};
 use k8s_api::meta::v1::OwnerReference;
@@ -106,7 +106,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await.map(|()| Outcome::Done) }
         };
-        context.run(caches, queue, workers, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                workers,
+                Retries::new("Failed to sync Pod, will retry"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

@@ -8,7 +8,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_api::primitives::Quantity;
 use serde_json::json;
@@ -67,7 +67,16 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await.map(|()| Outcome::Done) }
         };
-        context.run(caches, queue, WORKERS, None, stop, reconcile).await;
+        context
+            .run(
+                caches,
+                queue,
+                WORKERS,
+                Retries::new("Failed to sync PVC, will retry"),
+                stop,
+                reconcile,
+            )
+            .await;
     })))
 }
 

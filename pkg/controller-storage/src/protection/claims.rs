@@ -6,7 +6,7 @@ use client_go::api::ListOptions;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use controller_objects::pods::{claim_names, ephemeral_claim_name, is_terminal};
 use k8s_api::core::v1::{PersistentVolumeClaim, Pod};
 
@@ -58,7 +58,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await.map(|()| Outcome::Done) }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("PVC failed"), stop, reconcile)
+            .await;
     })))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::workqueue::Outcome;
 use client_go::{Client, Error};
-use controller::{Built, CacheSync, Controller, ControllerContext};
+use controller::{Built, CacheSync, Controller, ControllerContext, Retries};
 use k8s_api::core::v1::PersistentVolume;
 
 use super::{add, concerns, remove};
@@ -41,7 +41,9 @@ pub async fn build(context: ControllerContext) -> Built {
             let this = this.clone();
             async move { this.reconcile(&key).await.map(|()| Outcome::Done) }
         };
-        context.run(caches, queue, 1, None, stop, reconcile).await;
+        context
+            .run(caches, queue, 1, Retries::new("PV failed"), stop, reconcile)
+            .await;
     })))
 }
 

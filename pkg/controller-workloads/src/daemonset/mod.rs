@@ -13,6 +13,7 @@ mod template;
 mod tests;
 mod update;
 
+use component_base::feature_gates::Feature;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use controller::workload::history::History;
 use controller::workload::{
     Claim, Patience, PodControl, PodWaker, SyncError, controller_of, index_by_controller, owned_or_orphans, pods,
 };
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::apps::v1::{ControllerRevision, DaemonSet};
@@ -81,8 +82,21 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
             let of_nodes = controller.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
             let reconcile_node = move |key| of_nodes.clone().reconcile_node(key);
-            let nodes = context.run_workers(node_queue, workers, None, stop.clone(), reconcile_node);
-            let sets = context.run(caches, queue, workers, None, stop, reconcile);
+            let nodes = context.run_workers(
+                node_queue,
+                workers,
+                Retries::new("Failed to update Pods of node, will retry"),
+                stop.clone(),
+                reconcile_node,
+            );
+            let sets = context.run(
+                caches,
+                queue,
+                workers,
+                Retries::new("Failed to sync DaemonSet, will retry"),
+                stop,
+                reconcile,
+            );
             futures::future::join(sets, nodes).await;
         })))
     }
@@ -122,7 +136,7 @@ impl DaemonSetController {
             queue: context.queue("daemonset"),
             node_queue: context.queue("daemonset-node-updates"),
             clock: context.clock.clone(),
-            toleration_comparison: context.enabled("TaintTolerationComparisonOperators"),
+            toleration_comparison: context.enabled(Feature::TaintTolerationComparisonOperators),
         });
         let (of_sets, of_nodes) = (this.clone(), this.clone());
         sets.add_handler(move |event| of_sets.on_set(&event));

@@ -14,6 +14,7 @@ mod strategies;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use apimachinery::selectors::Selector;
@@ -22,14 +23,15 @@ use client_go::cache::{Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::{BY_CONTROLLER, Claim, SyncError, index_by_controller, owned_or_orphans};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::apps::v1::{Deployment, ReplicaSet};
 use k8s_api::core::v1::Pod;
 
 /// After so many failures a deployment is left alone until something changes.
-const RETRIES: u32 = 15;
+const RETRIES: Retries =
+    Retries::at_verbosity(2, "Error syncing deployment").at_most(15, "Dropping deployment out of the queue");
 
 /// `deployment-controller`.
 pub(crate) const DEPLOYMENT: Descriptor = Descriptor::new("deployment-controller", build).aliases(&["deployment"]);
@@ -60,9 +62,7 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context
-                .run(caches, queue, workers, Some(RETRIES), stop, reconcile)
-                .await;
+            context.run(caches, queue, workers, RETRIES, stop, reconcile).await;
         })))
     }
     .boxed()
@@ -85,7 +85,7 @@ impl DeploymentController {
             pods: pods.lister(),
             queue: context.queue("deployment"),
             clock: context.clock.clone(),
-            count_terminating: context.enabled("DeploymentReplicaSetTerminatingReplicas"),
+            count_terminating: context.enabled(Feature::DeploymentReplicaSetTerminatingReplicas),
         });
         let (of_deployments, of_sets, of_pods) = (this.clone(), this.clone(), this.clone());
         deployments.add_handler(move |event| of_deployments.on_deployment(&event));

@@ -7,6 +7,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use client_go::Client;
@@ -17,7 +18,7 @@ use controller::workload::{
     BY_CONTROLLER, Claim, Patience, PodControl, PodWaker, SyncError, claimed, controller_of, index_by_controller,
     owned_or_orphans, pod_from_template, pods, slow_start_batch,
 };
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use k8s_api::apps::v1::ReplicaSet;
@@ -57,7 +58,9 @@ fn build<T: Replicated>(context: ControllerContext) -> BoxFuture<'static, Built>
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context.run(caches, queue, workers, None, stop, reconcile).await;
+            context
+                .run(caches, queue, workers, Retries::new("sync failed"), stop, reconcile)
+                .await;
         })))
     }
     .boxed()
@@ -77,7 +80,8 @@ impl<T: Replicated> ReplicaSetController<T> {
             expectations: Arc::default(),
             queue: context.queue(T::QUEUE),
             clock: context.clock.clone(),
-            count_terminating: T::COUNTS_TERMINATING && context.enabled("DeploymentReplicaSetTerminatingReplicas"),
+            count_terminating: T::COUNTS_TERMINATING
+                && context.enabled(Feature::DeploymentReplicaSetTerminatingReplicas),
             patience: Patience::default(),
         });
         let of_sets = this.clone();

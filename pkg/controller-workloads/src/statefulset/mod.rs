@@ -13,6 +13,7 @@ mod status;
 mod tests;
 mod update;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use client_go::events::EventRecorder;
 use client_go::workqueue::{Outcome, WorkQueue};
 use controller::workload::history::History;
 use controller::workload::{Claim, PodWaker, SyncError, index_by_controller, owned_or_orphans, pods as pod_states};
-use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor};
+use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use k8s_api::apps::v1::{ControllerRevision, StatefulSet};
@@ -55,7 +56,16 @@ fn build(context: ControllerContext) -> BoxFuture<'static, Built> {
         Ok(Some(Controller::new(move |stop| async move {
             let queue = controller.queue.clone();
             let reconcile = move |key| controller.clone().reconcile(key);
-            context.run(caches, queue, workers, None, stop, reconcile).await;
+            context
+                .run(
+                    caches,
+                    queue,
+                    workers,
+                    Retries::new("Error syncing StatefulSet, requeuing"),
+                    stop,
+                    reconcile,
+                )
+                .await;
         })))
     }
     .boxed()
@@ -80,7 +90,7 @@ impl StatefulSetController {
             claims: claims.lister(),
             queue: context.queue("statefulset"),
             clock: context.clock.clone(),
-            max_unavailable: context.enabled("MaxUnavailableStatefulSet"),
+            max_unavailable: context.enabled(Feature::MaxUnavailableStatefulSet),
         });
         let queue = this.queue.clone();
         sets.add_handler(move |event: client_go::cache::Event<StatefulSet>| {

@@ -4,6 +4,7 @@ mod flags;
 mod metadata;
 mod metrics;
 mod services;
+mod short_ways;
 mod subresources;
 mod upgrades;
 mod webhooks;
@@ -382,6 +383,27 @@ async fn finalizers_keep_an_object_until_they_are_gone() {
             .await
             .0,
         200
+    );
+    assert_eq!(plane.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn an_object_that_goes_while_it_is_updated_is_no_conflict() {
+    let plane = Plane::start().await;
+    let mut object = map("f");
+    object["metadata"]["finalizers"] = json!(["example.com/wait"]);
+    plane.post(MAPS, object).await;
+    let path = format!("{MAPS}/f");
+    plane.send(Method::DELETE, &path, "", "").await;
+    // All are made from the same state, and the first to come takes the object away.
+    let emptied = r#"{"metadata":{"finalizers":null,"labels":{"last":"1"}}}"#;
+    let patches = (0..8).map(|_| plane.send(Method::PATCH, &path, "application/merge-patch+json", emptied));
+    let answers = futures::future::join_all(patches).await;
+    let went = |(status, answer): &&(u16, Value)| *status == 200 && answer["metadata"]["labels"]["last"] == "1";
+    assert!(answers.iter().filter(went).count() > 1, "{answers:?}");
+    assert!(
+        answers.iter().all(|(status, _)| matches!(status, 200 | 404)),
+        "{answers:?}"
     );
     assert_eq!(plane.get(&path).await.0, 404);
 }

@@ -1,166 +1,181 @@
-//! Writes that change metadata alone, or nothing, go a shorter way: they end as they would have on the long one.
+//! Metadata alone: of one object, of a list, and the wrong one of the two.
 
 use http::Method;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::Plane;
+use super::{MAPS, Plane, map};
 
-const MERGE: &str = "application/merge-patch+json";
-const STRATEGIC: &str = "application/strategic-merge-patch+json";
-const APPLY: &str = "application/apply-patch+yaml";
+const ONE: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
-/// What may differ between two objects with one history.
-fn comparable(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for name in ["name", "uid", "resourceVersion", "creationTimestamp"] {
-            metadata.remove(name);
-        }
-        for entry in metadata
-            .get_mut("managedFields")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            entry["time"] = json!(null);
-        }
-    }
-    object
-}
-
-/// What may differ between two states of an object; a Deployment counts its annotations among what makes a generation.
-fn content(object: Value) -> Value {
-    let mut object = comparable(object);
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.remove("generation");
-    }
-    object
-}
-
-/// An object of each sort: where it lies, what is posted, and a member besides metadata that a patch may open in vain.
-fn objects() -> [(&'static str, Value, &'static str); 3] {
-    let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
-    [
-        (
-            "/api/v1/namespaces/default/configmaps",
-            json!({"data": {"a": "1"}, "metadata": {"labels": {"app": "a"}}}),
-            "data",
-        ),
-        (
-            // Its labels are by default those of its template.
-            "/api/v1/namespaces/default/replicationcontrollers",
-            json!({"metadata": {}, "spec": {"selector": {"app": "a"}, "template": template}}),
-            "spec",
-        ),
-        (
-            "/apis/apps/v1/namespaces/default/deployments",
-            json!({"metadata": {"annotations": {"x": "y"}},
-                "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template}}),
-            "spec",
-        ),
-    ]
+async fn ask(plane: &Plane, method: &Method, path: &str, accept: &str, body: &str) -> (u16, Value) {
+    let content_type = match *method {
+        Method::PATCH => "application/merge-patch+json",
+        _ => "application/json",
+    };
+    let headers = [("accept", accept), ("content-type", content_type)];
+    let answer = plane.raw(method.clone(), path, &headers, body.to_owned()).await;
+    let status = answer.status().as_u16();
+    let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
+    (status, serde_json::from_slice(&bytes).expect("JSON"))
 }
 
 #[tokio::test]
-async fn a_patch_of_metadata_ends_as_one_that_opens_more() {
+async fn an_answer_of_the_other_shape_is_refused() {
     let plane = Plane::start().await;
-    let patches = [
-        (MERGE, json!({"annotations": {"a": "b"}})),
-        (MERGE, json!({"labels": null})),
-        (MERGE, json!({"labels": {"app": null, "other": "1"}, "annotations": {}})),
-        (MERGE, json!({"finalizers": [], "ownerReferences": []})),
-        (MERGE, json!({"finalizers": ["example.com/x"], "generateName": "g-"})),
+    plane.post(MAPS, map("m")).await;
+    let object = format!("{MAPS}/m");
+    let review = json!({"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}).to_string();
+    let one = "you requested PartialObjectMetadata, but the requested object is a list";
+    let list = "you requested PartialObjectMetadataList, but the requested object is not a list";
+    let accepted = "only the following media types are accepted: application/json, application/yaml, \
+                    application/vnd.kubernetes.protobuf";
+    let protobuf_one = ONE.replace("json", "vnd.kubernetes.protobuf");
+    let with_fallback = format!("{ONE},application/json");
+    let labelled = json!({"metadata": {"labels": {"seen": "1"}}}).to_string();
+    let new = map("n").to_string();
+    let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    for (method, path, accept, body, message) in [
+        (Method::GET, MAPS, ONE, "", format!("{one} (*core.ConfigMapList)")),
         (
-            STRATEGIC,
-            json!({"finalizers": ["example.com/y"], "annotations": {"c": "d"}}),
+            Method::GET,
+            MAPS,
+            &protobuf_one,
+            "",
+            format!("{one} (*core.ConfigMapList)"),
         ),
         (
-            STRATEGIC,
-            json!({"$deleteFromPrimitiveList/finalizers": ["example.com/x"]}),
+            Method::GET,
+            MAPS,
+            &with_fallback,
+            "",
+            format!("{one} (*core.ConfigMapList)"),
         ),
-        (MERGE, json!({"finalizers": null, "labels": {"n": "1"}})),
-        (MERGE, json!({"labels": {"n": 1}})),
-        (MERGE, json!({"labels": {"-": "1"}})),
-        (MERGE, json!({"what": 1})),
-        (MERGE, json!({"name": "q"})),
-        (STRATEGIC, json!({"uid": "0"})),
-        (MERGE, json!({"resourceVersion": "1"})),
-        (MERGE, json!({"managedFields": []})),
-        (MERGE, json!(null)),
-    ];
-    for (collection, object, other) in objects() {
-        for name in ["short", "long"] {
-            let mut object = object.clone();
-            object["metadata"]["name"] = name.into();
-            let (status, answer) = plane.post(collection, object).await;
-            assert_eq!(status, 201, "{answer}");
-        }
-        for (number, (content_type, metadata)) in patches.iter().enumerate() {
-            let mut ends = Vec::new();
-            for (name, patch) in [
-                ("short", json!({"metadata": metadata})),
-                ("long", json!({"metadata": metadata, other: {}})),
-            ] {
-                let path = format!("{collection}/{name}?fieldManager=m{}", number % 3);
-                let (status, answer) = plane.send(Method::PATCH, &path, content_type, &patch.to_string()).await;
-                let message = answer["message"].as_str().unwrap_or_default().replace(name, "NAME");
-                // What is refused is shown with all that was sent or came of it.
-                let message = message
-                    .split(": Invalid value: \"")
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
-                let (_, now) = plane.get(&format!("{collection}/{name}")).await;
-                ends.push((status, message, comparable(now)));
-            }
-            assert_eq!(ends[0], ends[1], "{collection}: {metadata}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_apply_of_what_is_there_writes_nothing_and_one_of_metadata_changes_no_more() {
-    let plane = Plane::start().await;
-    for (collection, mut object, other) in objects() {
-        let (api_version, kind) = match other {
-            "data" => ("v1", "ConfigMap"),
-            _ if collection.contains("apps") => ("apps/v1", "Deployment"),
-            _ => ("v1", "ReplicationController"),
-        };
-        object["apiVersion"] = api_version.into();
-        object["kind"] = kind.into();
-        let path = format!("{collection}/applied?fieldManager=applier");
-        let apply = async |object: &Value| plane.send(Method::PATCH, &path, APPLY, &object.to_string()).await;
-        let (status, first) = apply(&object).await;
-        assert_eq!(status, 201, "{first}");
-        assert_eq!(apply(&object).await, (200, first.clone()), "the same again is no write");
-
-        let configuration = object.clone();
-        object["metadata"]["annotations"]["applied"] = "1".into();
-        let (status, annotated) = apply(&object).await;
-        assert_eq!(status, 200, "{annotated}");
-        let mut expected = first.clone();
-        expected["metadata"]["annotations"]["applied"] = "1".into();
-        let owned = &mut expected["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"]["f:annotations"];
-        match owned.as_object_mut() {
-            Some(owned) => drop(owned.insert("f:applied".to_owned(), json!({}))),
-            None => *owned = json!({"f:applied": {}}),
-        }
-        assert_eq!(content(annotated.clone()), content(expected));
-
-        let (status, back) = apply(&configuration).await;
+        (
+            Method::GET,
+            "/apis/events.k8s.io/v1/events",
+            ONE,
+            "",
+            format!("{one} (*core.EventList)"),
+        ),
+        (
+            Method::GET,
+            "/apis/autoscaling/v1/horizontalpodautoscalers",
+            ONE,
+            "",
+            format!("{one} (*autoscaling.HorizontalPodAutoscalerList)"),
+        ),
+        (
+            Method::GET,
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+            ONE,
+            "",
+            format!("{one} (*rbac.ClusterRoleList)"),
+        ),
+        (
+            Method::GET,
+            "/api/v1/componentstatuses",
+            ONE,
+            "",
+            format!("{one} (*core.ComponentStatusList)"),
+        ),
+        (Method::GET, &object, LIST, "", format!("{list} (*core.ConfigMap)")),
+        (
+            Method::PATCH,
+            &object,
+            LIST,
+            &labelled,
+            format!("{list} (*core.ConfigMap)"),
+        ),
+        (Method::POST, MAPS, LIST, &new, format!("{list} (*core.ConfigMap)")),
+        (
+            Method::POST,
+            reviews,
+            LIST,
+            &review,
+            format!("{list} (*authorization.SelfSubjectAccessReview)"),
+        ),
+        (Method::POST, reviews, TABLE, &review, accepted.to_owned()),
+        (Method::DELETE, MAPS, ONE, "", format!("{one} (*core.ConfigMapList)")),
+    ] {
+        let (status, answer) = ask(&plane, &method, path, accept, body).await;
         assert_eq!(
-            (status, content(back)),
-            (200, content(first)),
-            "what is no longer applied goes"
+            (status, answer["message"].as_str()),
+            (406, Some(message.as_str())),
+            "{method} {path} as {accept}"
         );
-
-        object["metadata"]["what"] = 1.into();
-        let (status, refused) = apply(&object).await;
-        assert_eq!(status, 500, "{refused}");
-        let message = refused["message"].as_str().unwrap_or_default();
-        assert!(
-            message.ends_with(".metadata.what: field not declared in schema"),
-            "{message}"
-        );
+        assert_eq!(answer["reason"], "NotAcceptable");
+        if method == Method::PATCH {
+            assert_eq!(
+                plane.get(&object).await.1["metadata"]["labels"]["seen"],
+                "1",
+                "what was written stays"
+            );
+        }
+        if method == Method::POST && path == MAPS {
+            assert_eq!(plane.get(&format!("{MAPS}/n")).await.0, 200, "what was created stays");
+        }
     }
+    assert_eq!(
+        plane.get(MAPS).await.1["items"],
+        json!([]),
+        "what was to be deleted is gone"
+    );
+}
+
+#[tokio::test]
+async fn metadata_of_what_is_written_and_of_what_is_not_stored() {
+    let plane = Plane::start().await;
+    let meta = |answer: &Value| {
+        (
+            answer["kind"].clone(),
+            answer["apiVersion"].clone(),
+            answer["metadata"]["name"].clone(),
+        )
+    };
+    let partial = (json!("PartialObjectMetadata"), json!("meta.k8s.io/v1"), json!("m"));
+    let (status, created) = ask(&plane, &Method::POST, MAPS, ONE, &map("m").to_string()).await;
+    assert_eq!((status, meta(&created), created.get("data")), (201, partial, None));
+    let review = json!({"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}});
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let (status, reviewed) = ask(&plane, &Method::POST, path, ONE, &review.to_string()).await;
+    assert_eq!(
+        (status, &reviewed["kind"], reviewed.get("status")),
+        (201, &json!("PartialObjectMetadata"), None)
+    );
+
+    let deployment = json!({"metadata": {"name": "d"}, "spec": {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }}});
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    assert_eq!(plane.post(deployments, deployment).await.0, 201);
+    let scale = format!("{deployments}/d/scale");
+    let (status, table) = ask(&plane, &Method::GET, &scale, TABLE, "").await;
+    assert_eq!(
+        (status, &table["kind"], &table["rows"][0]["cells"][0]),
+        (200, &json!("Table"), &json!("d"))
+    );
+    assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
+    let (_, partial) = ask(&plane, &Method::GET, &scale, ONE, "").await;
+    assert_eq!(
+        (&partial["kind"], partial.get("spec")),
+        (&json!("PartialObjectMetadata"), None)
+    );
+
+    // A Status is neither: it is answered as it is.
+    let (status, deleted) = ask(&plane, &Method::DELETE, &format!("{MAPS}/m"), LIST, "").await;
+    assert_eq!((status, &deleted["status"]), (200, &json!("Success")));
+}
+
+#[tokio::test]
+async fn a_watch_that_wants_lists_ends_at_its_first_event() {
+    let plane = Plane::start().await;
+    plane.post(MAPS, map("m")).await;
+    let path = format!("{MAPS}?watch=1&timeoutSeconds=600");
+    let watched = plane.raw(Method::GET, &path, &[("accept", LIST)], "").await;
+    assert_eq!(watched.status(), 200);
+    let bytes = watched.into_body().collect().await.expect("an end").to_bytes();
+    assert_eq!(bytes.len(), 0);
 }

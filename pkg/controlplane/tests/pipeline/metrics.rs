@@ -36,6 +36,12 @@ async fn requests_are_counted_under_upstreams_names() {
     let stranger = plane.handler.handle(request).await;
     assert_eq!(stranger.status(), 401);
 
+    assert_eq!(plane.raw(Method::GET, "/livez", &[], "").await.status(), 200);
+    let answer = plane.raw(Method::GET, "/metrics/slis", &[], "").await;
+    let text = answer.into_body().collect().await.expect("a body").to_bytes();
+    let ping = "kubernetes_healthcheck{name=\"ping\",type=\"livez\"} 1";
+    assert!(String::from_utf8_lossy(&text).contains(ping), "{text:?}");
+
     let answer = plane.raw(Method::GET, "/metrics", &[], "").await;
     let text = answer.into_body().collect().await.expect("a body").to_bytes();
     let text = String::from_utf8_lossy(&text);
@@ -50,6 +56,19 @@ async fn requests_are_counted_under_upstreams_names() {
         "apiserver_response_sizes_count{component=\"apiserver\",group=\"\",resource=\"configmaps\",scope=\"namespace\",subresource=\"\",verb=\"LIST\",version=\"v1\"} 1",
         "apiserver_storage_objects{resource=\"pods\"} 1",
         "apiserver_resource_objects{group=\"\",resource=\"pods\"} 1",
+        "etcd_request_duration_seconds_count{group=\"\",operation=\"create\",resource=\"configmaps\"} ",
+        "etcd_requests_total{group=\"\",operation=\"create\",resource=\"pods\"} 1",
+        "apiserver_cache_list_total{group=\"\",index=\"\",resource=\"configmaps\"} 1",
+        "apiserver_cache_list_returned_objects_total{group=\"\",resource=\"configmaps\"} 1",
+        "apiserver_watch_cache_events_received_total{group=\"\",resource=\"pods\"} 1",
+        "apiserver_watch_cache_events_dispatched_total{group=\"\",resource=\"pods\"} 1",
+        "apiserver_watch_cache_initializations_total{group=\"\",resource=\"pods\"} 1",
+        "apiserver_watch_cache_read_wait_seconds_bucket{group=\"\",resource=\"pods\",le=\"3\"} ",
+        "apiserver_watch_cache_resource_version{group=\"\",resource=\"pods\"} ",
+        "watch_cache_capacity{group=\"\",resource=\"pods\"} 1",
+        "apiserver_storage_events_received_total{group=\"\",resource=\"pods\"} 1",
+        "apiserver_storage_list_total{group=\"\",resource=\"configmaps\"} 0",
+        "apiserver_client_certificate_expiration_seconds_count 0",
         "apiserver_current_inflight_requests{request_kind=\"readOnly\"} 1",
         "apiserver_current_inflight_requests{request_kind=\"mutating\"} 0",
         "authentication_attempts{result=\"error\"} 1",

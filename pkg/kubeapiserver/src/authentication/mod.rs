@@ -13,9 +13,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use apiserver_auth::{
     authentication::{
-        Anonymous, AudienceAgnostic, BearerToken, BootstrapTokens, CacheSettings, Chain, ClientCertificates,
-        Credentials, JwtIssuers, RequestAuthenticator, RequestHeader, RequestHeaderConfig, TokenAuthenticator,
-        TokenCache, TokenCacheMetrics, TokenFile, TokenUnion, WebSocketToken, WebhookTokens,
+        Anonymous, AudienceAgnostic, BearerToken, BootstrapTokens, CacheSettings, CertificateMetrics, Chain,
+        ClientCertificates, Credentials, JwtIssuers, RequestAuthenticator, RequestHeader, RequestHeaderConfig,
+        TokenAuthenticator, TokenCache, TokenCacheMetrics, TokenFile, TokenUnion, WebSocketToken, WebhookTokens,
         config::{self, AnonymousConfig, AuthenticationConfiguration},
     },
     jose::{Algorithm, PublicKey, SigningKey, read_public_keys},
@@ -74,6 +74,8 @@ pub struct Environment {
     pub always_allow: bool,
     /// What is counted of remembered answers about tokens.
     pub token_metrics: Arc<TokenCacheMetrics>,
+    /// What is counted of client certificates.
+    pub certificate_metrics: CertificateMetrics,
     /// Ends the reloading of files.
     pub stop: CancellationToken,
 }
@@ -153,7 +155,9 @@ impl AuthenticationOptions {
         }
         if !self.client_ca_file.is_empty() {
             let bundle = authorities(&self.client_ca_file, stop)?;
-            authenticators.push(Arc::new(ClientCertificates::new(bundle.clone())));
+            authenticators.push(Arc::new(
+                ClientCertificates::new(bundle.clone()).measured(environment.certificate_metrics.clone()),
+            ));
             client_cas.push(bundle);
         }
         let tokens = self.tokens(&audiences, &configured, keys.public.clone(), environment)?;

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use apiserver_auth::authentication::TokenCacheMetrics;
+use apiserver_auth::authentication::{CertificateMetrics, TokenCacheMetrics};
 use component_base::{flags::FlagValue as _, metrics::MetricsRegistry};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ fn environment(always_allow: bool) -> Environment {
         external_address: "127.0.0.1:6443".to_owned(),
         always_allow,
         token_metrics: Arc::new(TokenCacheMetrics::new(&MetricsRegistry::default())),
+        certificate_metrics: CertificateMetrics::new(&MetricsRegistry::default()),
         stop: CancellationToken::new(),
     }
 }

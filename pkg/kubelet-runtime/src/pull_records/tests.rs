@@ -207,6 +207,7 @@ async fn no_pod_gets_an_image_that_another_pulled() {
             reference: &reference,
             sandbox: &sandbox,
             runtime_handler: "",
+            looked_for: None,
         };
         let outcome = puller.ensure(&request).await;
         outcome.map(drop).map_err(|failure| failure.reason)

@@ -1,13 +1,17 @@
 //! Puts the parts of a kubelet together; nothing runs yet.
 
+use component_base::feature_gates::Feature;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use client_go::Client;
 use client_go::events::{EventApi, EventBroadcaster};
+use client_go::rest::metrics::RestMetrics;
 use component_base::metrics::MetricsRegistry;
 use component_base::version::VersionInfo;
-use cri_client::{ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService};
+use cri_client::{
+    CallObserver, ConnectOptions, ImageService, RemoteImageService, RemoteRuntimeService, RuntimeService,
+};
 use k8s_api::core::v1::Taint;
 use k8s_api::primitives::{Format, Quantity};
 use kubelet_cgroup::PodCgroupTree;
@@ -32,7 +36,8 @@ use super::client::{self, Clients};
 use super::{RunError, certificates, cgroup_limits, eviction, host, static_pods};
 use crate::api::{ApiEvents, ApiObjects, ApiPods, ApiTokens, ChangeDetection, Standalone};
 use crate::cgroups::PodCgroupfs;
-use crate::pleg::Pleg;
+use crate::metrics::KubeletMetrics;
+use crate::pleg::{Pleg, follows_events};
 use crate::pods::{PodStore, Source};
 use crate::status::StatusWriter;
 use crate::workers::WorkerParts;
@@ -53,6 +58,7 @@ pub(super) struct Node {
     pub(super) statuses: Arc<StatusWriter>,
     pub(super) stats: Arc<StatsProvider>,
     pub(super) pressures: Arc<Pressures>,
+    pub(super) metrics: MetricsRegistry,
     pub(super) probe_metrics: MetricsRegistry,
 }
 
@@ -73,8 +79,10 @@ pub(super) async fn assemble(
     let kc = &options.configuration;
     let name = host::hostname(&options.flags.hostname_override)?;
     certificates::ensure_client(options, &name).await?;
-    let clients = client::clients(options)?;
-    let (runtime, images) = connect(kc).await?;
+    let registry = MetricsRegistry::default();
+    let metrics = KubeletMetrics::new(&registry);
+    let clients = client::clients(options, RestMetrics::new(&registry))?;
+    let (runtime, images) = connect(kc, metrics.clone()).await?;
     let machine = Machine::read(Path::new("/")).map_err(|error| RunError::io("read the machine", error))?;
     let reservations = reservations(options, &machine)?;
     let tree = cgroup_limits::set_up(kc, &machine, &reservations)?;
@@ -173,6 +181,7 @@ pub(super) async fn assemble(
         sync_frequency: kc.sync_frequency.to_std(),
         network_error: Arc::new(move || state.network_error()),
         admission: Arc::new(admission),
+        metrics,
     };
     let mut sources = Vec::new();
     sources.extend(clients.is_some().then_some(Source::Api));
@@ -180,6 +189,7 @@ pub(super) async fn assemble(
     let kubelet = Arc::new(Kubelet::new(KubeletParts {
         workers,
         sources: sources.clone(),
+        evented_pleg: follows_events(&options.gates),
     }));
     // It is set once, here.
     let _ = pleg.set(kubelet.pleg().clone());
@@ -197,6 +207,7 @@ pub(super) async fn assemble(
         statuses,
         stats,
         pressures,
+        metrics: registry,
         probe_metrics,
     })
 }
@@ -222,7 +233,7 @@ fn reservations(options: &KubeletOptions, machine: &Machine) -> Result<Reservati
 
 /// The records by which pods are kept from images that they could not pull, unless every pod may use what is present.
 fn pull_records(options: &KubeletOptions) -> Result<Option<PullRecords>, RunError> {
-    if !options.gates.enabled("KubeletEnsureSecretPulledImages") {
+    if !options.gates.enabled(Feature::KubeletEnsureSecretPulledImages) {
         return Ok(None);
     }
     let kc = &options.configuration;
@@ -276,8 +287,10 @@ fn cgroups(kc: &KubeletConfiguration, tree: Arc<PodCgroupTree>) -> PodCgroupfs {
 
 type Runtime = (Arc<dyn RuntimeService>, Arc<dyn ImageService>);
 
-async fn connect(kc: &KubeletConfiguration) -> Result<Runtime, RunError> {
+async fn connect(kc: &KubeletConfiguration, metrics: Arc<KubeletMetrics>) -> Result<Runtime, RunError> {
+    let observe = move |method, took, failed| metrics.called(method, took, failed);
     let options = ConnectOptions {
+        observer: Some(CallObserver::new(observe)),
         timeout: kc.runtime_request_timeout.to_std(),
         ..Default::default()
     };
@@ -361,12 +374,11 @@ fn node_options(
 /// What schedulers and the API server must know that this kubelet can do.
 fn declared_features(options: &KubeletOptions) -> Vec<String> {
     let gates = &options.gates;
-    let on = |gate: &&str| gates.enabled("NodeDeclaredFeatures") && gates.enabled(gate);
-    ["ExtendWebSocketsToKubelet"]
-        .iter()
-        .copied()
+    let on = |feature: &Feature| gates.enabled(Feature::NodeDeclaredFeatures) && gates.enabled(*feature);
+    [Feature::ExtendWebSocketsToKubelet]
+        .into_iter()
         .filter(on)
-        .map(str::to_owned)
+        .map(|feature| feature.name().to_owned())
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! The kubelet's own certificates: the first one, and their renewal.
 
+use component_base::feature_gates::Feature;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ fn client_store(options: &KubeletOptions) -> Store {
 pub(super) fn serving_store(options: &KubeletOptions) -> Option<Store> {
     let kc = &options.configuration;
     let given = !kc.tls_cert_file.is_empty() && !kc.tls_private_key_file.is_empty();
-    let asked = kc.server_tls_bootstrap && options.gates.enabled("RotateKubeletServerCertificate") && !given;
+    let asked = kc.server_tls_bootstrap && options.gates.enabled(Feature::RotateKubeletServerCertificate) && !given;
     asked.then(|| Store::new(Path::new(&options.flags.cert_directory), "kubelet-server"))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use client_go::config::LoadingRules;
 use client_go::config::Overrides;
+use client_go::rest::metrics::RestMetrics;
 use client_go::{Client, Config};
 use kubelet_config::KubeletOptions;
 
@@ -31,14 +32,17 @@ pub(super) fn load(path: &Path) -> Result<Config, RunError> {
 }
 
 /// The clients; none for a node that stands alone.
-pub(super) fn clients(options: &KubeletOptions) -> Result<Option<Clients>, RunError> {
+pub(super) fn clients(options: &KubeletOptions, metrics: RestMetrics) -> Result<Option<Clients>, RunError> {
     let flags = &options.flags;
     if flags.kubeconfig.is_empty() {
         tracing::info!("Standalone mode, no API client");
         return Ok(None);
     }
     let kc = &options.configuration;
-    let base = load(Path::new(&flags.kubeconfig))?;
+    let base = Config {
+        metrics: Some(metrics),
+        ..load(Path::new(&flags.kubeconfig))?
+    };
     let limited = |qps: i32, burst: i32| Config {
         qps: qps as f32,
         burst: u32::try_from(burst).unwrap_or_default(),

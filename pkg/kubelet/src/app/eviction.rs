@@ -10,11 +10,11 @@ use k8s_api::primitives::Quantity;
 use kubelet_config::{KubeletConfiguration, KubeletOptions};
 use kubelet_eviction::local::{LocalUse, excess};
 use kubelet_eviction::{
-    Observation, Signal, Threshold, ThresholdError, Thresholds, Tracker, Use, message, rank, thresholds,
+    Files, Observation, Signal, Threshold, ThresholdError, Thresholds, Tracker, Use, message, rank, thresholds,
 };
 use kubelet_node::{Machine, node_reference};
 use kubelet_runtime::{GcPolicy, KubeRuntime};
-use kubelet_stats::{FileSystem, StatsProvider};
+use kubelet_stats::{ContainerUsage, FileSystem, StatsProvider};
 use kubelet_types::pod::{grace_period, is_critical};
 use kubelet_types::pressure::Pressures;
 use kubelet_types::seams::{EventRecorder, EventType, pod_reference};
@@ -47,6 +47,10 @@ fn read(configuration: &KubeletConfiguration) -> Result<Vec<Threshold>, Threshol
         soft: &configuration.eviction_soft,
         grace: &grace,
         reclaim: &configuration.eviction_minimum_reclaim,
+        allocatable_enforced: configuration
+            .enforce_node_allocatable
+            .iter()
+            .any(|level| level == "pods"),
     })
 }
 
@@ -74,6 +78,13 @@ pub(super) fn reserved(
         }
     }
     reserved
+}
+
+/// What a look at the node has shown.
+struct Seen {
+    signals: BTreeMap<Signal, Observation>,
+    /// Images do not lie on the file system of the kubelet's files.
+    images_apart: bool,
 }
 
 struct Evictor {
@@ -122,10 +133,14 @@ pub(super) fn start(
             // Cancellation ends it; what was begun to be evicted is seen to by the workers.
             let evicted = token.run_until_cancelled(evictor.step(&mut tracker)).await;
             let Some(evicted) = evicted else { return };
-            for uid in evicted {
-                evictor.wait_until_gone(&uid, &token).await;
+            for uid in &evicted {
+                evictor.wait_until_gone(uid, &token).await;
             }
-            if !tick(PERIOD, &token).await {
+            // After an eviction it is looked at once whether that was enough.
+            if evicted.is_empty() && !tick(PERIOD, &token).await {
+                return;
+            }
+            if token.is_cancelled() {
                 return;
             }
         }
@@ -143,7 +158,8 @@ impl Evictor {
         if tracker.is_empty() {
             return evicted;
         }
-        let verdict = tracker.step(&self.observe(&pods).await, Instant::now());
+        let seen = self.observe().await;
+        let verdict = tracker.step(&seen.signals, Instant::now());
         self.pressures.set(verdict.pressures);
         let Some((threshold, observed)) = verdict.reclaim.filter(|_| evicted.is_empty()) else {
             return evicted;
@@ -160,12 +176,11 @@ impl Evictor {
             "EvictionThresholdMet",
             &format!("Attempting to reclaim {resource}"),
         );
-        if threshold.signal.pressure() == kubelet_types::pressure::Pressure::Disk
-            && self.freed_enough(&threshold, &pods).await
-        {
+        let files = threshold.signal.files(seen.images_apart);
+        if files.layers && self.freed_enough(&threshold).await {
             return evicted;
         }
-        let uses = self.uses(threshold.signal, &pods).await;
+        let uses = self.uses(threshold.signal, files, &pods).await;
         let Some(first) = rank(threshold.signal, uses).into_iter().next() else {
             tracing::error!(resource, "Eviction manager: no pods are evictable");
             return evicted;
@@ -181,7 +196,7 @@ impl Evictor {
     }
 
     /// Removes dead containers and unused images; true if that was enough.
-    async fn freed_enough(&self, threshold: &Threshold, pods: &[Arc<Pod>]) -> bool {
+    async fn freed_enough(&self, threshold: &Threshold) -> bool {
         let policy = GcPolicy {
             min_age: Duration::ZERO,
             max_per_container: 0,
@@ -190,14 +205,15 @@ impl Evictor {
         let all_known = self.known.all_sources_seen(&self.sources);
         collect_containers(&self.runtime, &self.workers, &policy, all_known).await;
         self.images.remove_unused().await;
-        let observed = self.observe(pods).await;
+        let observed = self.observe().await.signals;
         observed.get(&threshold.signal).is_none_or(|observed| {
             let least = threshold.least.of(observed.capacity) + threshold.reclaim.of(observed.capacity);
             observed.available >= least
         })
     }
 
-    async fn observe(&self, pods: &[Arc<Pod>]) -> BTreeMap<Signal, Observation> {
+    async fn observe(&self) -> Seen {
+        let (mut node_device, mut image_device) = (None, None);
         let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
         let mut observed = BTreeMap::new();
         let mut note = |signal, available: u64, capacity: u64| {
@@ -211,16 +227,17 @@ impl Evictor {
             Ok(usage) => {
                 note(Signal::Memory, usage.memory_available(), usage.memory_capacity);
                 note(Signal::Pid, usage.max_pids.saturating_sub(usage.pids), usage.max_pids);
-                let pods_use = self.stats.pods_memory(pods);
-                let left = usage.memory_capacity.saturating_sub(pods_use);
-                note(Signal::AllocatableMemory, left, usage.memory_capacity);
             }
             Err(error) => tracing::error!(%error, "Eviction manager: failed to get summary stats"),
+        }
+        if let Some(pods) = self.stats.pods_memory() {
+            note(Signal::AllocatableMemory, pods.available, pods.limit);
         }
         match self.stats.node_fs() {
             Ok(fs) => {
                 note(Signal::NodeFs, fs.available, fs.capacity);
                 note(Signal::NodeFsInodes, fs.inodes_free, fs.inodes);
+                node_device = Some(fs.device);
             }
             Err(error) => tracing::error!(%error, "Eviction manager: the kubelet's file system cannot be looked at"),
         }
@@ -230,31 +247,44 @@ impl Evictor {
                 note(Signal::ImageFsInodes, fs.inodes_free, fs.inodes);
                 note(Signal::ContainerFs, fs.available, fs.capacity);
                 note(Signal::ContainerFsInodes, fs.inodes_free, fs.inodes);
+                image_device = Some(fs.device);
             }
             Err(error) => tracing::error!(%error, "Eviction manager: the images' file system cannot be looked at"),
         }
         // File systems that make inodes as they go along report none.
         observed.retain(|_, observation| observation.capacity > 0);
-        observed
+        Seen {
+            signals: observed,
+            images_apart: node_device.is_some() && image_device.is_some() && node_device != image_device,
+        }
     }
 
-    async fn uses(&self, signal: Signal, pods: &[Arc<Pod>]) -> Vec<Use> {
-        let used = self.stats.pod_usage(pods).await.unwrap_or_else(|error| {
+    async fn uses(&self, signal: Signal, files: Files, pods: &[Arc<Pod>]) -> Vec<Use> {
+        let mut used = self.stats.pod_usage(pods).await.unwrap_or_else(|error| {
             tracing::error!(%error, "Eviction manager: what pods use is not known");
             HashMap::new()
         });
-        let amount = |pod: &Pod| {
-            let used = used.get(&pod.metadata.uid).copied().unwrap_or_default();
-            match signal.resource() {
+        let uses = pods.iter().map(|pod| {
+            let used = used.remove(&pod.metadata.uid).unwrap_or_default();
+            let here = [(files.layers, used.layers), (files.local, used.local)];
+            let here = || here.iter().filter(|(counts, _)| *counts).map(|(_, files)| files);
+            let amount = match signal.resource() {
                 "memory" => used.memory_working_set,
-                "inodes" => used.inodes,
+                "inodes" => here().map(|files| files.inodes).sum(),
                 "pids" => used.processes,
-                _ => used.disk,
+                _ => here().map(|files| files.bytes).sum(),
+            };
+            let of = |own: ContainerUsage| match signal.resource() {
+                "memory" => Some(own.memory_working_set),
+                "ephemeral-storage" => Some(own.disk),
+                _ => None,
+            };
+            let containers = used.containers.into_iter();
+            Use {
+                pod: pod.clone(),
+                amount,
+                containers: containers.filter_map(|(name, own)| Some((name, of(own)?))).collect(),
             }
-        };
-        let uses = pods.iter().map(|pod| Use {
-            pod: pod.clone(),
-            amount: amount(pod),
         });
         uses.collect()
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cri_client::api::ImageSpec;
 use kubelet_config::KubeletOptions;
-use kubelet_eviction::images::{ImageFacts, ImageLives, ImagePolicy, to_free};
+use kubelet_eviction::images::{ImageFacts, ImageLives, ImagePolicy, insufficient, to_free};
 use kubelet_node::node_reference;
 use kubelet_runtime::KubeRuntime;
 use kubelet_stats::StatsProvider;
@@ -22,6 +22,10 @@ use super::housekeeping::tick;
 const PERIOD: Duration = Duration::from_secs(300);
 /// How often it is noted which images are used.
 const OBSERVE: Duration = Duration::from_secs(30);
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// Removes images.
 pub(super) struct ImageKeeper {
@@ -58,26 +62,29 @@ pub(super) fn start(
         sandbox_image: Mutex::default(),
     });
     let (running, token) = (keeper.clone(), cancel.clone());
-    tasks.spawn(async move {
-        let mut since = Duration::ZERO;
-        loop {
-            if let Err(error) = running.observe().await {
-                tracing::warn!(%error, "Failed to monitor images");
-            }
-            if !tick(OBSERVE, &token).await {
-                return;
-            }
-            since += OBSERVE;
-            if since >= PERIOD && running.policy.high < 100 {
-                since = Duration::ZERO;
-                running.collect().await;
-            }
-        }
-    });
+    tasks.spawn(async move { running.run(&token).await });
     keeper
 }
 
 impl ImageKeeper {
+    /// Notes which images are used, and removes what is too much, by the clock.
+    async fn run(&self, cancel: &CancellationToken) {
+        let collects = self.policy.high < 100 || self.policy.max_age.is_some();
+        let (mut next, mut failures) = (Duration::ZERO, 0);
+        loop {
+            if collects && next.is_zero() {
+                next = PERIOD;
+                failures = self.collect(failures).await;
+            } else if let Err(error) = self.observe().await {
+                tracing::warn!(%error, "Failed to monitor images");
+            }
+            if !tick(OBSERVE, cancel).await {
+                return;
+            }
+            next = next.saturating_sub(OBSERVE);
+        }
+    }
+
     /// Notes which images there are and which of them containers use.
     async fn observe(&self) -> cri_client::Result<(Vec<ImageFacts>, HashSet<String>)> {
         let services = self.runtime.services();
@@ -108,7 +115,7 @@ impl ImageKeeper {
                 pinned: image.pinned,
             });
         }
-        self.lives.lock().observe(&facts, &used, Instant::now());
+        self.lives.lock().observe(&facts, &used, now());
         Ok((facts, used))
     }
 
@@ -119,12 +126,20 @@ impl ImageKeeper {
         Some(config["sandboxImage"].as_str()?.to_owned())
     }
 
-    /// Removes what is stale, and more if the file system is too full.
-    async fn collect(&self) {
-        if let Err(error) = self.try_collect().await {
-            tracing::error!(error, "Image garbage collection failed");
+    /// Removes what is stale, and more if the file system is too full. Returns how often that has failed in a row: the first
+    /// time may be for want of figures, and is no event.
+    async fn collect(&self, failures: u32) -> u32 {
+        let Err(error) = self.try_collect().await else { return 0 };
+        if failures > 0 {
+            tracing::error!(error, "Image garbage collection failed multiple times in a row");
             self.warn("ImageGCFailed", &error);
+        } else {
+            tracing::error!(
+                error,
+                "Image garbage collection failed once. Stats initialization may not have completed yet"
+            );
         }
+        failures.saturating_add(1)
     }
 
     fn warn(&self, reason: &str, message: &str) {
@@ -143,7 +158,7 @@ impl ImageKeeper {
     async fn try_collect(&self) -> Result<(), String> {
         let begun = SystemTime::now();
         let (facts, used) = self.observe().await.map_err(|error| error.to_string())?;
-        let (now, mut removed) = (Instant::now(), HashSet::new());
+        let (now, mut removed) = (now(), HashSet::new());
         let candidates = self.lives.lock().candidates(&facts, &used);
         for image in &candidates {
             let stale = self.lives.lock().is_stale(&image.id, &self.policy, now);
@@ -157,19 +172,19 @@ impl ImageKeeper {
             self.warn("InvalidDiskCapacity", message);
             return Err(message.to_owned());
         }
-        let Some(wanted) = to_free(&self.policy, fs.capacity, fs.available) else {
+        let Some(excess) = to_free(&self.policy, fs.capacity, fs.available) else {
             self.forget(&facts, &removed, begun);
             return Ok(());
         };
         tracing::info!(
-            wanted,
+            wanted = excess.bytes,
+            used = excess.used,
             "Disk usage on image filesystem is over the high threshold, trying to free bytes"
         );
-        let freed = self.free(wanted, &candidates, true, &mut removed).await;
-        if freed < wanted {
-            let message = format!(
-                "Failed to garbage collect required amount of images. Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
-            );
+        let left: Vec<_> = candidates.into_iter().filter(|it| !removed.contains(&it.id)).collect();
+        let freed = self.free(excess.bytes, &left, &mut removed).await;
+        if freed < excess.bytes {
+            let message = insufficient(excess, fs.capacity, freed);
             self.warn("FreeDiskSpaceFailed", &message);
             return Err(message);
         }
@@ -177,20 +192,15 @@ impl ImageKeeper {
         Ok(())
     }
 
-    /// Removes images until so many bytes are free, and notes which.
-    async fn free(
-        &self,
-        wanted: u64,
-        candidates: &[ImageFacts],
-        spare_young: bool,
-        removed: &mut HashSet<String>,
-    ) -> u64 {
-        let (now, mut freed) = (Instant::now(), 0);
+    /// Removes images until so many bytes are free, and notes which. Young ones stay: whoever has pulled them is about to use
+    /// them.
+    async fn free(&self, wanted: u64, candidates: &[ImageFacts], removed: &mut HashSet<String>) -> u64 {
+        let (now, mut freed) = (now(), 0);
         for image in candidates {
             if freed >= wanted {
                 break;
             }
-            let young = spare_young && self.lives.lock().is_young(&image.id, &self.policy, now);
+            let young = self.lives.lock().is_young(&image.id, &self.policy, now);
             if !young && self.remove(image).await {
                 freed += image.size;
                 removed.insert(image.id.clone());
@@ -216,16 +226,19 @@ impl ImageKeeper {
         }
     }
 
-    /// Removes every image that nobody uses, since the node is short of disk now.
+    /// Removes every image that nobody uses and that is no longer young, since the node is short of disk now.
     pub(super) async fn remove_unused(&self) {
         let begun = SystemTime::now();
         match self.observe().await {
             Ok((facts, used)) => {
                 let (candidates, mut removed) = (self.lives.lock().candidates(&facts, &used), HashSet::new());
-                self.free(u64::MAX, &candidates, false, &mut removed).await;
+                self.free(u64::MAX, &candidates, &mut removed).await;
                 self.forget(&facts, &removed, begun);
             }
             Err(error) => tracing::error!(%error, "unused images cannot be looked for"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The node's API: its port, its certificate and who may come in.
 
+use component_base::feature_gates::Feature;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -214,7 +215,7 @@ fn access(
 
 /// The figures of the kubelet itself.
 fn registry(options: &KubeletOptions, node: &Node, version: &VersionInfo) -> MetricsRegistry {
-    let registry = MetricsRegistry::default();
+    let registry = node.metrics.clone();
     registry.register_process(version);
     options.gates.register_metrics(&registry);
     let name = registry.gauge_vec(
@@ -253,7 +254,7 @@ pub(super) fn start(
         debugging: kc.enable_debugging_handlers,
         system_logs: kc.enable_system_log_handler,
         debug_flags: kc.enable_debug_flags_handler,
-        split_streams: options.gates.enabled("PodLogsQuerySplitStreams"),
+        split_streams: options.gates.enabled(Feature::PodLogsQuerySplitStreams),
     });
     if let Some((listener, secure)) = ports.secure {
         let access = access(kc, node, secure.client_cas.clone())?;

@@ -6,6 +6,10 @@ use k8s_api::core::v1::Pod;
 use kubelet_types::pod::grace_period;
 use kubelet_types::seams::{EventType, pod_reference};
 
+use tokio::time::Instant;
+
+use crate::metrics::SyncKind;
+
 use super::{Desired, FIRST_RETRY, LAST_RETRY, Worker};
 
 impl Worker {
@@ -18,11 +22,13 @@ impl Worker {
             }
             let grace = Self::grace(&desired);
             let mut shorter = self.desired.clone();
+            let begun = Instant::now();
             let ended = tokio::select! {
                 biased;
                 _ = shorter.wait_for(|desired| Self::grace(desired) < grace) => continue,
                 ended = self.terminate_once(desired.pod.as_ref(), desired.grace) => ended,
             };
+            self.shared.parts.metrics.synced(SyncKind::Kill, begun.elapsed());
             match ended {
                 Ok(()) => return,
                 Err(error) => {
@@ -79,7 +85,12 @@ impl Worker {
         let parts = &self.shared.parts;
         loop {
             let done = match parts.volumes.tear_down(&self.uid).await {
-                Ok(()) => parts.cgroups.remove(&self.uid).await,
+                Ok(()) => {
+                    let begun = Instant::now();
+                    let removed = parts.cgroups.remove(&self.uid).await;
+                    parts.metrics.cgroup("destroy", begun.elapsed());
+                    removed
+                }
                 Err(error) => Err(error.to_string()),
             };
             match done {

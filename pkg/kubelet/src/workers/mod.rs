@@ -12,14 +12,17 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use k8s_api::core::v1::{Pod, PodStatus, Secret};
 use kubelet_prober::{Probes, StatusSource};
-use kubelet_runtime::{KubeRuntime, PodRecord, StartFailure, SyncContext, SyncOutcome};
+use kubelet_runtime::{KubeRuntime, PodIds, PodRecord, StartFailure, SyncContext, SyncOutcome};
 use kubelet_types::clock::SharedClock;
 use kubelet_types::pod::{active_time_left, format_pod, full_name, is_static, is_terminal_phase};
 use kubelet_types::seams::{EventRecorder, EventType, ObjectSource, PodClient, pod_reference};
 use kubelet_volume::Volumes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
+use crate::metrics::{KubeletMetrics, SyncKind};
+use crate::pleg::Pleg;
 use crate::pods::{PodStore, is_mirror_of, mirror_for};
 use crate::status::{Failure, StatusInput, StatusTarget, StatusWriter, generate};
 
@@ -81,6 +84,8 @@ pub struct WorkerParts {
     pub network_error: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     /// Who may be here.
     pub admission: Arc<dyn Admission>,
+    /// What is counted.
+    pub metrics: Arc<KubeletMetrics>,
 }
 
 /// What a worker is told.
@@ -114,6 +119,7 @@ pub struct PodWorkers {
 
 struct Shared {
     parts: WorkerParts,
+    pleg: Arc<Pleg>,
     workers: Mutex<HashMap<String, Handle>>,
     /// Told whenever a worker has ended, for static pods that wait for the one before them.
     ended: Notify,
@@ -125,10 +131,11 @@ struct Shared {
 impl PodWorkers {
     /// No workers yet.
     #[must_use]
-    pub fn new(parts: WorkerParts) -> Self {
+    pub fn new(parts: WorkerParts, pleg: Arc<Pleg>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 parts,
+                pleg,
                 workers: Mutex::default(),
                 ended: Notify::new(),
                 allocations: Allocations::default(),
@@ -245,24 +252,31 @@ impl PodWorkers {
         }
         let mut desired = Desired::default();
         change(&mut desired);
-        let (desired, receiver) = watch::channel(desired);
         let wake = Arc::new(Notify::new());
         let ended = Arc::new(AtomicBool::new(false));
+        let fresh = desired.pod.as_ref().is_some_and(|pod| self.shared.is_fresh(pod));
+        let record = fresh.then(|| {
+            let (name, namespace) = split(&name);
+            PodRecord::new((uid.to_owned(), name.to_owned(), namespace.to_owned()), vec![], vec![])
+        });
+        let (sender, receiver) = watch::channel(desired);
         let worker = Worker {
             shared: self.shared.clone(),
             uid: uid.to_owned(),
             name: name.clone(),
             desired: receiver,
             wake: wake.clone(),
-            record: None,
+            record,
             failures: BTreeMap::new(),
             failure: None,
             retry: FIRST_RETRY,
             resizing: Resizing::default(),
             ended: ended.clone(),
+            seen: Some(Instant::now()),
+            synced: false,
         };
         let handle = Handle {
-            desired,
+            desired: sender,
             wake,
             name,
             ended,
@@ -281,6 +295,13 @@ impl PodWorkers {
 }
 
 impl Shared {
+    /// Whether the runtime cannot have anything of a pod yet: nobody but this kubelet makes it, the runtime had nothing of it
+    /// when it was listed, and no worker has done anything for it. The names of static pods come again, uids of others do not.
+    fn is_fresh(&self, pod: &Pod) -> bool {
+        let begun = pod.status.start_time.is_some() || !matches!(pod.status.phase.as_str(), "" | "Pending");
+        !begun && !is_static(pod) && self.pleg.has_nothing_of(&pod.metadata.uid)
+    }
+
     /// The other pods that take something of the node, with what they have been granted.
     fn others(&self, uid: &str) -> Vec<Arc<Pod>> {
         let held: Vec<_> = {
@@ -348,6 +369,10 @@ struct Worker {
     retry: Duration,
     resizing: Resizing,
     ended: Arc<AtomicBool>,
+    /// When the pod was first seen; none once it ran.
+    seen: Option<Instant>,
+    /// It was synced before.
+    synced: bool,
 }
 
 impl Worker {
@@ -407,8 +432,17 @@ impl Worker {
         if let Some(record) = &self.record {
             return Ok(record.clone());
         }
-        let (name, namespace) = self.name.split_once('_').unwrap_or((&self.name, ""));
+        let (name, namespace) = split(&self.name);
         let record = self.shared.parts.runtime.pod_status(&self.uid, name, namespace).await?;
+        self.record = Some(record.clone());
+        Ok(record)
+    }
+
+    /// What the runtime holds after a sync: what that has made, where it has made everything.
+    async fn observe_made(&mut self, made: &PodIds) -> cri_client::Result<PodRecord> {
+        let (name, namespace) = split(&self.name);
+        let runtime = &self.shared.parts.runtime;
+        let record = runtime.status_of(made, &self.uid, name, namespace).await?;
         self.record = Some(record.clone());
         Ok(record)
     }
@@ -442,6 +476,35 @@ impl Worker {
     }
 
     async fn sync(&mut self) -> Step {
+        let begun = Instant::now();
+        let step = self.sync_once().await;
+        let kind = match std::mem::replace(&mut self.synced, true) {
+            false => SyncKind::Create,
+            true => SyncKind::Sync,
+        };
+        self.shared.parts.metrics.synced(kind, begun.elapsed());
+        step
+    }
+
+    /// Notes when the pod ran for the first time. One that ran before this kubelet began is none of its starts.
+    fn note_running(&mut self, pod: &Pod, status: &PodStatus) {
+        if status.phase != "Running" {
+            return;
+        }
+        let Some(seen) = self.seen.take() else { return };
+        if pod.status.phase == "Running" || is_static(pod) {
+            return;
+        }
+        let made = pod.metadata.creation_timestamp.map(SystemTime::from);
+        let now = self.shared.parts.clock.now();
+        let since_made = made.and_then(|made| now.duration_since(made).ok());
+        self.shared
+            .parts
+            .metrics
+            .runs(seen.elapsed(), since_made.unwrap_or_default());
+    }
+
+    async fn sync_once(&mut self) -> Step {
         let Some(pod) = self.pod() else { return Step::End };
         tracing::debug!(pod = format_pod(&pod), "sync begins");
         let shared = self.shared.clone();
@@ -486,10 +549,15 @@ impl Worker {
             // What was done shows at once, and not with the next event.
             self.record = None;
         }
-        match self.observe().await {
+        let record = match &outcome.made {
+            Some(made) => self.observe_made(made).await,
+            None => self.observe().await,
+        };
+        match record {
             Ok(record) => {
                 self.note_actuated(&pod, &record);
-                self.publish(&pod, &record, false);
+                let status = self.publish(&pod, &record, false);
+                self.note_running(&pod, &status);
             }
             Err(error) => return self.failed(&pod, &error.to_string()),
         }
@@ -606,15 +674,21 @@ impl Worker {
             warn("NetworkNotReady", &format!("network is not ready: {error}"));
             return Err(format!("network is not ready: {error}"));
         }
-        let made = parts.cgroups.ensure(pod).await;
+        let cgroup = async {
+            let begun = Instant::now();
+            let made = parts.cgroups.ensure(pod).await;
+            parts.metrics.cgroup("update", begun.elapsed());
+            made
+        };
+        // Neither needs the other, as upstream, where volumes are set up beside the workers.
+        let (made, volumes) = futures::join!(cgroup, parts.volumes.set_up(pod));
         let cgroup_parent = made.inspect_err(|error| {
             warn(
                 "FailedToCreatePodContainer",
                 &format!("unable to ensure pod container exists: {error}"),
             );
         })?;
-        tracing::trace!(pod = format_pod(pod), "cgroup made");
-        let volumes = match parts.volumes.set_up(pod).await {
+        let volumes = match volumes {
             Ok(volumes) => volumes,
             Err(errors) => {
                 for error in &errors {
@@ -623,7 +697,7 @@ impl Worker {
                 return Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
             }
         };
-        tracing::trace!(pod = format_pod(pod), "volumes set up");
+        tracing::trace!(pod = format_pod(pod), "cgroup made, volumes set up");
         let pull_secrets = self.pull_secrets(pod).await;
         parts.probes.add_pod(pod);
         let host_ips = parts.host_ips.borrow().clone();
@@ -676,6 +750,11 @@ impl Worker {
         }
         found
     }
+}
+
+/// The name and the namespace of a worker's pod.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('_').unwrap_or((name, ""))
 }
 
 enum Step {

@@ -1,6 +1,6 @@
 //! Claims for volumes and the storage that they ask for, in all and by storage class.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     core::v1::{PersistentVolumeClaim, ScopedResourceSelectorRequirement},
     primitives::Quantity,
@@ -31,8 +31,8 @@ impl PersistentVolumeClaims {
     #[must_use]
     pub fn new(gates: &FeatureGates) -> Self {
         Self {
-            attributes_classes: gates.enabled("VolumeAttributesClass"),
-            expansion_recovery: gates.enabled("RecoverVolumeExpansionFailure"),
+            attributes_classes: gates.enabled(Feature::VolumeAttributesClass),
+            expansion_recovery: gates.enabled(Feature::RecoverVolumeExpansionFailure),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{core::v1::Pod, primitives::Quantity, resource::v1::ResourceClaim};
 
 use super::{
@@ -59,7 +59,7 @@ impl ResourceClaims {
     #[must_use]
     pub fn new(gates: &FeatureGates, classes: Arc<dyn DeviceClassNames>) -> Self {
         Self {
-            extended: gates.enabled("DRAExtendedResource"),
+            extended: gates.enabled(Feature::DRAExtendedResource),
             classes,
             pods: Pods::new(gates),
         }

@@ -8,7 +8,10 @@ use apiserver::{
     registry::Local,
 };
 use async_trait::async_trait;
-use component_base::{feature_gates::FeatureGates, serving::Body};
+use component_base::{
+    feature_gates::{Feature, FeatureGates},
+    serving::Body,
+};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use k8s_api::core::v1::Pod;
@@ -50,7 +53,7 @@ impl Connecter for PodLog {
     }
 
     async fn connect(&self, call: &Call<'_>, name: &str, _body: Body) -> Result<Response<Body>, StatusError> {
-        let options = LogOptions::parse(&call.query, name, self.gates.enabled("PodLogsQuerySplitStreams"))?;
+        let options = LogOptions::parse(&call.query, name, self.gates.enabled(Feature::PodLogsQuerySplitStreams))?;
         let pod = pod_of(&self.pods, call, name).await?;
         let container = chosen(&pod, &options.container)?;
         if pod.spec.node_name.is_empty() {

@@ -11,7 +11,10 @@ use apiserver::{
 };
 use apiserver_auth::authorization::{Authorizer, Decision, forbidden};
 use async_trait::async_trait;
-use component_base::{feature_gates::FeatureGates, serving::Body};
+use component_base::{
+    feature_gates::{Feature, FeatureGates},
+    serving::Body,
+};
 use http::{HeaderMap, Request, Response};
 use k8s_api::core::v1::Pod;
 use serde_json::{Map, Value};
@@ -76,7 +79,7 @@ impl PodStream {
         if !self
             .streams
             .gates
-            .enabled("AuthorizePodWebsocketUpgradeCreatePermission")
+            .enabled(Feature::AuthorizePodWebsocketUpgradeCreatePermission)
         {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! The rules that every kind of this group shares: webhook configurations, policies and their bindings.
 
+use component_base::feature_gates::Feature;
 use std::marker::PhantomData;
 
 use apimachinery::field::ErrorList;
@@ -8,7 +9,7 @@ use apiserver::registry::{Strategy, StrategyContext};
 use k8s_api::HasMetadata;
 
 /// With this on, names of a certain ending belong to configurations in files.
-const MANIFESTS: &str = "ManifestBasedAdmissionControlConfig";
+const MANIFESTS: Feature = Feature::ManifestBasedAdmissionControlConfig;
 
 /// What one kind adds to the shared rules.
 pub trait AdmissionKind: HasMetadata + 'static {

@@ -9,6 +9,7 @@ pub mod resource_slice;
 mod tests;
 
 use apiserver::registry::StrategyContext;
+use component_base::feature_gates::Feature;
 use k8s_api::resource::v1::{CapacityRequirements, ResourceClaimSpec};
 
 /// Whether a claim asks for parts of devices.
@@ -44,10 +45,12 @@ fn drop_disabled_claim_fields(
     new: &mut ResourceClaimSpec,
     old: Option<&ResourceClaimSpec>,
 ) {
-    let off = |gate: &str, uses: fn(&ResourceClaimSpec) -> bool| !context.gates.enabled(gate) && !old.is_some_and(uses);
+    let off = |feature: Feature, uses: fn(&ResourceClaimSpec) -> bool| {
+        !context.gates.enabled(feature) && !old.is_some_and(uses)
+    };
     let (no_tolerations, no_capacity) = (
-        off("DRADeviceTaints", uses_tolerations),
-        off("DRAConsumableCapacity", uses_consumable_capacity),
+        off(Feature::DRADeviceTaints, uses_tolerations),
+        off(Feature::DRAConsumableCapacity, uses_consumable_capacity),
     );
     for request in &mut new.devices.requests {
         if let Some(exactly) = &mut request.exactly {

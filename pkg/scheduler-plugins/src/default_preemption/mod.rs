@@ -11,6 +11,7 @@ mod selection;
 mod tests;
 mod victims;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -110,7 +111,7 @@ pub(crate) fn new(args: Option<&PluginArgs>, context: &PluginContext) -> Result<
     let pods = crate::context::pods(&context.informers).lister();
     Ok(Arc::new(DefaultPreemption {
         args,
-        asynchronous: context.gates.enabled("SchedulerAsyncPreemption"),
+        asynchronous: context.gates.enabled(Feature::SchedulerAsyncPreemption),
         budgets: context.informers.informer().lister(),
         host: context.preemption.clone(),
         executor: Arc::new(Executor::new(context, pods.clone())),

@@ -1,8 +1,8 @@
 //! The preferences: the pod's own, and those that other pods have about it.
 
 use scheduler_framework::affinity::WeightedAffinityTerm;
-use scheduler_framework::plugin::{PreScore, Score, ScoreContext};
-use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
+use scheduler_framework::plugin::{PreScore, Score, ScoreContext, ScoreExtensions};
+use scheduler_framework::{CycleState, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
 
 use super::topology_counts::TopologyCounts;
 use super::{InterPodAffinity, query};
@@ -53,7 +53,7 @@ impl InterPodAffinity {
 }
 
 impl PreScore for InterPodAffinity {
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _nodes: &[&NodeInfo], snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _nodes: &Feasible<'_>, snapshot: &Snapshot) -> Status {
         let own = pod.affinities();
         let has_own = !own.preferred.is_empty() || !own.preferred_anti.is_empty();
         if self.args.ignore_preferred_terms_of_existing_pods && !has_own {
@@ -81,7 +81,13 @@ impl Score for InterPodAffinity {
         Ok(())
     }
 
-    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
+    fn extensions(&self) -> Option<&dyn ScoreExtensions> {
+        Some(self)
+    }
+}
+
+impl ScoreExtensions for InterPodAffinity {
+    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &Feasible<'_>, scores: &mut [i64]) -> Result<(), Status> {
         let min = scores.iter().copied().min().unwrap_or(0);
         let max = scores.iter().copied().max().unwrap_or(0);
         for score in scores {

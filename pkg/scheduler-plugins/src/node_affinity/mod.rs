@@ -9,10 +9,10 @@ use scheduler_framework::config::PluginArgs;
 use scheduler_framework::events::{ActionType, EventHint, EventObjects, EventResource, QueueingHint};
 use scheduler_framework::node_selector::{NodeSelector, PreferredTerms};
 use scheduler_framework::plugin::{
-    Filter, Plugin, PreFilter, PreFiltered, PreScore, Score, ScoreContext, normalize_by_max,
+    Filter, Plugin, PreFilter, PreFiltered, PreScore, Score, ScoreContext, ScoreExtensions, normalize_by_max,
 };
 use scheduler_framework::{
-    Code, CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names,
+    Code, CycleState, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names,
 };
 
 use crate::PluginContext;
@@ -151,7 +151,7 @@ impl Filter for NodeAffinity {
 }
 
 impl PreScore for NodeAffinity {
-    fn pre_score(&self, _state: &mut CycleState, pod: &PodInfo, _nodes: &[&NodeInfo], _snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, _state: &mut CycleState, pod: &PodInfo, _nodes: &Feasible<'_>, _snapshot: &Snapshot) -> Status {
         match &pod.preferred_node_affinity {
             Some(Err(error)) => Status::error(error),
             None if self.added_preferred.is_none() => Status::SKIP,
@@ -171,13 +171,19 @@ impl Score for NodeAffinity {
         Ok(())
     }
 
-    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
-        normalize_by_max(MAX_NODE_SCORE, false, scores);
-        Ok(())
+    fn extensions(&self) -> Option<&dyn ScoreExtensions> {
+        Some(self)
     }
 
     fn is_local(&self) -> bool {
         true
+    }
+}
+
+impl ScoreExtensions for NodeAffinity {
+    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &Feasible<'_>, scores: &mut [i64]) -> Result<(), Status> {
+        normalize_by_max(MAX_NODE_SCORE, false, scores);
+        Ok(())
     }
 }
 

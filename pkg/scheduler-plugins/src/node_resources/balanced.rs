@@ -2,7 +2,9 @@
 
 use scheduler_framework::config::args::NodeResourcesBalancedAllocationArgs;
 use scheduler_framework::plugin::{Plugin, PreScore, Score, ScoreContext};
-use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names};
+use scheduler_framework::{
+    CycleState, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names,
+};
 
 use super::scorer::Scored;
 
@@ -70,7 +72,7 @@ impl Plugin for BalancedAllocation {
 }
 
 impl PreScore for BalancedAllocation {
-    fn pre_score(&self, _state: &mut CycleState, pod: &PodInfo, _nodes: &[&NodeInfo], _snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, _state: &mut CycleState, pod: &PodInfo, _nodes: &Feasible<'_>, _snapshot: &Snapshot) -> Status {
         if self.requests(pod).all(|request| request == 0) {
             return Status::SKIP;
         }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub(crate) fn new(_args: Option<&PluginArgs>, context: &PluginContext) -> Result
         drivers: informers.informer().lister(),
         attachments: attachments.lister(),
         prefix: rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect(),
-        requires_drivers: context.gates.enabled("VolumeLimitScaling"),
+        requires_drivers: context.gates.enabled(Feature::VolumeLimitScaling),
     }))
 }
 

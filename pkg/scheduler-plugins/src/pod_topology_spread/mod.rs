@@ -10,6 +10,7 @@ mod scoring;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use apimachinery::selectors::Selector;
@@ -84,7 +85,7 @@ pub(crate) fn new(args: Option<&PluginArgs>, context: &PluginContext) -> Result<
             stateful_sets: informers.informer().lister(),
         }),
         defaults,
-        match_label_keys: context.gates.enabled("MatchLabelKeysInPodTopologySpread"),
+        match_label_keys: context.gates.enabled(Feature::MatchLabelKeysInPodTopologySpread),
         comparison: context.pod_options().toleration_comparison,
     }))
 }

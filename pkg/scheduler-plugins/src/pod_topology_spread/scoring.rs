@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use scheduler_framework::plugin::{PreScore, Score, ScoreContext};
+use scheduler_framework::plugin::{PreScore, Score, ScoreContext, ScoreExtensions};
 use scheduler_framework::pod_counts::NodeCounts;
 use scheduler_framework::topology::Topology;
-use scheduler_framework::{CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
+use scheduler_framework::{CycleState, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status};
 
 use super::constraint::has_all;
 use super::{HOSTNAME, PodTopologySpread, SCHEDULE_ANYWAY};
@@ -52,7 +52,7 @@ fn parts(topology: &Topology, nodes: &[&NodeInfo], left_out: impl Fn(&NodeInfo) 
 }
 
 impl PreScore for PodTopologySpread {
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, nodes: &[&NodeInfo], snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, nodes: &Feasible<'_>, snapshot: &Snapshot) -> Status {
         let constraints = match self.constraints(pod, SCHEDULE_ANYWAY) {
             Err(error) => {
                 let words = "calculating preScoreState: obtaining pod's soft topology spread constraints";
@@ -71,7 +71,7 @@ impl PreScore for PodTopologySpread {
         for (constraint, topology) in constraints.iter().zip(&*topologies) {
             let pods = constraint.pods(pod, snapshot);
             let (pods, size) = if &*constraint.topology_key == HOSTNAME {
-                let size = nodes.iter().filter(|node| !left_out(node)).count();
+                let size = nodes.nodes().iter().filter(|node| !left_out(node)).count();
                 (Pods::Nodes(pods), size)
             } else {
                 let mut domains = vec![0; topology.len()];
@@ -87,7 +87,7 @@ impl PreScore for PodTopologySpread {
                         }
                     }
                 }
-                (Pods::Domains(domains), parts(topology, nodes, left_out))
+                (Pods::Domains(domains), parts(topology, nodes.nodes(), left_out))
             };
             counted.push(Counted {
                 topology: topology.clone(),
@@ -131,17 +131,23 @@ impl Score for PodTopologySpread {
         Ok(())
     }
 
-    fn normalize(&self, context: ScoreContext<'_>, nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
+    fn extensions(&self) -> Option<&dyn ScoreExtensions> {
+        Some(self)
+    }
+}
+
+impl ScoreExtensions for PodTopologySpread {
+    fn normalize(&self, context: ScoreContext<'_>, nodes: &Feasible<'_>, scores: &mut [i64]) -> Result<(), Status> {
         let Some(state) = context.state.get::<State>() else {
             return Ok(());
         };
         let taken_in = |(node, score): (&&NodeInfo, &i64)| (!state.ignores(node)).then_some(*score);
         let (mut min, mut max) = (i64::MAX, 0);
-        for score in nodes.iter().zip(scores.iter()).filter_map(taken_in) {
+        for score in nodes.nodes().iter().zip(scores.iter()).filter_map(taken_in) {
             min = min.min(score);
             max = max.max(score);
         }
-        for (node, score) in nodes.iter().zip(scores) {
+        for (node, score) in nodes.nodes().iter().zip(scores) {
             *score = if state.ignores(node) {
                 0
             } else if max == 0 {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use k8s_api::core::v1::Toleration;
 use scheduler_framework::config::PluginArgs;
 use scheduler_framework::events::{ActionType, EventHint, EventObjects, EventResource, QueueingHint};
-use scheduler_framework::plugin::{Filter, Plugin, PreScore, Score, ScoreContext, normalize_by_max};
+use scheduler_framework::plugin::{Filter, Plugin, PreScore, Score, ScoreContext, ScoreExtensions, normalize_by_max};
 use scheduler_framework::{
-    Code, CycleState, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names, taints,
+    Code, CycleState, Feasible, MAX_NODE_SCORE, NodeInfo, PodInfo, Snapshot, Status, extension_points, names, taints,
 };
 
 use crate::PluginContext;
@@ -81,7 +81,7 @@ impl Filter for TaintToleration {
 }
 
 impl PreScore for TaintToleration {
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _nodes: &[&NodeInfo], _snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _nodes: &Feasible<'_>, _snapshot: &Snapshot) -> Status {
         let tolerations = pod.pod.spec.tolerations.iter();
         let soft = tolerations.filter(|t| t.effect.is_empty() || t.effect == taints::PREFER_NO_SCHEDULE);
         state.insert(Preferences(soft.cloned().collect()));
@@ -101,13 +101,19 @@ impl Score for TaintToleration {
         Ok(())
     }
 
-    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), Status> {
-        normalize_by_max(MAX_NODE_SCORE, true, scores);
-        Ok(())
+    fn extensions(&self) -> Option<&dyn ScoreExtensions> {
+        Some(self)
     }
 
     fn is_local(&self) -> bool {
         true
+    }
+}
+
+impl ScoreExtensions for TaintToleration {
+    fn normalize(&self, _context: ScoreContext<'_>, _nodes: &Feasible<'_>, scores: &mut [i64]) -> Result<(), Status> {
+        normalize_by_max(MAX_NODE_SCORE, true, scores);
+        Ok(())
     }
 }
 

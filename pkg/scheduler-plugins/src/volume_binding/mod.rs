@@ -28,7 +28,7 @@ use scheduler_framework::events::{ActionType, EventHint, EventObjects, EventReso
 use scheduler_framework::plugin::{
     Filter, Plugin, PreBind, PreFilter, PreFiltered, PreScore, Reserve, Score, ScoreContext,
 };
-use scheduler_framework::{Code, CycleState, NodeInfo, PodInfo, Snapshot, Status, extension_points, names};
+use scheduler_framework::{Code, CycleState, Feasible, NodeInfo, PodInfo, Snapshot, Status, extension_points, names};
 
 use crate::PluginContext;
 use crate::node_resources::Curve;
@@ -283,7 +283,7 @@ impl Filter for VolumeBinding {
 }
 
 impl PreScore for VolumeBinding {
-    fn pre_score(&self, state: &mut CycleState, _pod: &PodInfo, _nodes: &[&NodeInfo], _snapshot: &Snapshot) -> Status {
+    fn pre_score(&self, state: &mut CycleState, _pod: &PodInfo, _nodes: &Feasible<'_>, _snapshot: &Snapshot) -> Status {
         if self.curve.is_none() || state.get::<State>().is_none() {
             return Status::SKIP;
         }

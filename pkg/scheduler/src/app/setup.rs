@@ -8,7 +8,7 @@ use std::time::Duration;
 use client_go::Client;
 use client_go::cache::InformerFactory;
 use client_go::events::{EventApi, EventBroadcaster};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use component_base::metrics::MetricsRegistry;
 use scheduler_framework::config::KubeSchedulerConfiguration;
 use scheduler_framework::{PodInfo, PodOptions, Snapshot, Status};
@@ -169,7 +169,7 @@ pub fn setup(setup: &Setup<'_>) -> Result<(Arc<Scheduler>, Vec<EventBroadcaster>
         initial_backoff: seconds(config.pod_initial_backoff_seconds),
         max_backoff: seconds(config.pod_max_backoff_seconds),
         max_unschedulable: setup.max_unschedulable,
-        pop_from_backoff: setup.gates.enabled("SchedulerPopFromBackoffQ"),
+        pop_from_backoff: setup.gates.enabled(Feature::SchedulerPopFromBackoffQ),
     };
     let scheduler = Arc::new(Scheduler {
         client: setup.client.clone(),
@@ -189,7 +189,7 @@ pub fn setup(setup: &Setup<'_>) -> Result<(Arc<Scheduler>, Vec<EventBroadcaster>
         runtime: tokio::runtime::Handle::current(),
         pod_options: PodOptions::from_gates(&setup.gates),
         percentage_of_nodes_to_score: config.percentage_of_nodes_to_score,
-        nominate_before_binding: setup.gates.enabled("NominatedNodeNameForExpectation"),
+        nominate_before_binding: setup.gates.enabled(Feature::NominatedNodeNameForExpectation),
         bindings: tokio_util::task::TaskTracker::new(),
         bound: AtomicUsize::new(0),
     });

@@ -9,7 +9,9 @@ use client_go::testing::{Canned, FakeServer, Seen};
 use component_base::feature_gates::FeatureGates;
 use component_base::flags::{FlagSet, Flags as _};
 use component_base::metrics::MetricsRegistry;
+use k8s_api::core::v1::Pod;
 use scheduler_framework::config::{self, ConfigGates, KubeSchedulerConfiguration};
+use scheduler_framework::{PodInfo, PodOptions};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -111,6 +113,10 @@ fn get(server: &FakeServer, name: &str) -> Value {
     server.with_store(|store| store.get("/api/v1/pods", "ns", name).cloned().unwrap_or_default())
 }
 
+fn on_node(server: &FakeServer, name: &str) -> bool {
+    get(server, name)["spec"]["nodeName"] == "n"
+}
+
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let reached = tokio::time::timeout(Duration::from_secs(60), async {
         while !condition() {
@@ -206,6 +212,36 @@ async fn what_does_not_fit_waits_for_a_node_that_helps() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_has_its_node_is_not_scheduled_again_however_late_it_was_queued() {
+    let server = binding_server(FakeServer::start().await);
+    create(&server, "/api/v1/nodes", "", node("n", "2"));
+    let running = start(server.client(), &defaults()).await;
+    create(&server, "/api/v1/pods", "ns", pod("less", "1", 0));
+    create(&server, "/api/v1/pods", "ns", pod("more", "1", 100));
+    until("the node is full", || {
+        on_node(&server, "less") && on_node(&server, "more")
+    })
+    .await;
+    until("both are known", || running.scheduler.cache.size().assumed == 0).await;
+    let mut late = get(&server, "more");
+    late["spec"]["nodeName"] = "".into();
+    let late: Pod = serde_json::from_value(late).unwrap();
+    running
+        .scheduler
+        .queue
+        .add(Arc::new(PodInfo::new(Arc::new(late), PodOptions::default())));
+    create(&server, "/api/v1/pods", "ns", pod("next", "0", -1));
+    until("it is the next one's turn", || on_node(&server, "next")).await;
+    assert!(on_node(&server, "less"));
+    assert!(
+        notes(&server, "more")
+            .iter()
+            .all(|(reason, _)| reason != "FailedScheduling")
+    );
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_important_pods_take_the_place_of_others() {
     let server = binding_server(FakeServer::start().await);
     create(&server, "/api/v1/nodes", "", node("n", "2"));
@@ -214,14 +250,14 @@ async fn more_important_pods_take_the_place_of_others() {
         create(&server, "/api/v1/pods", "ns", pod(name, "1", i32::from(name == "low")));
     }
     until("the node is full", || {
-        get(&server, "low")["spec"]["nodeName"] == "n" && get(&server, "lower")["spec"]["nodeName"] == "n"
+        on_node(&server, "low") && on_node(&server, "lower")
     })
     .await;
     until("both are known", || running.scheduler.cache.size().assumed == 0).await;
     create(&server, "/api/v1/pods", "ns", pod("high", "1", 100));
     until("the least important pod is gone", || get(&server, "lower").is_null()).await;
-    until("its place is taken", || get(&server, "high")["spec"]["nodeName"] == "n").await;
-    assert_eq!(get(&server, "low")["spec"]["nodeName"], "n");
+    until("its place is taken", || on_node(&server, "high")).await;
+    assert!(on_node(&server, "low"));
     let nominated = server.seen().iter().any(|seen: &Seen| {
         seen.method == "PATCH"
             && seen.path == "/api/v1/namespaces/ns/pods/high/status"

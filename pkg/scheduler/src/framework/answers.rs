@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use scheduler_framework::node_info::ImageStates;
-use scheduler_framework::{Code, NodeInfo, PodInfo, Snapshot, Status};
+use scheduler_framework::{Code, Feasible, NodeInfo, PodInfo, Snapshot, Status};
 
 use super::Profile;
 
@@ -56,8 +56,53 @@ pub struct Known {
     /// By slot: [`NOTHING`], [`PASSES`], or from [`FIRST_REASON`] on the place of the reason.
     verdicts: Vec<u8>,
     reasons: Vec<Status>,
-    /// By the scorer's place in the profile, then by slot; before they are normalized.
-    scores: Vec<Vec<i64>>,
+    /// By the scorer's place in the profile; before they are normalized.
+    scores: Vec<Scores>,
+    /// The weighted sums of the scores of those that are not normalized, and which those are.
+    sums: Scores,
+    summed: Vec<usize>,
+}
+
+/// Scores by slot, as far as they are known.
+#[derive(Default)]
+struct Scores(Vec<i64>);
+
+impl Scores {
+    fn forget(&mut self, slot: u32) {
+        // Scorers that had nothing to do have none.
+        if let Some(score) = self.0.get_mut(slot as usize) {
+            *score = UNKNOWN;
+        }
+    }
+
+    /// Gives the scores of nodes, of which there are so many slots. Asks about those that are not known.
+    fn give(
+        &mut self,
+        slots: usize,
+        nodes: &Feasible<'_>,
+        scores: &mut [i64],
+        ask: impl FnOnce(&[&NodeInfo], &mut [i64]) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        self.0.resize(slots, UNKNOWN);
+        let mut missing = Vec::new();
+        for (at, (score, slot)) in scores.iter_mut().zip(nodes.slots()).enumerate() {
+            *score = self.0[*slot as usize];
+            if *score == UNKNOWN {
+                missing.push(at);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<&NodeInfo> = missing.iter().map(|at| nodes.at(*at)).collect();
+        let mut answers = vec![0; asked.len()];
+        ask(&asked, &mut answers)?;
+        for (at, answer) in missing.into_iter().zip(answers) {
+            scores[at] = answer;
+            self.0[nodes.slots()[at] as usize] = answer;
+        }
+        Ok(())
+    }
 }
 
 impl Answers {
@@ -94,11 +139,8 @@ impl Known {
                     // Slots that are gone are beyond the end.
                     if let Some(verdict) = self.verdicts.get_mut(slot as usize) {
                         *verdict = NOTHING;
-                        for scores in &mut self.scores {
-                            // Scorers that had nothing to do have none.
-                            if let Some(score) = scores.get_mut(slot as usize) {
-                                *score = UNKNOWN;
-                            }
+                        for scores in self.scores.iter_mut().chain([&mut self.sums]) {
+                            scores.forget(slot);
                         }
                     }
                 }
@@ -107,6 +149,7 @@ impl Known {
                 self.verdicts.clear();
                 self.verdicts.resize(snapshot.slots(), NOTHING);
                 self.scores.clear();
+                self.sums = Scores::default();
                 self.reasons.clear();
                 self.nodes = snapshot.len();
                 self.images = snapshot.shared_images().clone();
@@ -121,6 +164,11 @@ impl Known {
             PASSES => Verdict::Passes,
             reason => Verdict::Rejected(&self.reasons[usize::from(reason - FIRST_REASON)]),
         }
+    }
+
+    /// Whether a node is known to pass the leading Filters.
+    pub(crate) fn passes(&self, slot: u32) -> bool {
+        self.verdicts[slot as usize] == PASSES
     }
 
     /// Notes what the leading Filters have said of a node.
@@ -153,34 +201,32 @@ impl Known {
     pub(crate) fn score(
         &mut self,
         scorer: usize,
-        nodes: &[&NodeInfo],
-        slots: &[u32],
+        nodes: &Feasible<'_>,
         scores: &mut [i64],
         ask: impl FnOnce(&[&NodeInfo], &mut [i64]) -> Result<(), Status>,
     ) -> Result<(), Status> {
         if self.scores.len() <= scorer {
-            self.scores.resize_with(scorer + 1, Vec::new);
+            self.scores.resize_with(scorer + 1, Scores::default);
         }
-        let known = &mut self.scores[scorer];
-        known.resize(self.verdicts.len(), UNKNOWN);
-        let mut missing = Vec::new();
-        for (at, (score, slot)) in scores.iter_mut().zip(slots).enumerate() {
-            *score = known[*slot as usize];
-            if *score == UNKNOWN {
-                missing.push(at);
-            }
+        self.scores[scorer].give(self.verdicts.len(), nodes, scores, ask)
+    }
+
+    /// Fills in the weighted sums of these scorers' scores; they are asked only about nodes of which nothing is known.
+    ///
+    /// # Errors
+    /// What a scorer says.
+    pub(crate) fn sum(
+        &mut self,
+        scorers: Vec<usize>,
+        nodes: &Feasible<'_>,
+        sums: &mut [i64],
+        ask: impl FnOnce(&[&NodeInfo], &mut [i64]) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        if self.summed != scorers {
+            self.sums = Scores::default();
+            self.summed = scorers;
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let asked: Vec<&NodeInfo> = missing.iter().map(|at| nodes[*at]).collect();
-        let mut answers = vec![0; asked.len()];
-        ask(&asked, &mut answers)?;
-        for (at, answer) in missing.into_iter().zip(answers) {
-            scores[at] = answer;
-            known[slots[at] as usize] = answer;
-        }
-        Ok(())
+        self.sums.give(self.verdicts.len(), nodes, sums, ask)
     }
 }
 
@@ -208,9 +254,9 @@ mod tests {
         info
     }
 
-    /// Scores nodes by the number of their pods; which were asked about, and all scores.
-    fn scored(known: &mut Known, snapshot: &Snapshot, scorer: usize) -> (Vec<String>, Vec<i64>) {
-        let nodes: Vec<&NodeInfo> = snapshot.nodes().collect();
+    /// Scores nodes by the number of their pods, for one scorer or (`None`) in sums; which were asked about, and all scores.
+    fn scored(known: &mut Known, snapshot: &Snapshot, scorer: Option<usize>) -> (Vec<String>, Vec<i64>) {
+        let nodes = Feasible::new(snapshot, snapshot.order());
         let (mut scores, mut asked) = (vec![0; nodes.len()], Vec::new());
         let ask = |nodes: &[&NodeInfo], scores: &mut [i64]| {
             for (node, score) in nodes.iter().zip(scores) {
@@ -219,7 +265,10 @@ mod tests {
             }
             Ok(())
         };
-        known.score(scorer, &nodes, snapshot.order(), &mut scores, ask).unwrap();
+        match scorer {
+            Some(scorer) => known.score(scorer, &nodes, &mut scores, ask).unwrap(),
+            None => known.sum(vec![0, 2], &nodes, &mut scores, ask).unwrap(),
+        }
         (asked, scores)
     }
 
@@ -228,16 +277,19 @@ mod tests {
         let mut snapshot = Snapshot::of([node("a"), node("b")]);
         let mut known = Known::default();
         known.follow(&snapshot);
-        assert_eq!(
-            scored(&mut known, &snapshot, 1),
-            (vec!["a".into(), "b".into()], vec![0, 0])
-        );
+        for scorer in [Some(1), None] {
+            assert_eq!(
+                scored(&mut known, &snapshot, scorer),
+                (vec!["a".into(), "b".into()], vec![0, 0])
+            );
+        }
         known.learn(0, &Status::SUCCESS);
         known.learn(1, &Status::unresolvable("no"));
         known.learn(1, &Status::SUCCESS);
         let mut with_pod = snapshot.at(1).clone();
         with_pod.add_pod(pod("p", "1"));
         assert!(matches!(known.verdict(0), Verdict::Passes));
+        assert!(known.passes(0) && !known.passes(1));
         assert!(matches!(known.verdict(1), Verdict::Rejected(status) if *status == Status::unresolvable("no")));
         snapshot.apply(SnapshotChanges {
             nodes: vec![(1, Some(Arc::new(with_pod)))],
@@ -246,7 +298,9 @@ mod tests {
         known.follow(&snapshot);
         assert!(matches!(known.verdict(0), Verdict::Passes));
         assert!(matches!(known.verdict(1), Verdict::Unknown));
-        assert_eq!(scored(&mut known, &snapshot, 1), (vec!["b".into()], vec![0, 1]));
+        for scorer in [Some(1), None] {
+            assert_eq!(scored(&mut known, &snapshot, scorer), (vec!["b".into()], vec![0, 1]));
+        }
         // Images count across nodes.
         snapshot.apply(SnapshotChanges {
             images: Some(Arc::default()),
@@ -254,10 +308,21 @@ mod tests {
         });
         known.follow(&snapshot);
         assert!(matches!(known.verdict(0), Verdict::Unknown));
-        assert_eq!(
-            scored(&mut known, &snapshot, 1),
-            (vec!["a".into(), "b".into()], vec![0, 1])
-        );
+        for scorer in [Some(1), None] {
+            assert_eq!(
+                scored(&mut known, &snapshot, scorer),
+                (vec!["a".into(), "b".into()], vec![0, 1])
+            );
+        }
+        // Sums of other scorers are other sums.
+        let nodes = Feasible::new(&snapshot, snapshot.order());
+        let mut sums = vec![0; 2];
+        let ask = |_: &[&NodeInfo], sums: &mut [i64]| {
+            sums.fill(7);
+            Ok(())
+        };
+        known.sum(vec![0], &nodes, &mut sums, ask).unwrap();
+        assert_eq!(sums, [7, 7]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use scheduler_framework::plugin::{
     PreFiltered, PreScore, QueueSort, Reserve, Score, ScoreContext,
 };
 use scheduler_framework::{
-    Code, CycleState, MAX_NODE_SCORE, MIN_NODE_SCORE, NodeInfo, PluginSet, PodInfo, Snapshot, Status,
+    Code, CycleState, Feasible, MAX_NODE_SCORE, MIN_NODE_SCORE, NodeInfo, PluginSet, PodInfo, Snapshot, Status,
 };
 
 pub(crate) use answers::Verdict;
@@ -44,6 +44,32 @@ pub(crate) struct Scorer {
     pub(crate) name: &'static str,
     pub(crate) weight: i64,
     pub(crate) plugin: Arc<dyn Score>,
+}
+
+impl Scorer {
+    fn failed(&self, status: &Status) -> String {
+        format!("running Score plugins: plugin \"{}\" failed with: {status}", self.name)
+    }
+
+    fn score(&self, context: ScoreContext<'_>, nodes: &[&NodeInfo], scores: &mut [i64]) -> Result<(), String> {
+        let scored = self.plugin.score(context, nodes, scores);
+        scored.map_err(|status| self.failed(&status))
+    }
+
+    /// Adds the weighted scores to sums, after a look whether they are such as they must be.
+    fn add(&self, scores: &[i64], sums: &mut [i64]) -> Result<(), Status> {
+        let valid = MIN_NODE_SCORE..=MAX_NODE_SCORE;
+        if let Some(score) = scores.iter().find(|score| !valid.contains(score)) {
+            let name = self.name;
+            return Err(Status::error(format!(
+                "applying score defaultWeights on Score plugins: plugin \"{name}\" returns an invalid score {score}, it should in the range of [{MIN_NODE_SCORE}, {MAX_NODE_SCORE}] after normalizing"
+            )));
+        }
+        for (sum, score) in sums.iter_mut().zip(scores) {
+            *sum += score * self.weight;
+        }
+        Ok(())
+    }
 }
 
 /// A profile.
@@ -256,7 +282,7 @@ impl Profile {
         &self,
         state: &mut CycleState,
         pod: &PodInfo,
-        nodes: &[&NodeInfo],
+        nodes: &Feasible<'_>,
         snapshot: &Snapshot,
     ) -> Result<(), Status> {
         let began = Instant::now();
@@ -278,19 +304,18 @@ impl Profile {
         Ok(())
     }
 
-    /// Scores nodes, with these slots: the weighted sum of all plugins' scores. What is known need not be asked again.
+    /// Scores nodes: the weighted sum of all plugins' scores. What is known need not be asked again.
     ///
     /// # Errors
     /// Something went wrong.
     pub fn run_score(
         &self,
         context: ScoreContext<'_>,
-        nodes: &[&NodeInfo],
-        slots: &[u32],
+        nodes: &Feasible<'_>,
         known: Option<&mut Known>,
     ) -> Result<Vec<i64>, Status> {
         let began = Instant::now();
-        let outcome = self.score_each(context, nodes, slots, known);
+        let outcome = self.score_each(context, nodes, known);
         let code = outcome.as_ref().err().map_or(Code::Success, Status::code);
         self.timed(ExtensionPoint::Score, began, code);
         outcome
@@ -299,43 +324,64 @@ impl Profile {
     fn score_each(
         &self,
         context: ScoreContext<'_>,
-        nodes: &[&NodeInfo],
-        slots: &[u32],
+        nodes: &Feasible<'_>,
         mut known: Option<&mut Known>,
     ) -> Result<Vec<i64>, Status> {
         let state = context.state;
-        let mut total = vec![0; nodes.len()];
-        let mut scores = vec![0; nodes.len()];
-        let scorers = self.score.iter().zip(&self.evaluated.score).enumerate();
-        for (place, (Scorer { name, weight, plugin }, evaluated)) in scorers {
-            if state.skip_score.contains(name) {
-                continue;
+        let asked = |scorer: &Scorer| !state.skip_score.contains(scorer.name);
+        for (scorer, evaluated) in self.score.iter().zip(&self.evaluated.score) {
+            if asked(scorer) {
+                evaluated.inc_by(u64::try_from(nodes.len()).unwrap_or(u64::MAX));
             }
-            evaluated.inc_by(u64::try_from(nodes.len()).unwrap_or(u64::MAX));
-            scores.fill(0);
-            let known = known.as_deref_mut().filter(|_| plugin.is_local());
+        }
+        // Scores that stay what they are while their node does are kept as one sum; not where plugins are measured.
+        let kept = known.is_some() && !state.measure_plugins;
+        let in_sum =
+            |scorer: &Scorer| kept && asked(scorer) && scorer.plugin.is_local() && scorer.plugin.extensions().is_none();
+        let mut total = vec![0; nodes.len()];
+        let places = self.score.iter().enumerate();
+        let summed: Vec<usize> = places
+            .clone()
+            .filter(|(_, scorer)| in_sum(scorer))
+            .map(|(at, _)| at)
+            .collect();
+        if let Some(known) = known.as_deref_mut().filter(|_| !summed.is_empty()) {
+            let ask = |nodes: &[&NodeInfo], sums: &mut [i64]| {
+                let mut scores = vec![0; nodes.len()];
+                for scorer in self.score.iter().filter(|scorer| in_sum(scorer)) {
+                    scores.fill(0);
+                    scorer.score(context, nodes, &mut scores).map_err(Status::error)?;
+                    scorer.add(&scores, sums)?;
+                }
+                Ok(())
+            };
+            known.sum(summed, nodes, &mut total, ask)?;
+        }
+        let mut scores = Vec::new();
+        for (place, scorer) in places.filter(|(_, scorer)| asked(scorer) && !in_sum(scorer)) {
+            scores.clear();
+            scores.resize(nodes.len(), 0);
+            let known = known.as_deref_mut().filter(|_| scorer.plugin.is_local());
             let run = || {
-                let ask = |nodes: &[&NodeInfo], scores: &mut [i64]| plugin.score(context, nodes, scores);
-                let scored = match known {
-                    Some(known) => known.score(place, nodes, slots, &mut scores, ask),
-                    None => ask(nodes, &mut scores),
+                let ask = |nodes: &[&NodeInfo], scores: &mut [i64]| scorer.plugin.score(context, nodes, scores);
+                match known {
+                    Some(known) => known
+                        .score(place, nodes, &mut scores, ask)
+                        .map_err(|status| scorer.failed(&status))?,
+                    None => scorer.score(context, nodes.nodes(), &mut scores)?,
+                }
+                let Some(extensions) = scorer.plugin.extensions() else {
+                    return Ok(());
                 };
-                scored.map_err(|status| format!("running Score plugins: plugin \"{name}\" failed with: {status}"))?;
-                plugin.normalize(context, nodes, &mut scores).map_err(|status| {
+                extensions.normalize(context, nodes, &mut scores).map_err(|status| {
+                    let name = scorer.name;
                     format!("running Normalize on Score plugins: plugin \"{name}\" failed with: {status}")
                 })
             };
             let code = |outcome: &Result<(), String>| if outcome.is_ok() { Code::Success } else { Code::Error };
-            self.measured(state.measure_plugins, name, ExtensionPoint::Score, code, run)
+            self.measured(state.measure_plugins, scorer.name, ExtensionPoint::Score, code, run)
                 .map_err(Status::error)?;
-            for (sum, score) in total.iter_mut().zip(&scores) {
-                if !(MIN_NODE_SCORE..=MAX_NODE_SCORE).contains(score) {
-                    return Err(Status::error(format!(
-                        "applying score defaultWeights on Score plugins: plugin \"{name}\" returns an invalid score {score}, it should in the range of [{MIN_NODE_SCORE}, {MAX_NODE_SCORE}] after normalizing"
-                    )));
-                }
-                *sum += score * weight;
-            }
+            scorer.add(&scores, &mut total)?;
         }
         Ok(total)
     }

@@ -106,6 +106,56 @@ async fn the_default_profile() {
 }
 
 #[tokio::test]
+async fn what_is_known_changes_no_score() {
+    use k8s_api::Kind as _;
+    use k8s_api::core::v1::{Node, Pod};
+    use scheduler_framework::PodOptions;
+    use serde_json::json;
+
+    let profile = built("{}").await.unwrap();
+    let node = |(name, cpu): &(&str, &str)| {
+        let mut info = NodeInfo::new(0);
+        let node = json!({"metadata": {"name": name}, "status": {"allocatable": {"cpu": cpu, "memory": "4Gi"}}});
+        info.set_node(Arc::new(Node::from_value(node).unwrap()));
+        info
+    };
+    let mut snapshot = Snapshot::of([("a", "1"), ("b", "2"), ("c", "8")].iter().map(node));
+    let pod = |name: &str| {
+        let spec = json!({"containers": [{"name": "c", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}]});
+        let pod = Pod::from_value(json!({"metadata": {"name": name, "uid": name}, "spec": spec})).unwrap();
+        Arc::new(PodInfo::new(Arc::new(pod), PodOptions::default()))
+    };
+    let mut answers = Answers::default();
+    for round in 0..4 {
+        let pod = pod(&round.to_string());
+        let nodes = Feasible::new(&snapshot, &[2, 0, 1]);
+        let scored = |known: Option<&mut Known>, measured: bool| {
+            let mut state = CycleState::default();
+            state.measure_plugins = measured;
+            profile.run_pre_score(&mut state, &pod, &nodes, &snapshot).unwrap();
+            let context = ScoreContext {
+                state: &state,
+                pod: &pod,
+                snapshot: &snapshot,
+            };
+            profile.run_score(context, &nodes, known).unwrap()
+        };
+        let expected = scored(None, false);
+        assert!(expected[0] > expected[2] && expected[2] > expected[1], "{expected:?}");
+        for measured in [false, true, false] {
+            let known = answers.of(&profile, &pod, &snapshot);
+            assert_eq!(scored(known, measured), expected, "round {round}, measured: {measured}");
+        }
+        let mut fuller = snapshot.at(0).clone();
+        fuller.add_pod(pod);
+        snapshot.apply(scheduler_framework::snapshot::SnapshotChanges {
+            nodes: vec![(0, Some(Arc::new(fuller)))],
+            ..Default::default()
+        });
+    }
+}
+
+#[tokio::test]
 async fn points_go_before_all_points() {
     let profile = built(
         "{score: {disabled: [{name: '*'}], enabled: [{name: ImageLocality, weight: 7}, {name: NodeResourcesFit}]}}",

@@ -1,58 +1,74 @@
 //! A heap whose elements can be found, changed and removed by UID.
+//!
+//! Pods stay where they are; what is ordered is their numbers, so that a step up or down moves no pod and looks none up.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::QueuedPod;
 
+/// A pod, and where its number is.
+struct Entry {
+    pod: QueuedPod,
+    place: usize,
+}
+
 /// Pods, the least of them first by an order that is given with every call.
 #[derive(Default)]
 pub(super) struct PodHeap {
-    pods: Vec<QueuedPod>,
-    places: HashMap<String, usize>,
+    /// By number.
+    entries: Vec<Option<Entry>>,
+    /// Numbers that are free.
+    free: Vec<usize>,
+    /// The numbers of the pods, in the heap's order.
+    numbers: Vec<usize>,
+    by_uid: HashMap<String, usize>,
 }
 
 impl PodHeap {
     pub(super) fn len(&self) -> usize {
-        self.pods.len()
+        self.numbers.len()
     }
 
     pub(super) fn contains(&self, uid: &str) -> bool {
-        self.places.contains_key(uid)
+        self.by_uid.contains_key(uid)
     }
 
     pub(super) fn get(&self, uid: &str) -> Option<&QueuedPod> {
-        self.places.get(uid).map(|place| &self.pods[*place])
+        self.by_uid.get(uid).map(|number| &self.entry(*number).pod)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &QueuedPod> {
-        self.pods.iter()
+        self.numbers.iter().map(|number| &self.entry(*number).pod)
     }
 
     pub(super) fn first(&self) -> Option<&QueuedPod> {
-        self.pods.first()
+        self.iter().next()
     }
 
     /// Adds a pod, in the place of one of the same UID.
     pub(super) fn push(&mut self, pod: QueuedPod, order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering) {
-        let uid = pod.info.uid().to_owned();
-        let place = match self.places.get(&uid) {
-            Some(place) => {
-                self.pods[*place] = pod;
-                *place
-            }
-            None => {
-                self.pods.push(pod);
-                let place = self.pods.len() - 1;
-                self.places.insert(uid, place);
-                place
-            }
-        };
+        if let Some(number) = self.by_uid.get(pod.info.uid()).copied() {
+            let entry = self.entry_mut(number);
+            entry.pod = pod;
+            let place = entry.place;
+            self.settle(place, order);
+            return;
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() - 1
+        });
+        let place = self.numbers.len();
+        self.by_uid.insert(pod.info.uid().to_owned(), number);
+        self.entries[number] = Some(Entry { pod, place });
+        self.numbers.push(number);
         self.settle(place, order);
     }
 
     pub(super) fn pop(&mut self, order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering) -> Option<QueuedPod> {
-        (!self.pods.is_empty()).then(|| self.take(0, order))
+        let number = *self.numbers.first()?;
+        self.take(number, order)
     }
 
     pub(super) fn remove(
@@ -60,35 +76,41 @@ impl PodHeap {
         uid: &str,
         order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering,
     ) -> Option<QueuedPod> {
-        let place = self.places.get(uid).copied()?;
-        Some(self.take(place, order))
+        let number = self.by_uid.get(uid).copied()?;
+        self.take(number, order)
     }
 
-    fn take(&mut self, place: usize, order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering) -> QueuedPod {
-        let pod = self.pods.swap_remove(place);
-        self.places.remove(pod.info.uid());
-        if place < self.pods.len() {
-            self.note(place);
+    fn take(&mut self, number: usize, order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering) -> Option<QueuedPod> {
+        let Entry { pod, place } = self.entries[number].take()?;
+        self.free.push(number);
+        self.by_uid.remove(pod.info.uid());
+        self.numbers.swap_remove(place);
+        if let Some(moved) = self.numbers.get(place).copied() {
+            self.entry_mut(moved).place = place;
             self.settle(place, order);
         }
-        pod
+        Some(pod)
     }
 
-    fn note(&mut self, place: usize) {
-        let uid = self.pods[place].info.uid();
-        if let Some(noted) = self.places.get_mut(uid) {
-            *noted = place;
-        }
+    fn entry(&self, number: usize) -> &Entry {
+        self.entries[number].as_ref().expect("a number in the heap has a pod")
+    }
+
+    fn entry_mut(&mut self, number: usize) -> &mut Entry {
+        self.entries[number].as_mut().expect("a number in the heap has a pod")
     }
 
     fn swap(&mut self, a: usize, b: usize) {
-        self.pods.swap(a, b);
-        self.note(a);
-        self.note(b);
+        self.numbers.swap(a, b);
+        for place in [a, b] {
+            let number = self.numbers[place];
+            self.entry_mut(number).place = place;
+        }
     }
 
     fn less(&self, a: usize, b: usize, order: &impl Fn(&QueuedPod, &QueuedPod) -> Ordering) -> bool {
-        order(&self.pods[a], &self.pods[b]).is_lt()
+        let pod = |place: usize| &self.entry(self.numbers[place]).pod;
+        order(pod(a), pod(b)).is_lt()
     }
 
     /// Moves a pod up or down to where it belongs.
@@ -100,7 +122,7 @@ impl PodHeap {
         loop {
             let children = [2 * place + 1, 2 * place + 2];
             let mut least = place;
-            for child in children.into_iter().filter(|child| *child < self.pods.len()) {
+            for child in children.into_iter().filter(|child| *child < self.numbers.len()) {
                 if self.less(child, least, order) {
                     least = child;
                 }

@@ -168,6 +168,11 @@ pub struct SchedulingQueue {
     metrics: Arc<Metrics>,
 }
 
+/// A number of pods or events, for a gauge.
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// Which of two pods goes first.
 type Order<'o> = dyn Fn(&QueuedPod, &QueuedPod) -> Ordering + 'o;
 
@@ -221,7 +226,6 @@ impl SchedulingQueue {
 
     /// Publishes how many pods are where.
     fn publish(&self, inner: &Inner) {
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.metrics.pending_active.set(count(inner.active.len()));
         self.metrics
             .pending_backoff
@@ -585,6 +589,11 @@ impl SchedulingQueue {
             return;
         }
         let inner = &mut *self.inner.lock();
+        if inner.unschedulable.is_empty() {
+            inner.in_flight.add(event, objects);
+            self.metrics.in_flight_events.set(count(inner.in_flight.events()));
+            return;
+        }
         let interested: HashMap<&str, Vec<&str>> = self
             .profiles
             .iter()

@@ -42,6 +42,10 @@ impl UnschedulablePods {
         self.pods.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.pods.is_empty()
+    }
+
     /// How many of them are held back before the queue.
     pub(super) fn gated(&self) -> usize {
         self.gated

@@ -26,7 +26,7 @@ pub(super) struct Binding {
 }
 
 impl Binding {
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         self.scheduler.metrics.binding_tasks.inc();
         let outcome = self.bind().await;
         self.scheduler.binding_pods.leave(self.pod.info.uid());

@@ -7,7 +7,7 @@ use std::time::Instant;
 use client_go::events::{EventType, reference};
 use rand::Rng as _;
 use scheduler_framework::plugin::{Nominating, ScoreContext};
-use scheduler_framework::{Code, CycleState, FitError, NodeInfo, PodInfo, Status};
+use scheduler_framework::{Code, CycleState, Feasible, FitError, NodeInfo, PodInfo, Status};
 
 use super::binding::Binding;
 use super::{Failed, Failure, Placement, Scheduler, SchedulingThread};
@@ -51,14 +51,14 @@ impl SchedulingThread {
         };
         match outcome {
             Ok(placement) => {
-                let binding = Binding {
+                let binding = Box::new(Binding {
                     scheduler: scheduler.clone(),
                     profile,
                     state,
                     pod,
                     placement,
                     began,
-                };
+                });
                 let task = scheduler.bindings.track_future(binding.run());
                 scheduler.runtime.spawn(task);
             }
@@ -121,43 +121,33 @@ impl SchedulingThread {
         let start = self.next_start % all_nodes;
         let search = self.search(&filters, state, pod, start, known.as_deref_mut())?;
         self.next_start = (start + search.processed) % all_nodes;
-        let nodes: Vec<&NodeInfo> = search
-            .feasible
-            .iter()
-            .filter_map(|slot| self.snapshot.by_slot(*slot))
-            .collect();
-        let evaluated = nodes.len() + search.diagnosis.statuses.len();
-        match nodes.as_slice() {
-            [] => Err(Failure::Fit(Box::new(FitError {
-                all_nodes,
-                diagnosis: search.diagnosis,
-            }))),
-            [only] => Ok(Placement {
-                node: only.name().to_owned(),
-                evaluated,
-                feasible: 1,
-            }),
-            nodes => {
-                let best = self.best_of(profile, state, pod, nodes, &search.feasible, known)?;
-                Ok(Placement {
-                    node: best,
-                    evaluated,
-                    feasible: nodes.len(),
-                })
+        let nodes = Feasible::new(&self.snapshot, &search.feasible);
+        let node = match nodes.len() {
+            0 => {
+                return Err(Failure::Fit(Box::new(FitError {
+                    all_nodes,
+                    diagnosis: search.diagnosis,
+                })));
             }
-        }
+            1 => nodes.at(0),
+            _ => self.best_of(profile, state, pod, &nodes, known)?,
+        };
+        Ok(Placement {
+            node: node.name().to_owned(),
+            evaluated: nodes.len() + search.diagnosis.statuses.len(),
+            feasible: nodes.len(),
+        })
     }
 
     /// The node with the highest score; one of them at random if there are several.
-    fn best_of(
+    fn best_of<'s>(
         &self,
         profile: &Profile,
         state: &mut CycleState,
         pod: &PodInfo,
-        nodes: &[&NodeInfo],
-        slots: &[u32],
+        nodes: &Feasible<'s>,
         known: Option<&mut Known>,
-    ) -> Result<String, Failure> {
+    ) -> Result<&'s NodeInfo, Failure> {
         let error = |status: Status| Failure::Error(status.message());
         let mut scores = vec![1; nodes.len()];
         if !profile.score.is_empty() || !self.scheduler.extenders.is_empty() {
@@ -169,20 +159,17 @@ impl SchedulingThread {
                 pod,
                 snapshot: &self.snapshot,
             };
-            scores = profile.run_score(context, nodes, slots, known).map_err(error)?;
+            scores = profile.run_score(context, nodes, known).map_err(error)?;
             self.scheduler.add_extender_scores(pod, nodes, &mut scores);
         }
         let highest = scores.iter().copied().max().unwrap_or(0);
         let is_best = |score: &i64| *score == highest;
         let equal = scores.iter().filter(|score| is_best(score)).count();
         let one_of_them = rand::rng().random_range(0..equal.max(1));
-        let best = scores
-            .iter()
-            .zip(nodes)
-            .filter(|(score, _)| is_best(score))
-            .nth(one_of_them);
-        let (_, node) = best.ok_or_else(|| Failure::Error("empty priorityList".to_owned()))?;
-        Ok(node.name().to_owned())
+        let mut places = (0..scores.len()).filter(|place| is_best(&scores[*place]));
+        let best = places.nth(one_of_them);
+        let place = best.ok_or_else(|| Failure::Error("empty priorityList".to_owned()))?;
+        Ok(nodes.at(place))
     }
 }
 
@@ -200,7 +187,9 @@ impl Scheduler {
             );
             return true;
         }
-        self.cache.is_assumed(pod.uid())
+        // Bound pods too: the event of a change before the binding may have been queued after the cycle, and the binding been
+        // seen since. Then there is no room for it a second time, and others would have to make way.
+        self.cache.pod(pod.uid()).is_some()
     }
 
     /// Assumes the pod on a node, and asks Reserve and Permit. Whatever was done is undone on failure.

@@ -9,7 +9,7 @@ use apiserver::{
     registry::AnyObject,
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use serde_json::Value;
 
 /// The plugin `ClusterTrustBundleAttest`.
@@ -24,7 +24,7 @@ impl ClusterTrustBundleAttest {
     #[must_use]
     pub fn new(gates: &FeatureGates, permissions: Permissions) -> Self {
         Self {
-            enabled: gates.enabled("ClusterTrustBundle"),
+            enabled: gates.enabled(Feature::ClusterTrustBundle),
             permissions,
         }
     }

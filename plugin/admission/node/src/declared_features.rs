@@ -8,21 +8,21 @@ use apiserver::{
     registry::AnyObject,
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{Node, Pod, PodSpec};
 
 /// A feature that nodes declare, and whether a change of a pod needs it.
-struct Feature {
+struct DeclaredFeature {
     name: &'static str,
     needed_by: fn(&PodSpec, &PodSpec) -> bool,
 }
 
-const FEATURES: [Feature; 2] = [
-    Feature {
+const FEATURES: [DeclaredFeature; 2] = [
+    DeclaredFeature {
         name: "InPlacePodLevelResourcesVerticalScaling",
         needed_by: |old, new| old.resources != new.resources,
     },
-    Feature {
+    DeclaredFeature {
         name: "InPlacePodVerticalScalingInitContainers",
         needed_by: |old, new| {
             let pairs = old.init_containers.iter().zip(&new.init_containers);
@@ -45,7 +45,7 @@ impl NodeDeclaredFeatureValidator {
     #[must_use]
     pub fn new(gates: &FeatureGates, nodes: Arc<dyn Lookup<Node>>) -> Self {
         Self {
-            enabled: gates.enabled("NodeDeclaredFeatures"),
+            enabled: gates.enabled(Feature::NodeDeclaredFeatures),
             nodes,
         }
     }

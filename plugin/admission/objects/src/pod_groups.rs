@@ -11,7 +11,7 @@ use apiserver::{
     registry::{AnyObject, ObjectBox},
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::batch::v1::Job;
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl PodGroupProtection {
     #[must_use]
     pub fn new(gates: &FeatureGates) -> Self {
         Self {
-            enabled: gates.enabled("GenericWorkload"),
+            enabled: gates.enabled(Feature::GenericWorkload),
         }
     }
 }
@@ -107,7 +107,7 @@ impl PodGroupWorkloadExists {
     #[must_use]
     pub fn new(gates: &FeatureGates, workloads: Arc<dyn DynamicLookup>) -> Self {
         Self {
-            enabled: gates.enabled("GenericWorkload"),
+            enabled: gates.enabled(Feature::GenericWorkload),
             workloads,
         }
     }
@@ -178,7 +178,7 @@ impl JobValidation {
     #[must_use]
     pub fn new(gates: &FeatureGates, groups: Arc<dyn DynamicLookup>) -> Self {
         Self {
-            enabled: gates.enabled("GenericWorkload") || gates.enabled("WorkloadWithJob"),
+            enabled: gates.enabled(Feature::GenericWorkload) || gates.enabled(Feature::WorkloadWithJob),
             groups,
         }
     }

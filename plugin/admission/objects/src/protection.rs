@@ -6,7 +6,7 @@ use apiserver::{
     registry::ObjectBox,
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 
 /// The finalizers by resource.
 const FINALIZERS: [(&str, &str, &str); 3] = [
@@ -30,7 +30,7 @@ impl StorageObjectInUseProtection {
     #[must_use]
     pub fn new(gates: &FeatureGates) -> Self {
         Self {
-            attributes_classes: gates.enabled("VolumeAttributesClass"),
+            attributes_classes: gates.enabled(Feature::VolumeAttributesClass),
         }
     }
 

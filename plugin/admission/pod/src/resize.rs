@@ -9,7 +9,7 @@ use apiserver::{
     registry::AnyObject,
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     core::v1::{Node, Pod},
     meta::v1::StatusCause,
@@ -29,7 +29,7 @@ impl PodResizeValidator {
     #[must_use]
     pub fn new(gates: &FeatureGates, nodes: Arc<dyn Lookup<Node>>) -> Self {
         Self {
-            enabled: gates.enabled("InPlacePodVerticalScaling"),
+            enabled: gates.enabled(Feature::InPlacePodVerticalScaling),
             nodes,
         }
     }

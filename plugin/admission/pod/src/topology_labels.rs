@@ -8,7 +8,7 @@ use apiserver::{
     registry::ObjectBox,
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     Map,
     core::v1::{Binding, Node, Pod},
@@ -30,7 +30,7 @@ impl PodTopologyLabels {
     #[must_use]
     pub fn new(gates: &FeatureGates, nodes: Arc<dyn Lookup<Node>>) -> Self {
         Self {
-            enabled: gates.enabled("PodTopologyLabelsAdmission"),
+            enabled: gates.enabled(Feature::PodTopologyLabelsAdmission),
             nodes,
         }
     }

@@ -192,7 +192,15 @@ impl StatusError {
     /// 406: none of `accepted` is what the client accepts.
     #[must_use]
     pub fn not_acceptable<S: AsRef<str>>(accepted: &[S]) -> Self {
-        let message = format!("only the following media types are accepted: {}", join(accepted));
+        Self::not_acceptable_because(format!(
+            "only the following media types are accepted: {}",
+            join(accepted)
+        ))
+    }
+
+    /// 406: what the client accepts cannot be made of the answer.
+    #[must_use]
+    pub fn not_acceptable_because(message: impl Into<String>) -> Self {
         failure(406, Reason::NotAcceptable, message, None)
     }
 

@@ -41,7 +41,7 @@ pub use token_file::{TokenFile, TokenFileError};
 pub use token_metrics::TokenCacheMetrics;
 pub use tokens::{AudienceAgnostic, TokenUnion};
 pub use webhook::{TokenReviewer, WebhookTokens};
-pub use x509::ClientCertificates;
+pub use x509::{CertificateMetrics, ClientCertificates};
 
 use crate::user::UserInfo;
 

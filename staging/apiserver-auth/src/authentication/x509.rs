@@ -11,8 +11,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use component_base::metrics::{MetricOpts, MetricsRegistry};
 use component_base::serving::{CaBundle, DynamicCaBundle};
 use parking_lot::Mutex;
+use prometheus::Histogram;
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
@@ -103,10 +105,48 @@ impl Subject {
     }
 }
 
+/// How long the certificates that clients come with still last, a figure a request.
+#[derive(Clone, Debug)]
+pub struct CertificateMetrics(Histogram);
+
+impl CertificateMetrics {
+    /// Publishes it.
+    #[must_use]
+    pub fn new(registry: &MetricsRegistry) -> Self {
+        let hours = |hours: u32| f64::from(hours * 3600);
+        let days = |days: u32| hours(days * 24);
+        let bounds = [
+            0.0,
+            1800.0,
+            hours(1),
+            hours(2),
+            hours(6),
+            hours(12),
+            days(1),
+            days(2),
+            days(4),
+            days(7),
+            days(30),
+            days(90),
+            days(180),
+            days(360),
+        ];
+        let name = "apiserver_client_certificate_expiration_seconds";
+        let help = "Seconds that the certificate of a request will still be valid.";
+        Self(registry.histogram(MetricOpts::new(name, help), &bounds))
+    }
+
+    fn seen(&self, not_after: SystemTime, now: SystemTime) {
+        let left = not_after.duration_since(now).unwrap_or_default();
+        self.0.observe(left.as_secs_f64());
+    }
+}
+
 struct Verified {
     /// Held, so that its address stays its own.
     bundle: CaBundle,
     until: SystemTime,
+    not_after: SystemTime,
     response: Option<Arc<Response>>,
 }
 
@@ -114,6 +154,7 @@ struct Verified {
 pub struct ClientCertificates {
     authorities: Arc<DynamicCaBundle>,
     verified: Mutex<HashMap<[u8; 32], Verified>>,
+    metrics: Option<CertificateMetrics>,
 }
 
 fn chain_digest(chain: &[CertificateDer<'_>]) -> [u8; 32] {
@@ -134,6 +175,20 @@ impl ClientCertificates {
         Self {
             authorities,
             verified: Mutex::default(),
+            metrics: None,
+        }
+    }
+
+    /// Counts for how long certificates still last.
+    #[must_use]
+    pub fn measured(mut self, metrics: CertificateMetrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    fn seen(&self, not_after: SystemTime, now: SystemTime) {
+        if let Some(metrics) = &self.metrics {
+            metrics.seen(not_after, now);
         }
     }
 
@@ -141,7 +196,10 @@ impl ClientCertificates {
         let verified = self.verified.lock();
         let entry = verified.get(digest)?;
         let current = std::ptr::eq(entry.bundle.pem(), bundle.pem());
-        (current && now < entry.until).then(|| entry.response.clone())
+        (current && now < entry.until).then(|| {
+            self.seen(entry.not_after, now);
+            entry.response.clone()
+        })
     }
 
     fn remember(&self, digest: [u8; 32], entry: Verified, now: SystemTime) {
@@ -172,12 +230,15 @@ impl RequestAuthenticator for ClientCertificates {
             .map_err(|error| {
                 AuthenticationError::new(format!("verifying certificate {} failed: {error}", subject.identifier))
             })?;
-        let until = subject.not_after.min(request.now + REVERIFY_AFTER);
+        let not_after = subject.not_after;
+        self.seen(not_after, request.now);
+        let until = not_after.min(request.now + REVERIFY_AFTER);
         let user = subject.user(leaf).map_err(AuthenticationError::new)?;
         let response = user.map(Response::of);
         let entry = Verified {
             bundle,
             until,
+            not_after,
             response: response.clone(),
         };
         self.remember(digest, entry, request.now);

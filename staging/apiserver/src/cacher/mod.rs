@@ -27,7 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use apiserver_storage::{ProgressRequester, Storage};
@@ -48,6 +48,8 @@ use announced::Announcements;
 use round::Round;
 use watchers::Watchers;
 use window::Window;
+
+use crate::counts::CacheCounts;
 
 /// How long a read waits for the cache to catch up before it fails or goes to the store.
 pub const FRESHNESS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -111,6 +113,7 @@ pub struct Cacher {
     /// The newest revision that this server wrote itself.
     written: AtomicU64,
     announced: Announcements,
+    counts: CacheCounts,
 }
 
 impl std::fmt::Debug for Cacher {
@@ -140,7 +143,12 @@ impl Cacher {
             ready: AtomicBool::new(false),
             written: AtomicU64::new(0),
             announced: Announcements::default(),
+            counts: CacheCounts::default(),
         })
+    }
+
+    pub(crate) fn counts(&self) -> &CacheCounts {
+        &self.counts
     }
 
     /// The codec of stored values.
@@ -255,8 +263,16 @@ impl Cacher {
 
     async fn wait_for(&self, revision: u64) -> Result<(), CacheError> {
         if *self.revision.borrow() >= revision {
+            self.counts.waited.observe(Duration::ZERO);
             return Ok(());
         }
+        let begun = Instant::now();
+        let result = self.wait_for_later(revision).await;
+        self.counts.waited.observe(begun.elapsed());
+        result
+    }
+
+    async fn wait_for_later(&self, revision: u64) -> Result<(), CacheError> {
         let mut reached = self.revision.subscribe();
         let wait = async {
             loop {
@@ -290,6 +306,11 @@ impl Cacher {
             bytes += object.json.len() as u64;
         }
         (state.len() as u64, bytes.checked_div(count).unwrap_or_default())
+    }
+
+    /// Number of events that a watch can begin behind.
+    pub(crate) fn kept_events(&self) -> usize {
+        self.dispatch.lock().window.len()
     }
 
     /// Number of running watches.

@@ -119,6 +119,7 @@ impl Cacher {
         };
         *self.state.write() = snapshot;
         self.ready.store(true, Ordering::Release);
+        self.counts.initializations.inc();
         self.revision.send_replace(revision);
         self.announced.forget_until(revision);
         Ok(())
@@ -203,6 +204,7 @@ impl Cacher {
         let Some(last) = batches.last().map(|batch| batch.revision) else {
             return;
         };
+        self.counts.received.add(decoded.len());
         let mut dispatch = self.dispatch.lock();
         let mut events = Vec::with_capacity(decoded.len());
         {
@@ -225,6 +227,7 @@ impl Cacher {
         for event in &events {
             dispatch.window.push(event.clone());
         }
+        self.counts.dispatched.add(events.len());
         dispatch.round.add(events);
         dispatch.tell(&self.config.indexed_fields, Round::tell_in_time);
     }

@@ -96,6 +96,8 @@ impl Cacher {
         };
         let registration = dispatch.watchers.register(&predicate, bookmarks);
         drop(dispatch);
+        let initial: Vec<_> = initial;
+        self.counts.initial_events.add(initial.len());
         Ok(WatchStream {
             predicate,
             initial: initial.into_iter(),

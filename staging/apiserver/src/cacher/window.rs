@@ -225,6 +225,11 @@ impl Window {
         self.trim();
     }
 
+    /// Number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     /// Lets go of events that are too old or too many.
     pub(crate) fn trim(&mut self) {
         while self.events.len() > LOWER_BOUND {

@@ -188,7 +188,7 @@ async fn subresource(call: &Call<'_>, endpoint: &Arc<Endpoint>, body: Body) -> R
             patch::patch(call, &scale::endpoint(endpoint), target, body).await
         }
         (Subresource::Create(creater), &Method::POST) => {
-            let output = Output::negotiate(call, endpoint)?;
+            let output = Output::negotiate_created(call)?;
             let bytes = read_body(body).await?;
             let options = write_options(&call.query, "CreateOptions", None)?;
             create::create_with(call, endpoint, creater.as_ref(), &output, &bytes, &options).await

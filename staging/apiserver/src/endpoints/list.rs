@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 
 use super::{
     Call, Endpoint, Output, cache_status,
-    respond::{finish, gzip, object_bytes, partial_metadata, value_response, version_json, version_value},
+    respond::{
+        METADATA_LIST, Shape, finish, gzip, object_bytes, partial_metadata, value_response, version_json, version_value,
+    },
     table,
 };
 use crate::{
     cacher::{CacheError, CachedObject, Predicate, Snapshot},
+    counts::Operation,
     options::{ContinueToken, ListOptions, VersionMatch},
     registry::Store,
 };
@@ -74,10 +77,11 @@ pub(super) async fn page(store: &Store, predicate: &Predicate, options: &ListOpt
         return match options.version()? {
             VersionMatch::Exact(revision) => at_revision(store, predicate, limit, Some(revision), None, None).await,
             VersionMatch::Any if store.config().fresh_reads => latest(store, predicate, limit, None).await,
-            VersionMatch::Any => Ok(of_snapshot(&store.cacher().snapshot(), predicate, limit, None)),
+            VersionMatch::Any => Ok(of_snapshot(store, &store.cacher().snapshot(), predicate, limit, None)),
             VersionMatch::NotOlderThan(revision) => {
                 let snapshot = store.cacher().snapshot_not_older_than(revision).await;
                 Ok(of_snapshot(
+                    store,
                     &snapshot.map_err(|error| cache_status(&error))?,
                     predicate,
                     limit,
@@ -116,13 +120,19 @@ async fn latest(
     after: Option<&str>,
 ) -> Result<Page, StatusError> {
     match store.cacher().consistent_snapshot().await {
-        Ok(snapshot) => Ok(of_snapshot(&snapshot, predicate, limit, after)),
+        Ok(snapshot) => Ok(of_snapshot(store, &snapshot, predicate, limit, after)),
         Err(CacheError::Unsure) => at_revision(store, predicate, limit, None, after, None).await,
         Err(error) => Err(cache_status(&error)),
     }
 }
 
-fn of_snapshot(snapshot: &Snapshot, predicate: &Predicate, limit: Option<usize>, after: Option<&str>) -> Page {
+fn of_snapshot(
+    store: &Store,
+    snapshot: &Snapshot,
+    predicate: &Predicate,
+    limit: Option<usize>,
+    after: Option<&str>,
+) -> Page {
     let mut objects = Vec::new();
     let mut more = false;
     for object in snapshot.select(predicate, after) {
@@ -145,6 +155,9 @@ fn of_snapshot(snapshot: &Snapshot, predicate: &Predicate, limit: Option<usize>,
             let left = snapshot.select(predicate, Some(next)).count();
             i64::try_from(left).unwrap_or(i64::MAX)
         });
+    let counts = store.cacher().counts();
+    counts.lists.inc();
+    counts.returned.add(objects.len());
     Page {
         revision: snapshot.revision,
         objects,
@@ -162,12 +175,26 @@ async fn at_revision(
     after: Option<&str>,
     token: Option<&str>,
 ) -> Result<Page, StatusError> {
-    let cacher = store.cacher();
     // The state that the first page was cut from is often still the current one.
-    let current = cacher.snapshot();
+    let current = store.cacher().snapshot();
     if revision == Some(current.revision) {
-        return Ok(of_snapshot(&current, predicate, limit, after));
+        return Ok(of_snapshot(store, &current, predicate, limit, after));
     }
+    let page = of_store(store, predicate, limit, revision, after, token).await?;
+    store.counts.lists.inc();
+    store.counts.returned.add(page.objects.len());
+    Ok(page)
+}
+
+async fn of_store(
+    store: &Store,
+    predicate: &Predicate,
+    limit: Option<usize>,
+    revision: Option<u64>,
+    after: Option<&str>,
+    token: Option<&str>,
+) -> Result<Page, StatusError> {
+    let cacher = store.cacher();
     let prefix = match predicate.namespace() {
         "" => cacher.prefix().to_owned(),
         namespace => format!("{}{namespace}/", cacher.prefix()),
@@ -189,16 +216,21 @@ async fn at_revision(
             revision: at,
             keys_only: false,
         };
-        let read = store.storage().range(&range, options).await;
+        let counts = &store.counts;
+        let read = counts
+            .timed(Operation::List, store.storage().range(&range, options))
+            .await;
         let read = read.map_err(|error| list_error(store, &error, token))?;
         at = Some(read.revision);
         page.revision = read.revision;
+        counts.fetched.add(read.items.len());
         for (position, item) in read.items.iter().enumerate() {
             let key = String::from_utf8_lossy(&item.key[cacher.prefix().len()..]).into_owned();
             let stored = cacher
                 .codec()
                 .decode(&key, &item.value, item.mod_revision)
                 .map_err(StatusError::internal_error)?;
+            counts.evaluated.inc();
             if !predicate.matches(&stored) {
                 continue;
             }
@@ -268,6 +300,7 @@ pub(super) fn respond(
     output: &Output,
     page: &Page,
 ) -> Result<Response<Body>, StatusError> {
+    output.check_shape(Shape::List, endpoint.internal_group(), &endpoint.kind.name)?;
     let metadata = list_metadata(page);
     match output.converts_to() {
         Some("Table") => {
@@ -286,12 +319,12 @@ pub(super) fn respond(
                 .map(|object| partial_metadata(endpoint, object, output))
                 .collect();
             let value = json!({
-                "kind": "PartialObjectMetadataList",
+                "kind": METADATA_LIST,
                 "apiVersion": output.meta_version(),
                 "metadata": metadata,
                 "items": items?,
             });
-            return value_response(call, output, StatusCode::OK, "PartialObjectMetadataList", &value);
+            return value_response(call, output, StatusCode::OK, METADATA_LIST, &value);
         }
         None => {}
     }

@@ -241,6 +241,14 @@ impl Endpoint {
         GroupResource::new(&self.resource.group, &self.resource.name)
     }
 
+    /// The group of the version that strategies know: Events are core's in both groups that serve them.
+    pub(crate) fn internal_group(&self) -> &str {
+        match &self.backing {
+            Backing::Store(store) => &store.config().group,
+            Backing::Create(_) | Backing::Computed(_) => &self.kind.group,
+        }
+    }
+
     /// The store, where there is one.
     ///
     /// # Errors

@@ -24,6 +24,9 @@ use crate::{
 
 const META_V1: &str = "meta.k8s.io/v1";
 const META_V1BETA1: &str = "meta.k8s.io/v1beta1";
+/// Metadata alone, of one object and of a list.
+pub(super) const METADATA: &str = "PartialObjectMetadata";
+pub(super) const METADATA_LIST: &str = "PartialObjectMetadataList";
 
 /// Kinds of cached encodings; see [`encoding_id`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,29 @@ pub(super) fn encoding_id(endpoint: &Endpoint, form: Form) -> EncodingId {
     EncodingId(endpoint.version_number * 8 + form as u32)
 }
 
+/// Whether an answer is one object or many: each has its own form of metadata alone, and the other's is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    One,
+    List,
+}
+
 impl Output {
     /// Chooses the encoding of an answer about objects of `endpoint`.
     pub(super) fn negotiate(call: &Call<'_>, endpoint: &Endpoint) -> Result<Self, StatusError> {
+        let table = endpoint.table.is_some() || matches!(endpoint.backing, super::Backing::Store(_));
+        Self::negotiate_with(call, table)
+    }
+
+    /// Chooses the encoding of an answer that is never shown as a table: what a subresource creates.
+    pub(super) fn negotiate_created(call: &Call<'_>) -> Result<Self, StatusError> {
+        Self::negotiate_with(call, false)
+    }
+
+    fn negotiate_with(call: &Call<'_>, table: bool) -> Result<Self, StatusError> {
         let can = negotiation::Endpoint {
             standard: &[],
-            table: endpoint.table.is_some() || matches!(endpoint.backing, super::Backing::Store(_)),
+            table,
             metadata: true,
             server_version: None,
         };
@@ -75,6 +95,28 @@ impl Output {
     /// The kind that the client wants to see instead of the object.
     pub(super) fn converts_to(&self) -> Option<&str> {
         self.media.convert.as_ref().map(|kind| kind.kind.as_str())
+    }
+
+    /// Refuses the metadata of one object where the answer is a list of `kind`, and the other way round. Media types are
+    /// chosen before anybody knows which of the two the answer is, and what was written stays written.
+    ///
+    /// # Errors
+    /// 406, in which `group` and `kind` stand as Go names the internal type.
+    pub(super) fn check_shape(&self, shape: Shape, group: &str, kind: &str) -> Result<(), StatusError> {
+        let package = match group.split('.').next() {
+            None | Some("") => "core",
+            Some(package) => package,
+        };
+        let message = match (self.converts_to(), shape) {
+            (Some(wanted @ METADATA), Shape::List) => {
+                format!("you requested {wanted}, but the requested object is a list (*{package}.{kind}List)")
+            }
+            (Some(wanted @ METADATA_LIST), Shape::One) => {
+                format!("you requested {wanted}, but the requested object is not a list (*{package}.{kind})")
+            }
+            _ => return Ok(()),
+        };
+        Err(StatusError::not_acceptable_because(message))
     }
 
     /// The version of the meta kinds that the client wants to see.
@@ -141,7 +183,7 @@ struct OnlyMetadata {
 
 /// Metadata as `PartialObjectMetadata`.
 pub(super) fn of_metadata(metadata: &Value, output: &Output) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": output.meta_version(), "metadata": metadata})
+    json!({"kind": METADATA, "apiVersion": output.meta_version(), "metadata": metadata})
 }
 
 /// The metadata of a stored object alone, as `PartialObjectMetadata`. It is that of the stored version, whatever the
@@ -182,7 +224,7 @@ pub(super) fn object_bytes(
     cached: &Arc<CachedObject>,
     output: &Output,
 ) -> Result<Bytes, StatusError> {
-    let metadata_only = output.converts_to() == Some("PartialObjectMetadata");
+    let metadata_only = output.converts_to() == Some(METADATA);
     let value = || match metadata_only {
         true => partial_metadata(endpoint, cached, output),
         false => version_value(endpoint, cached),
@@ -195,7 +237,7 @@ pub(super) fn object_bytes(
         Encoding::Protobuf => cached.encoding(id, || {
             let value = value()?;
             let bytes = match metadata_only {
-                true => meta_protobuf("PartialObjectMetadata", output.meta_version(), &value)?,
+                true => meta_protobuf(METADATA, output.meta_version(), &value)?,
                 false => protobuf(endpoint, &value)?,
             };
             Ok(bytes.into())
@@ -221,6 +263,7 @@ pub(super) fn stored_response(
     status: StatusCode,
     stored: &Stored,
 ) -> Result<Response<Body>, StatusError> {
+    output.check_shape(Shape::One, endpoint.internal_group(), &endpoint.kind.name)?;
     if output.converts_to() == Some("Table") {
         let value = table::of_object(call, endpoint, output, stored)?;
         return value_response(call, output, status, "Table", &value);
@@ -249,10 +292,21 @@ pub(super) fn object_response(
     status: StatusCode,
     object: &dyn AnyObject,
 ) -> Result<Response<Body>, StatusError> {
-    let _ = endpoint;
     let (api_version, kind) = object.type_meta();
     let (group, version) = k8s_api::scheme::split_api_version(api_version);
+    output.check_shape(Shape::One, group, kind)?;
     let value = object.to_value();
+    match output.converts_to() {
+        Some("Table") => {
+            let value = table::of_unstored(call, endpoint, output, object)?;
+            return value_response(call, output, status, "Table", &value);
+        }
+        Some(kind) => {
+            let partial = of_metadata(&value["metadata"], output);
+            return value_response(call, output, status, kind, &partial);
+        }
+        None => {}
+    }
     call.context.audit.response(|| value.to_string().into_bytes());
     if output.media.encoding == Encoding::Protobuf {
         let ty = definition_of(group, version, kind)

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::{
     Backing, Call, Endpoint, Output,
-    respond::{partial_metadata, version_value},
+    respond::{of_metadata, partial_metadata, version_value},
 };
 use crate::{
     cacher::CachedObject,
-    registry::{RowCondition, Stored, metadata_columns},
+    registry::{AnyObject, RowCondition, Stored, metadata_columns},
 };
 
 /// How much of each object a row carries.
@@ -75,11 +75,7 @@ pub(super) fn row(
     };
     let cells: Vec<Value> = match &endpoint.table {
         Some(table) => table.row(object.as_ref(), call.context.received),
-        None => {
-            let metadata = object.metadata();
-            let created = metadata.creation_timestamp.map(|time| time.to_string());
-            vec![metadata.name.clone().into(), created.unwrap_or_default().into()]
-        }
+        None => metadata_cells(object.as_ref()),
     };
     let shown = match include {
         IncludeObject::None => Value::Null,
@@ -92,6 +88,12 @@ pub(super) fn row(
         row["conditions"] = conditions.iter().map(condition).collect();
     }
     Ok(row)
+}
+
+fn metadata_cells(object: &dyn AnyObject) -> Vec<Value> {
+    let metadata = object.metadata();
+    let created = metadata.creation_timestamp.map(|time| time.to_string());
+    vec![metadata.name.clone().into(), created.unwrap_or_default().into()]
 }
 
 fn condition(condition: &RowCondition) -> Value {
@@ -129,5 +131,23 @@ pub(super) fn of_object(
 ) -> Result<Value, StatusError> {
     let row = row(call, endpoint, output, &stored.cached)?;
     let metadata = json!({"resourceVersion": stored.cached.resource_version.to_string()});
+    Ok(of_rows(endpoint, output, &metadata, vec![row], true))
+}
+
+/// The table of one object that is not stored: its name and its age.
+pub(super) fn of_unstored(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    output: &Output,
+    object: &dyn AnyObject,
+) -> Result<Value, StatusError> {
+    let value = object.to_value();
+    let shown = match include_object(call)? {
+        IncludeObject::None => Value::Null,
+        IncludeObject::Metadata => of_metadata(&value["metadata"], output),
+        IncludeObject::Object => value,
+    };
+    let metadata = json!({"resourceVersion": object.metadata().resource_version});
+    let row = json!({"cells": metadata_cells(object), "object": shown});
     Ok(of_rows(endpoint, output, &metadata, vec![row], true))
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Call, Endpoint, Output, cache_status, list,
-    respond::{encoding_id, object_bytes, of_metadata},
+    respond::{METADATA_LIST, encoding_id, object_bytes, of_metadata},
     table,
 };
 use crate::{
@@ -204,6 +204,10 @@ impl Stream for Events {
                     .map(|()| None);
             }
         };
+        if this.frames.output.converts_to() == Some(METADATA_LIST) {
+            // No event is a list. Clients know an end without a word as what comes of asking so.
+            return Poll::Ready(None);
+        }
         let bytes = match this.frames.encode(&item) {
             Ok(bytes) => {
                 if let Some(events) = &this.frames.events {
@@ -307,7 +311,7 @@ impl Frames {
             Some(kind) => {
                 let definition = format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}");
                 let ty = k8s_api::definition(&definition).expect("the tables hold the meta kinds");
-                (ty, "meta.k8s.io/v1", kind)
+                (ty, self.output.meta_version(), kind)
             }
             None => (codec.type_ref().id, codec.api_version(), codec.kind()),
         };

@@ -9,7 +9,7 @@ use k8s_api::{meta::v1::DeleteOptions, primitives::Time};
 use super::{
     AnyObject, Deletion, Existing, GarbageCollectionPolicy, ObjectBox, Store, Stored, ValidateObject, write::Written,
 };
-use crate::request::RequestContext;
+use crate::{counts::Operation, request::RequestContext};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -193,7 +193,8 @@ impl Store {
             }));
         }
         let full = self.cacher.storage_key(key);
-        match self.storage.delete(full, Precondition::ModRevision(revision)).await {
+        let delete = self.storage.delete(full, Precondition::ModRevision(revision));
+        match self.counts.timed(Operation::Delete, delete).await {
             Ok(response) => {
                 self.cacher.note_written(response.revision);
                 self.config.hooks.after_delete(existing.object.as_ref(), false).await;
@@ -208,7 +209,8 @@ impl Store {
         }
     }
 
-    /// An update took the last finalizer of an object that is being deleted: it goes.
+    /// An update took the last finalizer of an object that is being deleted, or came between the mark of a deletion without
+    /// grace and its end: the object goes. Where another was faster it went as this update wants it, which is no conflict.
     pub(super) async fn delete_during_update(
         &self,
         request: &RequestContext,
@@ -217,18 +219,23 @@ impl Store {
         mut object: ObjectBox,
         dry_run: bool,
     ) -> Result<Stored, StatusError> {
-        let name = existing.object.metadata().name.clone();
-        let revision = existing.stored.cached.resource_version;
-        match self.remove(request, key, existing, revision, dry_run).await? {
-            Some(outcome) => {
-                let encoded = self.encode(object.as_mut());
-                self.as_of(key, encoded, outcome.stored.cached.resource_version)
+        let encoded = self.encode(object.as_mut());
+        let mut revision = existing.stored.cached.resource_version;
+        loop {
+            if let Some(outcome) = self.remove(request, key, existing, revision, dry_run).await? {
+                return self.as_of(key, encoded, outcome.stored.cached.resource_version);
             }
-            None => Err(StatusError::conflict(
-                self.group_resource(),
-                &name,
-                super::store::OPTIMISTIC_LOCK,
-            )),
+            let latest = self
+                .read(key)
+                .await?
+                .map(|stored| (stored.cached.resource_version, stored));
+            let Some((latest, stored)) = latest else {
+                return self.as_of(key, encoded, revision);
+            };
+            if self.typed(&stored)?.metadata().uid != existing.object.metadata().uid {
+                return self.as_of(key, encoded, revision);
+            }
+            revision = latest;
         }
     }
 

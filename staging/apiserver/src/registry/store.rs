@@ -14,6 +14,7 @@ use component_base::feature_gates::FeatureGates;
 use super::{AnyObject, ObjectBox, ResourceStrategy, StrategyContext, VersionCodec};
 use crate::{
     cacher::{CachedObject, Cacher, DecodeError, Selected},
+    counts::{Operation, StoreCounts},
     request::RequestContext,
 };
 
@@ -154,6 +155,7 @@ pub struct Store {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) cacher: Arc<Cacher>,
     pub(super) gates: Arc<FeatureGates>,
+    pub(crate) counts: StoreCounts,
 }
 
 impl Store {
@@ -170,6 +172,7 @@ impl Store {
             storage,
             cacher,
             gates,
+            counts: StoreCounts::default(),
         })
     }
 
@@ -255,8 +258,8 @@ impl Store {
     pub(super) async fn read(&self, key: &str) -> Result<Option<Stored>, StatusError> {
         let full = self.cacher.storage_key(key);
         let response = self
-            .storage
-            .get(&full, None)
+            .counts
+            .timed(Operation::Get, self.storage.get(&full, None))
             .await
             .map_err(|error| self.storage_status(&error, key))?;
         let Some(item) = response.item else { return Ok(None) };

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     cacher::{CachedObject, DecodeError},
+    counts::Operation,
     request::RequestContext,
 };
 
@@ -233,7 +234,12 @@ impl Store {
     ) -> Result<Result<Arc<CachedObject>, DecodeError>, StorageError> {
         let announced = self.cacher.announce(key, value.clone(), selected);
         let full = self.cacher.storage_key(key);
-        let revision = self.storage.put(full, value, precondition, self.config.ttl).await?;
+        let operation = match precondition {
+            Precondition::Absent => Operation::Create,
+            _ => Operation::Update,
+        };
+        let put = self.storage.put(full, value, precondition, self.config.ttl);
+        let revision = self.counts.timed(operation, put).await?;
         Ok(announced.written(revision))
     }
 

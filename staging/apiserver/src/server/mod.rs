@@ -28,7 +28,7 @@ use apiserver_flowcontrol::dump;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use component_base::{
-    health::HealthEndpoints,
+    health::{HealthEndpoints, HealthMetrics},
     metrics::MetricsRegistry,
     serving::{Body, Handler, RequestContext as ServingContext},
 };
@@ -44,7 +44,7 @@ pub use identity::Authentication;
 pub use limits::InFlightLimits;
 pub(crate) use metrics::WatchEvents;
 pub use metrics::WatchMetrics;
-use metrics::{ServerMetrics, StoredObjects};
+use metrics::{ServerMetrics, register_stored};
 pub use retry_after::RetryAfter;
 
 use crate::{
@@ -116,6 +116,8 @@ pub struct ApiServer {
     routes: ArcSwap<Routes>,
     health: HealthEndpoints,
     registry: MetricsRegistry,
+    /// Results of health checks, which are published by themselves.
+    slis: MetricsRegistry,
     metrics: ServerMetrics,
     /// What answers below `/debug/`, if anything does.
     debug: OnceLock<Arc<dyn Handler>>,
@@ -134,13 +136,16 @@ impl ApiServer {
     /// A server of these resources.
     #[must_use]
     pub fn new(config: ServerConfig, routes: Routes, health: HealthEndpoints, registry: MetricsRegistry) -> Arc<Self> {
-        registry.register(Box::new(StoredObjects::new(&routes)));
+        register_stored(&routes, &registry);
+        let slis = MetricsRegistry::default();
+        let health = health.with_metrics(HealthMetrics::new(&slis));
         Arc::new(Self {
             metrics: ServerMetrics::new(&registry),
             config,
             routes: ArcSwap::from_pointee(routes),
             health,
             registry,
+            slis,
             debug: OnceLock::new(),
         })
     }
@@ -371,6 +376,7 @@ impl ApiServer {
         }
         match path {
             "/metrics" => return self.registry.respond(&parts.headers),
+            "/metrics/slis" => return self.slis.respond(&parts.headers),
             "/version" | "/version/" => return json_document(self.config.version.clone()),
             _ if path.starts_with(dump::PREFIX) => {
                 if let Some(response) = self.dump(path, &call.query) {
@@ -431,7 +437,7 @@ impl ApiServer {
     fn index(&self) -> Vec<u8> {
         let mut paths = self.config.documents.paths();
         paths.extend(self.health.paths());
-        paths.extend(["/metrics", "/version"].map(str::to_owned));
+        paths.extend(["/metrics", "/metrics/slis", "/version"].map(str::to_owned));
         paths.sort_unstable();
         paths.dedup();
         serde_json::to_vec_pretty(&serde_json::json!({ "paths": paths })).expect("strings encode as JSON")

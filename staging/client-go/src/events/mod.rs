@@ -1,7 +1,8 @@
 //! Events: what components tell of objects (upstream: `tools/record` for core/v1, `tools/events` for events.k8s.io/v1).
 //!
-//! **Invariants.** Recording never waits: when the queue is full the event is dropped and counted in the log. Similar events
-//! become one with a count, and a source that tells too much of one object is cut off.
+//! **Invariants.** Recording never waits: when the queue is full the event is dropped and counted in the log. What is written
+//! to events.k8s.io is taken out of the queue at once, however many writes are under way, so that nothing is dropped for the
+//! server's slowness. Similar events become one with a count, and a source that tells too much of one object is cut off.
 
 mod correlator;
 mod recorder;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use recorder::{EventRecorder, EventType, reference};
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -24,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 use crate::rest::Client;
 use correlator::Correlator;
 use recorder::Recorded;
-use series::{Key, SeriesCache};
+use series::{Key, SeriesCache, Write};
 use sink::Sink;
 
 /// Events that wait to be written.
 const QUEUE: usize = 1000;
 /// How often series are looked at.
 const SERIES_PERIOD: Duration = Duration::from_secs(60);
-/// How many different series are written at once.
+/// How many different series are written at once; others wait.
 const WRITES: usize = 64;
 /// How long the end of a program waits for its last events.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -88,6 +90,7 @@ impl EventBroadcaster {
             correlator: Correlator::default(),
             series: SeriesCache::default(),
             writes: FuturesUnordered::new(),
+            waiting: VecDeque::new(),
         };
         let mut period = interval(SERIES_PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -96,7 +99,7 @@ impl EventBroadcaster {
                 biased;
                 () = stop.cancelled() => break,
                 Some((key, taken)) = writer.writes.next() => writer.written(key, taken),
-                recorded = queue.recv(), if writer.writes.len() < WRITES => match recorded {
+                recorded = queue.recv() => match recorded {
                     Some(recorded) => writer.write(recorded).await,
                     None => break,
                 },
@@ -107,9 +110,6 @@ impl EventBroadcaster {
         let rest = async {
             while let Some(recorded) = queue.recv().await {
                 writer.write(recorded).await;
-                while writer.writes.len() >= WRITES {
-                    writer.finish_one().await;
-                }
             }
             while !writer.writes.is_empty() {
                 writer.finish_one().await;
@@ -127,6 +127,8 @@ struct Writer<'s> {
     correlator: Correlator,
     series: SeriesCache,
     writes: FuturesUnordered<BoxFuture<'s, (Key, bool)>>,
+    /// To be written when others have been.
+    waiting: VecDeque<Write>,
 }
 
 impl Writer<'_> {
@@ -140,15 +142,24 @@ impl Writer<'_> {
                 }
             }
             EventApi::Events => {
-                let write = self.series.record(recorded.into_event(), Instant::now());
-                self.writes.extend(write.map(|write| write.send(self.sink).boxed()));
+                if let Some(write) = self.series.record(recorded.into_event(), Instant::now()) {
+                    self.waiting.push_back(write);
+                    self.begin();
+                }
             }
         }
     }
 
     fn written(&mut self, key: Key, taken: bool) {
         let next = self.series.written(key, taken);
-        self.writes.extend(next.map(|write| write.send(self.sink).boxed()));
+        self.waiting.extend(next);
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        let free = WRITES.saturating_sub(self.writes.len()).min(self.waiting.len());
+        let writes = self.waiting.drain(..free);
+        self.writes.extend(writes.map(|write| write.send(self.sink).boxed()));
     }
 
     async fn finish_one(&mut self) {

@@ -5,6 +5,7 @@
 //! are written at once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,15 @@ const REFRESH: Duration = Duration::from_secs(30 * 60);
 /// After how long without a further event a series ends.
 const FINISH: Duration = Duration::from_secs(6 * 60);
 
-/// What events of one series have in common, with a zero byte after each part.
-pub(super) type Key = Arc<str>;
+/// What events of one series have in common. Two hashes with keys of their own, which nobody can know, stand for the words:
+/// a series that is kept for minutes after its one event takes little then.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key([u64; 2]);
 
 #[derive(Default)]
 pub(super) struct SeriesCache {
     running: HashMap<Key, Running>,
+    hashes: (RandomState, RandomState),
 }
 
 struct Running {
@@ -50,39 +54,34 @@ impl Write {
     }
 }
 
-fn key(event: &Event) -> Key {
-    let related = event.related.as_deref();
-    let of_related =
-        |member: fn(&k8s_api::core::v1::ObjectReference) -> &String| related.map_or("", |related| member(related));
-    let parts: [&str; 15] = [
-        &event.type_,
-        &event.action,
-        &event.reason,
-        &event.reporting_controller,
-        &event.reporting_instance,
-        &event.regarding.kind,
-        &event.regarding.namespace,
-        &event.regarding.name,
-        &event.regarding.uid,
-        &event.regarding.api_version,
-        &event.regarding.resource_version,
-        &event.regarding.field_path,
-        of_related(|object| &object.kind),
-        of_related(|object| &object.name),
-        of_related(|object| &object.uid),
-    ];
-    let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
-    for part in parts {
-        key.push_str(part);
-        key.push('\0');
-    }
-    key.into()
-}
-
 impl SeriesCache {
+    fn key(&self, event: &Event) -> Key {
+        let related = event.related.as_deref();
+        let of_related =
+            |member: fn(&k8s_api::core::v1::ObjectReference) -> &String| related.map_or("", |related| member(related));
+        let parts: [&str; 15] = [
+            &event.type_,
+            &event.action,
+            &event.reason,
+            &event.reporting_controller,
+            &event.reporting_instance,
+            &event.regarding.kind,
+            &event.regarding.namespace,
+            &event.regarding.name,
+            &event.regarding.uid,
+            &event.regarding.api_version,
+            &event.regarding.resource_version,
+            &event.regarding.field_path,
+            of_related(|object| &object.kind),
+            of_related(|object| &object.name),
+            of_related(|object| &object.uid),
+        ];
+        Key([&self.hashes.0, &self.hashes.1].map(|hash| hash.hash_one(parts)))
+    }
+
     /// Notes an event, and says whether it is to be written now.
     pub(super) fn record(&mut self, event: Event, now: Instant) -> Option<Write> {
-        let key = key(&event);
+        let key = self.key(&event);
         let Some(running) = self.running.get_mut(&key) else {
             let event = Arc::new(event);
             let running = Running {
@@ -92,7 +91,7 @@ impl SeriesCache {
                 writing: true,
                 next: None,
             };
-            self.running.insert(key.clone(), running);
+            self.running.insert(key, running);
             return Some(Write { key, event });
         };
         running.observed = now;

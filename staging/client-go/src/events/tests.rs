@@ -161,6 +161,34 @@ async fn equal_new_events_become_a_series_and_the_queue_is_drained_at_the_end() 
 }
 
 #[tokio::test]
+async fn new_events_wait_for_their_turn_and_not_in_the_queue() {
+    let server = FakeServer::start().await;
+    let mut broadcaster = EventBroadcaster::new(server.client(), EventApi::Events, "scheduler", "scheduler-1");
+    let recorder = broadcaster.recorder();
+    let mut writer = Writer {
+        api: EventApi::Events,
+        sink: &broadcaster.sink,
+        correlator: Correlator::default(),
+        series: SeriesCache::default(),
+        writes: FuturesUnordered::new(),
+        waiting: VecDeque::new(),
+    };
+    for i in 0..WRITES + 10 {
+        let mut regarding = reference(&object());
+        regarding.name = format!("cm-{i}");
+        recorder.event_for(regarding, None, EventType::Normal, "Scheduled", "Binding", "note");
+        let recorded = broadcaster.queue.recv().await.expect("it was told");
+        writer.write(recorded).await;
+    }
+    assert_eq!((writer.writes.len(), writer.waiting.len()), (WRITES, 10));
+    while !writer.writes.is_empty() {
+        writer.finish_one().await;
+    }
+    let written = server.with_store(|store| store.list("/apis/events.k8s.io/v1/events", "ns"));
+    assert_eq!(written.len(), WRITES + 10);
+}
+
+#[tokio::test]
 async fn a_full_queue_drops_events_and_never_waits() {
     let server = FakeServer::start().await;
     let broadcaster = EventBroadcaster::new(server.client(), EventApi::Core, "c", "h");

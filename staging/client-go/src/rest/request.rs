@@ -173,7 +173,7 @@ impl Request {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn send(mut self) -> Result<RawResponse, Error> {
+    pub fn send(mut self) -> impl Future<Output = Result<RawResponse, Error>> + Send {
         if self.client.inner.compression {
             self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -181,35 +181,39 @@ impl Request {
             self = self.query("timeout", &component_base::GoDuration::from(timeout).to_string());
         }
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
-        let whole = async {
-            let response = self.exchange().await?;
-            let (parts, stream) = response.into_parts();
-            let gzip = parts
-                .headers
-                .get(CONTENT_ENCODING)
-                .is_some_and(|encoding| encoding == "gzip");
-            let body = body::read(stream, gzip).await?;
-            if let Some(metrics) = &self.client.inner.metrics {
-                metrics.read(&self.method, body.len());
+        // What an async function is given lies in its future twice, and this one is in that of everybody who asks anything.
+        async move {
+            match deadline {
+                None => self.whole().await,
+                Some(deadline) => timeout_at(deadline, self.whole()).await.unwrap_or_else(|_| {
+                    Err(Error::Timeout {
+                        verb: go_verb(&self.method),
+                        url: self.url(),
+                    })
+                }),
             }
-            if parts.status.is_success() {
-                return Ok(RawResponse {
-                    status: parts.status,
-                    headers: parts.headers,
-                    body,
-                });
-            }
-            Err(self.failure(parts.status, &parts.headers, &body).into())
-        };
-        match deadline {
-            None => whole.await,
-            Some(deadline) => timeout_at(deadline, whole).await.unwrap_or_else(|_| {
-                Err(Error::Timeout {
-                    verb: go_verb(&self.method),
-                    url: self.url(),
-                })
-            }),
         }
+    }
+
+    /// One exchange, and the response read to its end.
+    async fn whole(&self) -> Result<RawResponse, Error> {
+        let (parts, stream) = self.exchange().await?.into_parts();
+        let gzip = parts
+            .headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| encoding == "gzip");
+        let body = body::read(stream, gzip).await?;
+        if let Some(metrics) = &self.client.inner.metrics {
+            metrics.read(&self.method, body.len());
+        }
+        if parts.status.is_success() {
+            return Ok(RawResponse {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            });
+        }
+        Err(self.failure(parts.status, &parts.headers, &body).into())
     }
 
     /// Sends the request and gives the response's body as it comes. The timeout is for its beginning.
@@ -294,7 +298,7 @@ impl Request {
             .or_insert(HeaderValue::from_static("application/json"));
         headers.entry(USER_AGENT).or_insert_with(|| inner.user_agent.clone());
         let started = Instant::now();
-        let outcome = inner.transport.send(request).await;
+        let outcome = inner.transport.send(&mut request).await;
         if let Some(metrics) = &inner.metrics {
             metrics.answered(&self.method, status(&outcome), started.elapsed(), self.body.len());
         }

@@ -114,7 +114,8 @@ impl Auth {
         } else if let Some(value) = &self.fixed {
             headers.insert(AUTHORIZATION, value.clone());
         } else if let Some(exec) = &self.exec {
-            let credentials = exec.credentials().await?;
+            // In a box: few have a program to ask, and the future of every request has room for it otherwise.
+            let credentials = Box::pin(exec.credentials()).await?;
             if !credentials.token.is_empty() {
                 headers.insert(AUTHORIZATION, bearer(&credentials.token)?);
             }
@@ -135,7 +136,7 @@ impl Auth {
             source.refused(token).await;
         }
         if let (Some(exec), Some(credentials)) = (&self.exec, &used.exec)
-            && let Err(error) = exec.refresh(credentials).await
+            && let Err(error) = Box::pin(exec.refresh(credentials)).await
         {
             tracing::error!(%error, "refreshing credentials");
         }

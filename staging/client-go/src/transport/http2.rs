@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::{Builder, SendRequest};
+use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Ping, PingPong, Reason, RecvStream};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
@@ -34,7 +34,7 @@ const MAX_FRAME: u32 = 64 * 1024;
 /// Why a request got no response.
 pub(super) enum Unanswered {
     /// The server has done nothing about it: it can be sent again.
-    Untouched(Box<Request<Bytes>>, TransportError),
+    Untouched(TransportError),
     /// It may have been carried out.
     Failed(TransportError),
 }
@@ -127,7 +127,7 @@ impl Http2 {
     }
 
     /// Sends a request and waits for the response's headers.
-    pub(super) async fn send(self, mut request: Request<Bytes>) -> Result<Response<Http2Body>, Unanswered> {
+    pub(super) async fn send(self, request: &Request<Bytes>) -> Result<Response<Http2Body>, Unanswered> {
         let Self { sender, state, users } = self;
         let mut sender = match sender.ready().await {
             Ok(sender) => sender,
@@ -135,24 +135,15 @@ impl Http2 {
                 state.ended.store(true, Ordering::Release);
                 return Err(match state.error(error) {
                     refused @ TransportError::Tls(_) => Unanswered::Failed(refused),
-                    error => Unanswered::Untouched(Box::new(request), error),
+                    error => Unanswered::Untouched(error),
                 });
             }
         };
-        let length = request.body().len();
-        if length > 0 || matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
-            request.headers_mut().insert(CONTENT_LENGTH, length.into());
-        }
-        let again = request.clone();
-        let outcome = async {
-            let (head, body) = request.into_parts();
-            let (response, mut stream) = sender.send_request(Request::from_parts(head, ()), body.is_empty())?;
-            if !body.is_empty() {
-                stream.send_data(body, true)?;
-            }
-            response.await
+        let outcome = match begin(&mut sender, request) {
+            Ok(response) => response.await,
+            Err(error) => Err(error),
         };
-        match outcome.await {
+        match outcome {
             Ok(response) => {
                 let length = response.headers().get(CONTENT_LENGTH);
                 let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -163,12 +154,27 @@ impl Http2 {
                     _user: users,
                 }))
             }
-            Err(error) if is_untouched(&error) => {
-                Err(Unanswered::Untouched(Box::new(again), TransportError::http2(error)))
-            }
+            Err(error) if is_untouched(&error) => Err(Unanswered::Untouched(TransportError::http2(error))),
             Err(error) => Err(Unanswered::Failed(state.error(error))),
         }
     }
+}
+
+/// Hands a request to the connection, whole.
+fn begin(sender: &mut SendRequest<Bytes>, request: &Request<Bytes>) -> Result<ResponseFuture, h2::Error> {
+    let mut head = Request::new(());
+    request.method().clone_into(head.method_mut());
+    request.uri().clone_into(head.uri_mut());
+    request.headers().clone_into(head.headers_mut());
+    let body = request.body();
+    if !body.is_empty() || matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+        head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    }
+    let (response, mut stream) = sender.send_request(head, body.is_empty())?;
+    if !body.is_empty() {
+        stream.send_data(body.clone(), true)?;
+    }
+    Ok(response)
 }
 
 /// Whether the server has said that it did nothing about a stream: the stream is none of the last ones that it carries out.

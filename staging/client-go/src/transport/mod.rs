@@ -83,7 +83,7 @@ impl Transport {
     }
 
     /// Sends one request whose URI is complete; credentials and impersonation are added.
-    pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
+    pub(crate) async fn send(&self, request: &mut Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
         let used = self.auth.add(request.headers_mut()).await?;
         if let Some(exec) = &used.exec
             && let Some(tls) = &self.tls

@@ -98,7 +98,8 @@ impl Pool {
         *self.shared.state.lock() = State::default();
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
+    /// Sends a request; by reference, for what a task holds while it waits is memory of each request under way.
+    pub(crate) async fn send(&self, request: &Request<Bytes>) -> Result<Response<ResponseBody>, TransportError> {
         let mut stale = 0;
         loop {
             let outcome = match self.shared.lease().await? {
@@ -106,8 +107,9 @@ impl Pool {
                     let outcome = connection.send(request).await;
                     outcome.map(|response| response.map(Source::Http2))
                 }
+                // In a box, as all that is for few requests.
                 Lease::Http1(connection) => {
-                    let outcome = connection.send(request, &self.shared).await;
+                    let outcome = Box::pin(connection.send(request.clone(), &self.shared)).await;
                     outcome.map(|response| response.map(|(body, rest)| Source::Http1 { body, _rest: rest }))
                 }
             };
@@ -121,11 +123,8 @@ impl Pool {
                 }
                 Err(_) if closed.is_cancelled() => return Err(TransportError::Closed),
                 // The server has done nothing: the connection had been closed while it rested, or is about to be.
-                Err(Unanswered::Untouched(back, _)) if stale < MAX_STALE => {
-                    stale += 1;
-                    request = *back;
-                }
-                Err(Unanswered::Untouched(_, error) | Unanswered::Failed(error)) => return Err(error),
+                Err(Unanswered::Untouched(_)) if stale < MAX_STALE => stale += 1,
+                Err(Unanswered::Untouched(error) | Unanswered::Failed(error)) => return Err(error),
             }
         }
     }
@@ -185,7 +184,7 @@ impl Inner {
                     }
                     Dialed::Http2(_) | Dialed::Http1 => {}
                 },
-                None => return self.dial().await,
+                None => return Box::pin(self.dial()).await,
             }
         }
     }
@@ -225,7 +224,6 @@ impl Http1 {
         pool: &Arc<Inner>,
     ) -> Result<Response<(Incoming, Rest)>, Unanswered> {
         http1_form(&mut request);
-        let body = request.body().clone();
         let mut failed = match self.sender.try_send_request(request.map(Full::new)).await {
             Ok(response) => {
                 let rest = Rest {
@@ -236,15 +234,16 @@ impl Http1 {
             }
             Err(failed) => failed,
         };
-        let back = failed.take_message();
+        let untouched = failed.take_message().is_some();
         let error = TransportError::exchange(failed.into_error());
         // A server that refuses the client's certificate says so after the client's part of the handshake.
         if let Some(refused @ TransportError::Tls(_)) = self.failure.get() {
             return Err(Unanswered::Failed(refused.clone()));
         }
-        Err(match back {
-            Some(back) => Unanswered::Untouched(Box::new(back.map(|_| body)), error),
-            None => Unanswered::Failed(error),
+        Err(if untouched {
+            Unanswered::Untouched(error)
+        } else {
+            Unanswered::Failed(error)
         })
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Weak};
 
-use component_base::metrics::{Family, MetricOpts, MetricsRegistry};
+use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
 use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 /// Ten times longer each, from ten nanoseconds to a thousand seconds.
-const DURATIONS: [f64; 12] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0];
+const DURATIONS: [f64; 10] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
 
 /// The metrics of all queues of a process.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl WorkQueueMetrics {
     /// When they are registered already.
     #[must_use]
     pub fn new(registry: &MetricsRegistry) -> Self {
-        let opts = MetricOpts::new;
+        let opts = |name, help| MetricOpts::new(name, help).stability(Stability::Beta);
         let name = &["name"];
         let queues = Queues::default();
         registry.register(Box::new(RunningCollector::new(queues.clone())));
@@ -95,7 +95,7 @@ struct RunningCollector {
 impl RunningCollector {
     fn new(queues: Queues) -> Self {
         let gauge = |name: &str, help: &str| {
-            GaugeVec::new(Opts::new(name, format!("[ALPHA] {help}")), &["name"]).expect("the names are well-formed")
+            GaugeVec::new(Opts::new(name, format!("[BETA] {help}")), &["name"]).expect("the names are well-formed")
         };
         Self {
             queues,

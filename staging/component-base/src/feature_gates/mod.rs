@@ -1,7 +1,7 @@
 //! Feature gates: which behaviours of v1.36 are switched on.
 //!
 //! [`FeatureGates`] is a value: the binary makes it from the flag or the configuration file, and hands it down; nothing
-//! is global. Code asks [`FeatureGates::enabled`] once and keeps the answer where the path is hot.
+//! is global. Code asks [`FeatureGates::enabled`] by [`Feature`]; names are for flags and files.
 //!
 //! Invariant: whatever is set is consistent with the emulated version, with locks, and with the gates' dependencies.
 //! Counterpart upstream: `k8s.io/component-base/featuregate` and the `features` packages that fill it.
@@ -14,6 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::LazyLock;
+
+pub use table::Feature;
 
 use crate::flags::{FlagValue, parse_bool};
 use crate::metrics::{MetricOpts, MetricsRegistry, Stability};
@@ -159,16 +161,10 @@ impl FeatureGates {
         Ok(())
     }
 
-    /// Whether the feature is on.
-    ///
-    /// # Panics
-    /// When there is no such gate, which is a misspelling in the caller.
+    /// Whether the feature is on. It costs a look into an array.
     #[must_use]
-    pub fn enabled(&self, gate: &str) -> bool {
-        match row(gate) {
-            Some(index) => self.enabled[index],
-            None => panic!("feature {gate:?} is not registered in FeatureGates"),
-        }
+    pub fn enabled(&self, feature: Feature) -> bool {
+        self.enabled[feature as usize]
     }
 
     /// The gate's stage, default and lock in the emulated version; `None` when there is no such gate.
@@ -266,7 +262,7 @@ impl FeatureGates {
                 let (_, needs) = stages.split_once(" < ")?;
                 let missing: Vec<_> = needs
                     .split(' ')
-                    .filter(|need| !self.enabled(need))
+                    .filter(|need| !row(need).is_some_and(|index| self.enabled[index]))
                     .map(str::to_owned)
                     .collect();
                 (!missing.is_empty()).then(|| FeatureGateError::Dependency {
@@ -278,8 +274,14 @@ impl FeatureGates {
 
     /// Whether the gate was set by name rather than left to defaults and groups.
     #[must_use]
-    pub fn explicitly_set(&self, gate: &str) -> bool {
-        self.set.contains_key(gate)
+    pub fn explicitly_set(&self, feature: Feature) -> bool {
+        self.set.contains_key(feature.name())
+    }
+
+    /// Whether all alpha features were switched on or off together.
+    #[must_use]
+    pub fn alpha_set(&self) -> bool {
+        self.set.contains_key(ALL_ALPHA)
     }
 
     /// `Name=true|false (BETA - default=true)` for every alpha and beta gate, as the flag's help lists them.
@@ -341,11 +343,25 @@ impl FeatureGates {
     }
 }
 
+impl Feature {
+    /// The gate's name in flags and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        table::GATES[self as usize].0
+    }
+
+    /// The feature of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        row(name).map(|index| Self::ALL[index])
+    }
+}
+
 fn is_group(gate: &str) -> bool {
     gate == ALL_ALPHA || gate == ALL_BETA
 }
 
-/// The gate's place in the table. Requests ask for dozens of gates each, whose names have long beginnings in common.
+/// The gate's place in the table.
 fn row(gate: &str) -> Option<usize> {
     static ROWS: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
         let names = table::GATES.iter().map(|(name, _)| *name);

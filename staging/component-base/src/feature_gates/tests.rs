@@ -7,6 +7,15 @@ fn error(text: &str) -> String {
 }
 
 #[test]
+fn a_feature_is_its_row() {
+    for (number, (name, _)) in table::GATES.iter().enumerate() {
+        let feature = Feature::named(name).unwrap();
+        assert_eq!((feature as usize, feature.name()), (number, *name));
+    }
+    assert_eq!(Feature::named("AllAlpha"), None);
+}
+
+#[test]
 fn the_table_is_sorted_and_well_formed() {
     assert!(table::GATES.windows(2).all(|pair| pair[0].0 < pair[1].0));
     for (gate, stages) in table::GATES {
@@ -50,8 +59,8 @@ fn defaults_are_those_of_the_emulated_version() {
             locked: true
         })
     );
-    assert!(gates.enabled("APIServerIdentity"));
-    assert!(!gates.enabled("APIServingWithRoutine"));
+    assert!(gates.enabled(Feature::APIServerIdentity));
+    assert!(!gates.enabled(Feature::APIServingWithRoutine));
     gates.emulate(33).unwrap();
     assert_eq!(
         gates.spec("APIServerTracing"),
@@ -97,17 +106,17 @@ fn a_failed_change_changes_nothing() {
     let before = gates.clone();
     gates.set_from_text("APIServingWithRoutine=true,Nope=true").unwrap_err();
     assert_eq!(gates, before);
-    assert!(!gates.enabled("APIResponseCompression"));
+    assert!(!gates.enabled(Feature::APIResponseCompression));
 }
 
 #[test]
 fn groups_leave_explicit_gates_alone() {
     let mut gates = FeatureGates::default();
     gates.set_from_text("AllBeta=false,APIServerIdentity=true").unwrap();
-    assert!(gates.enabled("APIServerIdentity"));
-    assert!(!gates.enabled("APIResponseCompression"));
-    assert!(gates.enabled("APIServerTracing"));
-    assert!(gates.explicitly_set("APIServerIdentity") && !gates.explicitly_set("APIResponseCompression"));
+    assert!(gates.enabled(Feature::APIServerIdentity));
+    assert!(!gates.enabled(Feature::APIResponseCompression));
+    assert!(gates.enabled(Feature::APIServerTracing));
+    assert!(gates.explicitly_set(Feature::APIServerIdentity) && !gates.explicitly_set(Feature::APIResponseCompression));
     assert_eq!(FlagValue::to_text(&gates), "APIServerIdentity=true,AllBeta=false");
 }
 

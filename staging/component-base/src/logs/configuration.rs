@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::GoDuration;
-use crate::feature_gates::FeatureGates;
+use crate::feature_gates::{Feature, FeatureGates};
 use crate::flags::{ByteQuantity, FlagSet, FlagValue, Flags, parse_unsigned};
 
 /// Why a logging configuration is refused.
@@ -271,7 +271,7 @@ impl LoggingConfiguration {
         }
         match self.format.as_str() {
             "text" | "" => {}
-            "json" if gates.enabled("LoggingBetaOptions") => {}
+            "json" if gates.enabled(Feature::LoggingBetaOptions) => {}
             "json" => {
                 return forbidden(
                     "format",
@@ -303,7 +303,7 @@ impl LoggingConfiguration {
                 ("infoBufferSize", routing.info_buffer_size.0 != 0),
             ];
             for (field, set) in fields {
-                if set && !gates.enabled("LoggingAlphaOptions") {
+                if set && !gates.enabled(Feature::LoggingAlphaOptions) {
                     return forbidden(
                         &format!("options.{format}.{field}"),
                         "Feature LoggingAlphaOptions is disabled".to_owned(),

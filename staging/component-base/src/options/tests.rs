@@ -1,6 +1,7 @@
 //! The groups' flags, defaults and checks.
 
 use super::*;
+use crate::feature_gates::Feature;
 use crate::flags::Command;
 use crate::logs::LoggingConfiguration;
 use crate::metrics::MetricsOptions;
@@ -90,7 +91,7 @@ fn gates_and_versions_resolve_together() {
     ])
     .unwrap();
     assert_eq!((set.emulation, set.min_compatibility), (34, 33));
-    assert!(!set.gates.enabled("APIResponseCompression"));
+    assert!(!set.gates.enabled(Feature::APIResponseCompression));
     for (line, message) in [
         (
             "--emulated-version=1.20",

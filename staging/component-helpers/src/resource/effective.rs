@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     Map,
     core::v1::{Container, ContainerStatus, Pod},
@@ -35,9 +35,9 @@ impl PodTotals {
     #[must_use]
     pub fn of(gates: &FeatureGates) -> Self {
         Self {
-            with_status: gates.enabled("InPlacePodVerticalScaling"),
-            with_pod_level_status: gates.enabled("InPlacePodLevelResourcesVerticalScaling"),
-            pod_level: gates.enabled("PodLevelResources"),
+            with_status: gates.enabled(Feature::InPlacePodVerticalScaling),
+            with_pod_level_status: gates.enabled(Feature::InPlacePodLevelResourcesVerticalScaling),
+            pod_level: gates.enabled(Feature::PodLevelResources),
             without_overhead: false,
         }
     }

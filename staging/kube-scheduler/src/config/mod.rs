@@ -10,6 +10,7 @@ pub mod validation;
 #[cfg(test)]
 mod tests;
 
+use component_base::feature_gates::Feature;
 use std::path::Path;
 
 use component_base::GoDuration;
@@ -237,8 +238,8 @@ impl ConfigGates {
     #[must_use]
     pub fn from_gates(gates: &component_base::feature_gates::FeatureGates) -> Self {
         Self {
-            dynamic_resources: gates.enabled("DynamicResourceAllocation"),
-            storage_capacity_scoring: gates.enabled("StorageCapacityScoring"),
+            dynamic_resources: gates.enabled(Feature::DynamicResourceAllocation),
+            storage_capacity_scoring: gates.enabled(Feature::StorageCapacityScoring),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! only to newer names of the same labels.
 
 use apimachinery::field::{BadValue, Error, ErrorList, Path};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, PersistentVolume, PersistentVolumeSpec};
 
 use super::{
@@ -36,7 +36,7 @@ pub fn validate_update(volume: &PersistentVolume, old: &PersistentVolume, gates:
         let mode = optional(volume.spec.volume_mode.as_deref());
         errors.push(Error::invalid(&Path::new("volumeMode"), mode, IMMUTABLE));
     }
-    if !gates.enabled("MutablePVNodeAffinity") && !keeps_affinity(&volume.spec, &old.spec) {
+    if !gates.enabled(Feature::MutablePVNodeAffinity) && !keeps_affinity(&volume.spec, &old.spec) {
         let shown = volume.spec.node_affinity.as_deref().map_or_else(
             || BadValue::plain("null"),
             |affinity| show_affinity(affinity).bad_value(),

@@ -8,7 +8,7 @@ mod update;
 mod validation;
 
 use apimachinery::field::Path;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec};
 
 pub use apis_pod::pod::{set_claim_spec_defaults as set_spec_defaults, warnings_for_claim_spec as spec_warnings};
@@ -65,7 +65,7 @@ pub fn drop_disabled_fields(
         .and_then(|source| source.namespace.as_ref())
         .is_some_and(|namespace| !namespace.is_empty());
     let in_use = old.is_some_and(|old| old.data_source_ref.is_some());
-    if elsewhere && !in_use && !gates.enabled("CrossNamespaceVolumeDataSource") {
+    if elsewhere && !in_use && !gates.enabled(Feature::CrossNamespaceVolumeDataSource) {
         spec.data_source_ref = None;
     }
 }

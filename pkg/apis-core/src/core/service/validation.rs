@@ -4,7 +4,7 @@ use apimachinery::{
     field::{Error, ErrorList, Path},
     names,
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{Service, SessionAffinityConfig};
 
 use super::{
@@ -30,7 +30,7 @@ const SPEC: Path<'static> = Path::new("spec");
 /// Checks a new service.
 #[must_use]
 pub fn validate(service: &Service, gates: &FeatureGates) -> ErrorList {
-    let name = if gates.enabled("RelaxedServiceNameValidation") {
+    let name = if gates.enabled(Feature::RelaxedServiceNameValidation) {
         NameRule::Dns1123Label
     } else {
         NameRule::Dns1035Label

@@ -5,7 +5,7 @@ mod defaults;
 mod tests;
 mod validation;
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::apps::v1::{Deployment, DeploymentStatus};
 
 use crate::common::{SPEC, pod_name_warning, template::template_warnings};
@@ -35,7 +35,7 @@ pub fn warnings_on_update(new: &Deployment, old: &Deployment) -> Vec<String> {
 
 /// Clears what no feature knows that is on, and was not there before.
 pub fn drop_disabled_status_fields(new: &mut DeploymentStatus, old: &DeploymentStatus, gates: &FeatureGates) {
-    if old.terminating_replicas.is_none() && !gates.enabled("DeploymentReplicaSetTerminatingReplicas") {
+    if old.terminating_replicas.is_none() && !gates.enabled(Feature::DeploymentReplicaSetTerminatingReplicas) {
         new.terminating_replicas = None;
     }
 }

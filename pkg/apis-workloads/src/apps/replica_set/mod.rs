@@ -4,7 +4,7 @@
 mod tests;
 mod validation;
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 
 use crate::common::{
@@ -39,7 +39,7 @@ pub fn warnings_on_update(new: &ReplicaSet, old: &ReplicaSet) -> Vec<String> {
 
 /// Clears what no feature knows that is on, and was not there before.
 pub fn drop_disabled_status_fields(new: &mut ReplicaSetStatus, old: &ReplicaSetStatus, gates: &FeatureGates) {
-    if old.terminating_replicas.is_none() && !gates.enabled("DeploymentReplicaSetTerminatingReplicas") {
+    if old.terminating_replicas.is_none() && !gates.enabled(Feature::DeploymentReplicaSetTerminatingReplicas) {
         new.terminating_replicas = None;
     }
 }

@@ -1,6 +1,6 @@
 //! What a stateful set is when nothing is said.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::apps::v1::StatefulSet;
 
 use crate::common::{claim, template::set_template_defaults};
@@ -39,7 +39,7 @@ pub fn set_defaults(stateful_set: &mut StatefulSet) {
 pub fn set_gated_defaults(stateful_set: &mut StatefulSet, gates: &FeatureGates) {
     let strategy = &mut stateful_set.spec.update_strategy;
     if strategy.type_ == "RollingUpdate"
-        && gates.enabled("MaxUnavailableStatefulSet")
+        && gates.enabled(Feature::MaxUnavailableStatefulSet)
         && let Some(rolling) = &mut strategy.rolling_update
     {
         rolling.max_unavailable.get_or_insert(1.into());

@@ -5,7 +5,7 @@ mod defaults;
 mod tests;
 mod validation;
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::apps::v1::StatefulSet;
 
 use crate::common::{SPEC, template::template_warnings};
@@ -58,7 +58,7 @@ pub fn drop_disabled_fields(new: &mut StatefulSet, old: Option<&StatefulSet>, ga
         .and_then(|old| old.spec.update_strategy.rolling_update.as_ref())
         .is_some_and(|rolling| rolling.max_unavailable.is_some());
     if !in_use
-        && !gates.enabled("MaxUnavailableStatefulSet")
+        && !gates.enabled(Feature::MaxUnavailableStatefulSet)
         && let Some(rolling) = &mut new.spec.update_strategy.rolling_update
     {
         rolling.max_unavailable = None;

@@ -9,7 +9,7 @@ mod metrics;
 mod tests;
 mod validation;
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior};
 
 pub use annotations::drop_round_trip_annotations;
@@ -36,7 +36,7 @@ pub fn drop_disabled_fields(
     old: Option<&HorizontalPodAutoscaler>,
     gates: &FeatureGates,
 ) {
-    if gates.enabled("HPAConfigurableTolerance") || old.is_some_and(has_tolerance) {
+    if gates.enabled(Feature::HPAConfigurableTolerance) || old.is_some_and(has_tolerance) {
         return;
     }
     if let Some(behavior) = &mut new.spec.behavior {

@@ -5,7 +5,7 @@ use apis_pod::{
     meta::{NameRule, validate_object_meta, validate_object_meta_update},
     rules::{named, one_of},
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::autoscaling::v2::{
     CrossVersionObjectReference, HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler,
     HorizontalPodAutoscalerSpec,
@@ -37,7 +37,7 @@ impl Options {
     fn new(new: &HorizontalPodAutoscaler, old: Option<&HorizontalPodAutoscaler>, gates: &FeatureGates) -> Self {
         let was_zero = old.is_some_and(|old| old.spec.min_replicas == Some(0));
         let mut options = Self {
-            least_replicas: i32::from(!(was_zero || gates.enabled("HPAScaleToZero"))),
+            least_replicas: i32::from(!(was_zero || gates.enabled(Feature::HPAScaleToZero))),
             target: ReferenceOptions::default(),
             metrics: ReferenceOptions {
                 empty_group: true,

@@ -15,7 +15,7 @@ mod tests;
 mod validation;
 
 use apimachinery::field::Path;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::batch::v1::{Job, JobSpec};
 
 use crate::common::{SPEC, pod_name_warning, template::template_warnings};
@@ -78,12 +78,12 @@ fn is_template_mutable(job: &Job, gates: &FeatureGates) -> Mutable {
     let idle =
         suspended && (not_started || is_condition_true(&job.status.conditions, "Suspended")) && job.status.active == 0;
     Mutable {
-        scheduling: if gates.enabled("MutableSchedulingDirectivesForSuspendedJobs") {
+        scheduling: if gates.enabled(Feature::MutableSchedulingDirectivesForSuspendedJobs) {
             idle
         } else {
             suspended && not_started
         },
-        resources: idle && gates.enabled("MutablePodResourcesForSuspendedJobs"),
+        resources: idle && gates.enabled(Feature::MutablePodResourcesForSuspendedJobs),
     }
 }
 

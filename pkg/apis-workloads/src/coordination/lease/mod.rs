@@ -11,7 +11,7 @@ use apis_pod::{
     meta::{NameRule, validate_object_meta, validate_object_meta_update},
     rules::named,
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::coordination::v1::{Lease, LeaseSpec};
 
 use crate::common::{METADATA, SPEC, invalid_named};
@@ -64,7 +64,7 @@ fn validate_strategy(strategy: &str, path: &Path<'_>, errors: &mut ErrorList) {
 
 /// Clears what no feature knows that is on, and was not there before.
 pub fn drop_disabled_fields(new: &mut Lease, old: Option<&Lease>, gates: &FeatureGates) {
-    if gates.enabled("CoordinatedLeaderElection") {
+    if gates.enabled(Feature::CoordinatedLeaderElection) {
         return;
     }
     if old.is_none_or(|old| old.spec.strategy.is_none()) {

@@ -9,7 +9,7 @@ use apis_pod::{
     meta::{NameRule, validate_labels, validate_object_meta},
     rules::{named, one_of, qualified_name, required_one_of},
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::discovery::v1::{Endpoint, EndpointHints, EndpointPort, EndpointSlice};
 
 use crate::common::{METADATA, immutable};
@@ -93,7 +93,7 @@ fn validate_endpoints(slice: &EndpointSlice, gates: &FeatureGates, path: &Path<'
         errors.push(Error::too_many(path, slice.endpoints.len(), MAX_ENDPOINTS));
         return;
     }
-    let strict = gates.enabled("StrictIPCIDRValidation");
+    let strict = gates.enabled(Feature::StrictIPCIDRValidation);
     for (index, endpoint) in slice.endpoints.iter().enumerate() {
         validate_endpoint(endpoint, &slice.address_type, strict, &path.index(index), errors);
     }

@@ -5,7 +5,7 @@ use apimachinery::{
     names,
 };
 use apis_pod::meta::validate_object_meta_update;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::networking::v1::Ingress;
 
 use crate::common::{METADATA, STATUS};
@@ -16,7 +16,7 @@ pub fn validate_status_update(new: &Ingress, old: &Ingress, gates: &FeatureGates
     let mut errors = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
     let existing = &old.status.load_balancer.ingress;
     let existing: Vec<&str> = existing.iter().map(|point| point.ip.as_str()).collect();
-    let strict = gates.enabled("StrictIPCIDRValidation");
+    let strict = gates.enabled(Feature::StrictIPCIDRValidation);
     let list = STATUS.child("loadBalancer.ingress");
     for (index, point) in new.status.load_balancer.ingress.iter().enumerate() {
         let path = list.index(index);

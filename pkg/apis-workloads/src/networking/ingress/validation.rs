@@ -5,7 +5,7 @@ use apimachinery::{
     names,
 };
 use apis_pod::meta::{NameCheck, NameRule, validate_object_meta, validate_object_meta_update};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::networking::v1::{Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS};
 
 use super::{CLASS_ANNOTATION, backend, paths};
@@ -28,7 +28,7 @@ impl Options {
         Self {
             secret_names: old.is_some_and(|old| old.tls.iter().any(has_invalid_secret_name)),
             wildcard_rules: old.is_some_and(|old| old.rules.iter().any(is_invalid_wildcard_rule)),
-            relaxed_service_names: gates.enabled("RelaxedServiceNameValidation")
+            relaxed_service_names: gates.enabled(Feature::RelaxedServiceNameValidation)
                 || old.is_some_and(has_relaxed_service_name),
         }
     }

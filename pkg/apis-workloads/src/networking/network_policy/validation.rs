@@ -10,7 +10,7 @@ use apis_pod::{
     },
     rules::{invalid_number, one_of},
 };
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     networking::v1::{IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec},
     primitives::IntOrString,
@@ -35,7 +35,7 @@ struct Options<'a> {
 pub fn validate(policy: &NetworkPolicy, gates: &FeatureGates) -> ErrorList {
     let options = Options {
         selectors: STRICT,
-        strict_cidrs: gates.enabled("StrictIPCIDRValidation"),
+        strict_cidrs: gates.enabled(Feature::StrictIPCIDRValidation),
         existing_cidrs: Vec::new(),
     };
     let mut errors = validate_object_meta(&policy.metadata, true, NameRule::Dns1123Subdomain, &METADATA);
@@ -49,7 +49,7 @@ pub fn validate_update(new: &NetworkPolicy, old: &NetworkPolicy, gates: &Feature
     let before = validate_label_selector(Some(&old.spec.pod_selector), STRICT, &SPEC);
     let options = Options {
         selectors: lenient(!before.is_empty()),
-        strict_cidrs: gates.enabled("StrictIPCIDRValidation"),
+        strict_cidrs: gates.enabled(Feature::StrictIPCIDRValidation),
         existing_cidrs: cidrs(&old.spec).collect(),
     };
     let mut errors = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);

@@ -3,7 +3,7 @@
 use apimachinery::field::ErrorList;
 use apis_core::core::node;
 use apiserver::registry::{SelectableField, Strategy, StrategyContext};
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::Node;
 
 const FIELDS: &[SelectableField] =
@@ -12,7 +12,7 @@ const FIELDS: &[SelectableField] =
 /// Clears features that the gates do not allow, unless `old` has them.
 fn drop_disabled_fields(node: &mut Node, old: Option<&Node>, gates: &FeatureGates) {
     let in_use = old.is_some_and(|old| !old.status.declared_features.is_empty());
-    if !in_use && !gates.enabled("NodeDeclaredFeatures") {
+    if !in_use && !gates.enabled(Feature::NodeDeclaredFeatures) {
         node.status.declared_features.clear();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Upstream counterpart: `BindingREST` of `pkg/registry/core/pod/storage`, without the storage.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     core::v1::{Binding, Pod, PodCondition},
     primitives::quote,
@@ -59,11 +59,11 @@ pub fn bind(pod: &mut Pod, binding: &Binding, gates: &FeatureGates, now: jiff::T
         return Err(BindError::Gated(name()));
     }
     pod.spec.node_name.clone_from(&binding.target.name);
-    if gates.enabled("ClearingNominatedNodeNameAfterBinding") {
+    if gates.enabled(Feature::ClearingNominatedNodeNameAfterBinding) {
         pod.status.nominated_node_name.clear();
     }
     pod.metadata.annotations.extend(binding.metadata.annotations.clone());
-    if gates.enabled("PodTopologyLabelsAdmission") {
+    if gates.enabled(Feature::PodTopologyLabelsAdmission) {
         pod.metadata.labels.extend(binding.metadata.labels.clone());
     }
     let condition = PodCondition {

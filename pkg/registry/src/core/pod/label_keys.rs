@@ -1,6 +1,6 @@
 //! Selectors made of the pod's own labels: `matchLabelKeys` of affinity and of spreading.
 
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     Map,
     core::v1::{Pod, PodAffinityTerm, WeightedPodAffinityTerm},
@@ -51,8 +51,8 @@ pub(super) fn merge_label_keys(pod: &mut Pod, gates: &FeatureGates) {
             );
         }
     }
-    if gates.enabled("MatchLabelKeysInPodTopologySpread")
-        && gates.enabled("MatchLabelKeysInPodTopologySpreadSelectorMerge")
+    if gates.enabled(Feature::MatchLabelKeysInPodTopologySpread)
+        && gates.enabled(Feature::MatchLabelKeysInPodTopologySpreadSelectorMerge)
     {
         for constraint in &mut pod.spec.topology_spread_constraints {
             if let Some(selector) = &mut constraint.label_selector {

@@ -2,6 +2,7 @@
 //!
 //! Each takes over from the stored pod whatever is not its own.
 
+use component_base::feature_gates::Feature;
 use std::{collections::HashMap, collections::VecDeque};
 
 use apimachinery::{
@@ -280,7 +281,7 @@ impl Strategy for ResizeStrategy {
             let mut spec = old.spec.clone();
             spec.containers = resized(&new.spec.containers, &old.spec.containers);
             spec.init_containers = resized(&new.spec.init_containers, &old.spec.init_containers);
-            if context.gates.enabled("InPlacePodLevelResourcesVerticalScaling") {
+            if context.gates.enabled(Feature::InPlacePodLevelResourcesVerticalScaling) {
                 spec.resources = new.spec.resources.take();
             }
             new.spec = spec;

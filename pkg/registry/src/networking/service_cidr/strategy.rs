@@ -3,10 +3,11 @@
 use apimachinery::field::ErrorList;
 use apis_workloads::networking::service_cidr;
 use apiserver::registry::{Strategy, StrategyContext};
+use component_base::feature_gates::Feature;
 use k8s_api::networking::v1::{ServiceCIDR, ServiceCIDRStatus};
 
 /// The gate without which the main endpoint writes the status too.
-const STATUS_WIPING: &str = "ServiceCIDRStatusFieldWiping";
+const STATUS_WIPING: Feature = Feature::ServiceCIDRStatusFieldWiping;
 
 /// The rules of ranges.
 #[derive(Clone, Copy, Debug)]

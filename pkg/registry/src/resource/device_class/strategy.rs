@@ -3,6 +3,7 @@
 use apimachinery::field::ErrorList;
 use apis_cluster::resource::device_class as rules;
 use apiserver::registry::{Strategy, StrategyContext};
+use component_base::feature_gates::Feature;
 use k8s_api::resource::v1::DeviceClass;
 
 /// The rules of the object itself.
@@ -40,7 +41,7 @@ impl Strategy for DeviceClassStrategy {
 /// Clears what belongs to a feature that is off and was not used before.
 fn drop_disabled(context: &StrategyContext<'_>, new: &mut DeviceClass, old: Option<&DeviceClass>) {
     let in_use = old.is_some_and(|old| old.spec.extended_resource_name.is_some());
-    if !in_use && !context.gates.enabled("DRAExtendedResource") {
+    if !in_use && !context.gates.enabled(Feature::DRAExtendedResource) {
         new.spec.extended_resource_name = None;
     }
 }

@@ -1,18 +1,19 @@
 //! What the server itself changes in a status that is written.
 
 use apiserver::registry::StrategyContext;
+use component_base::feature_gates::Feature;
 use k8s_api::resource::v1::{AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus};
 
 use super::super::uses_consumable_capacity;
 
 /// Clears what belongs to features that are off, then the status of devices that are given back.
 pub(super) fn prepare(context: &StrategyContext<'_>, new: &mut ResourceClaim, old: &ResourceClaim) {
-    let on = |gate: &str| context.gates.enabled(gate);
-    let device_status = on("DRAResourceClaimDeviceStatus") || !old.status.devices.is_empty();
+    let on = |feature: Feature| context.gates.enabled(feature);
+    let device_status = on(Feature::DRAResourceClaimDeviceStatus) || !old.status.devices.is_empty();
     if !device_status {
         new.status.devices.clear();
     }
-    if !on("DRAConsumableCapacity") && !uses_consumable_capacity(&old.spec) && !has_shares(&old.status) {
+    if !on(Feature::DRAConsumableCapacity) && !uses_consumable_capacity(&old.spec) && !has_shares(&old.status) {
         for result in results_mut(&mut new.status) {
             result.share_id = None;
             result.consumed_capacity.clear();
@@ -24,7 +25,7 @@ pub(super) fn prepare(context: &StrategyContext<'_>, new: &mut ResourceClaim, ol
     let waits = |result: &DeviceRequestAllocationResult| {
         !result.binding_conditions.is_empty() || !result.binding_failure_conditions.is_empty()
     };
-    if !on("DRADeviceBindingConditions") && !results(old.status.allocation.as_deref()).iter().any(waits) {
+    if !on(Feature::DRADeviceBindingConditions) && !results(old.status.allocation.as_deref()).iter().any(waits) {
         for result in results_mut(&mut new.status) {
             result.binding_conditions.clear();
             result.binding_failure_conditions.clear();

@@ -1,24 +1,25 @@
 //! Members that belong to features which are off: they are cleared unless the stored slice uses them.
 
 use apiserver::registry::StrategyContext;
+use component_base::feature_gates::Feature;
 use k8s_api::resource::v1::{Device, DeviceAttribute, ResourceSlice, ResourceSliceSpec};
 
 /// A feature: its gates, whether a slice uses it, and how to clear it.
-type Feature = (
-    &'static [&'static str],
+type Uses = (
+    &'static [Feature],
     fn(&ResourceSliceSpec) -> bool,
     fn(&mut ResourceSliceSpec),
 );
 
-const FEATURES: [Feature; 6] = [
+const FEATURES: [Uses; 6] = [
     (
-        &["DRADeviceTaints"],
+        &[Feature::DRADeviceTaints],
         |spec| any(spec, |device| !device.taints.is_empty()),
         |spec| {
             each(spec, |device| device.taints.clear());
         },
     ),
-    (&["DRAPartitionableDevices"], uses_partitions, |spec| {
+    (&[Feature::DRAPartitionableDevices], uses_partitions, |spec| {
         spec.shared_counters.clear();
         spec.per_device_node_selection = None;
         each(spec, |device| {
@@ -29,7 +30,10 @@ const FEATURES: [Feature; 6] = [
         });
     }),
     (
-        &["DRADeviceBindingConditions", "DRAResourceClaimDeviceStatus"],
+        &[
+            Feature::DRADeviceBindingConditions,
+            Feature::DRAResourceClaimDeviceStatus,
+        ],
         |spec| any(spec, waits),
         |spec| {
             each(spec, |device| {
@@ -40,7 +44,7 @@ const FEATURES: [Feature; 6] = [
         },
     ),
     (
-        &["DRAConsumableCapacity"],
+        &[Feature::DRAConsumableCapacity],
         |spec| any(spec, is_shared),
         |spec| {
             each(spec, |device| {
@@ -52,12 +56,12 @@ const FEATURES: [Feature; 6] = [
         },
     ),
     (
-        &["DRANodeAllocatableResources"],
+        &[Feature::DRANodeAllocatableResources],
         |spec| any(spec, |device| !device.node_allocatable_resource_mappings.is_empty()),
         |spec| each(spec, |device| device.node_allocatable_resource_mappings.clear()),
     ),
     (
-        &["DRAListTypeAttributes"],
+        &[Feature::DRAListTypeAttributes],
         |spec| any(spec, |device| device.attributes.values().any(is_list)),
         |spec| {
             each(spec, |device| {
@@ -114,8 +118,8 @@ fn is_list(attribute: &DeviceAttribute) -> bool {
 
 /// Clears the members of every feature that is off and unused.
 pub(super) fn drop_disabled(context: &StrategyContext<'_>, new: &mut ResourceSlice, old: Option<&ResourceSlice>) {
-    for (gates, uses, clear) in FEATURES {
-        let on = gates.iter().all(|gate| context.gates.enabled(gate));
+    for (features, uses, clear) in FEATURES {
+        let on = features.iter().all(|feature| context.gates.enabled(*feature));
         if !on && !old.is_some_and(|old| uses(&old.spec)) {
             clear(&mut new.spec);
         }

@@ -3,9 +3,10 @@
 use apimachinery::field::ErrorList;
 use apis_cluster::storage::csi_driver as rules;
 use apiserver::registry::{Strategy, StrategyContext};
+use component_base::feature_gates::Feature;
 use k8s_api::storage::v1::CSIDriver;
 
-const GATE: &str = "VolumeLimitScaling";
+const GATE: Feature = Feature::VolumeLimitScaling;
 const TOKEN_WARNING: &str = "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
 
 /// The rules of the object itself.

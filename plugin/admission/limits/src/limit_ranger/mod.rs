@@ -13,7 +13,7 @@ use apiserver::{
     registry::{AnyObject, ObjectBox},
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::core::v1::{LimitRange, PersistentVolumeClaim, Pod};
 
 use crate::aggregate;
@@ -46,7 +46,7 @@ impl LimitRanger {
     pub fn new(gates: &FeatureGates, ranges: Arc<dyn Lookup<LimitRange>>) -> Self {
         Self {
             ranges,
-            pod_level: gates.enabled("PodLevelResources"),
+            pod_level: gates.enabled(Feature::PodLevelResources),
         }
     }
 

@@ -18,7 +18,7 @@ use apiserver::{
     request::{UserInfo, names},
 };
 use async_trait::async_trait;
-use component_base::feature_gates::FeatureGates;
+use component_base::feature_gates::{Feature, FeatureGates};
 use k8s_api::{
     core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod},
     storage::v1::CSIDriver,
@@ -89,10 +89,10 @@ impl NodeRestriction {
         Self {
             objects,
             permissions,
-            expansion_recovery: gates.enabled("RecoverVolumeExpansionFailure"),
-            audience_restriction: gates.enabled("ServiceAccountNodeAudienceRestriction"),
-            insecure_requests: gates.enabled("AllowInsecureKubeletCertificateSigningRequests"),
-            pod_certificates: gates.enabled("PodCertificateRequest"),
+            expansion_recovery: gates.enabled(Feature::RecoverVolumeExpansionFailure),
+            audience_restriction: gates.enabled(Feature::ServiceAccountNodeAudienceRestriction),
+            insecure_requests: gates.enabled(Feature::AllowInsecureKubeletCertificateSigningRequests),
+            pod_certificates: gates.enabled(Feature::PodCertificateRequest),
         }
     }
 

@@ -10,7 +10,7 @@ use component_base::metrics::MetricsRegistry;
 
 pub(super) use access::{AccessMetrics, Authenticated, Authorized};
 pub(super) use requests::RequestMetrics;
-pub(super) use stored::StoredObjects;
+pub(super) use stored::register as register_stored;
 pub(crate) use watches::WatchEvents;
 pub use watches::WatchMetrics;
 

@@ -6,7 +6,7 @@ use cri_client::RuntimeService as _;
 use cri_client::api::{
     ContainerConfig, ContainerMetadata, ImageSpec, LinuxContainerConfig, LinuxContainerSecurityContext,
     LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption, PodSandboxConfig,
-    PodSandboxMetadata,
+    PodSandboxMetadata, ProfileType, SecurityProfile,
 };
 use perf::latency::Latency;
 
@@ -48,6 +48,11 @@ fn sandbox(round: usize) -> PodSandboxConfig {
             cgroup_parent: format!("/kubernox-1-system/raw-{round}"),
             security_context: Some(LinuxSandboxSecurityContext {
                 namespace_options: Some(namespaces()),
+                // As every kubelet has it; it is a good part of the time that a sandbox takes.
+                seccomp: Some(SecurityProfile {
+                    profile_type: ProfileType::RuntimeDefault as i32,
+                    ..Default::default()
+                }),
                 ..Default::default()
             }),
             ..Default::default()
