@@ -1,12 +1,13 @@
 //! What the authorizers keep of roles, bindings, pods and volumes, from the server's own caches.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use apiserver::{
-    cacher::{CachedObject, Followed, Follower},
+    cacher::{CachedObject, Cacher, Followed, Follower},
     server::Routes,
 };
-use auth_node::Graph;
+use async_trait::async_trait;
+use auth_node::{Graph, Progress};
 use auth_rbac::RbacStore;
 use k8s_api::{
     Object,
@@ -18,6 +19,9 @@ use k8s_api::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{OptionError, stored::store_of};
+
+/// How long a decision waits for what the caches know already.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells an index of one kind's objects.
 struct Feed<T, I> {
@@ -115,7 +119,7 @@ pub(super) fn node(
     stop: &CancellationToken,
 ) -> Result<Vec<Followed>, OptionError> {
     let caches = Caches { routes, stop };
-    Ok(vec![
+    let followed = vec![
         caches.follow_those_with::<Pod, _>(Some("spec.nodeName"), graph, Graph::upsert_pod, Graph::delete_pod)?,
         caches
             .follow::<PersistentVolume, _>(graph, Graph::upsert_volume, |graph, _, name| graph.delete_volume(name))?,
@@ -129,5 +133,41 @@ pub(super) fn node(
             |graph, slice| graph.upsert_slice(&slice.metadata.name, slice.spec.node_name.as_deref()),
             |graph, _, name| graph.delete_slice(name),
         )?,
-    ])
+    ];
+    let cachers = [
+        cacher_of::<Pod>(routes)?,
+        cacher_of::<PersistentVolume>(routes)?,
+        cacher_of::<VolumeAttachment>(routes)?,
+        cacher_of::<ResourceSlice>(routes)?,
+    ];
+    let feeds = cachers.into_iter().zip(followed.iter().cloned()).collect();
+    graph.told_by(Arc::new(Feeds(feeds)));
+    Ok(followed)
+}
+
+fn cacher_of<T: Object>(routes: &Routes) -> Result<Arc<Cacher>, OptionError> {
+    Ok(store_of::<T>(routes)?.cacher().clone())
+}
+
+/// Caches, and how far those are who follow them.
+struct Feeds(Vec<(Arc<Cacher>, Followed)>);
+
+impl fmt::Debug for Feeds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Feeds").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Progress for Feeds {
+    async fn caught_up(&self) {
+        let all = async {
+            for (cacher, followed) in &self.0 {
+                followed.clone().reached(cacher.changed()).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("what the node authorizer knows lags behind");
+        }
+    }
 }

@@ -12,6 +12,8 @@ use k8s_api::{primitives::quote, rbac::v1::PolicyRule};
 use crate::graph::{Graph, Kind};
 
 const LEASE_NAMESPACE: &str = "kube-node-lease";
+/// How the reason begins where the graph knows of no way from the node to the object.
+const UNRELATED: &str = "no relationship found";
 
 /// Decides about requests of kubelets, and has no opinion about others.
 pub struct NodeAuthorizer {
@@ -85,7 +87,7 @@ impl NodeAuthorizer {
         if self.graph.reaches(node, kind, attributes.namespace, attributes.name) {
             return allowed();
         }
-        Authorization::no_opinion(format!("no relationship found between node '{node}' and this object"))
+        Authorization::no_opinion(format!("{UNRELATED} between node '{node}' and this object"))
     }
 
     fn claim_status(&self, node: &str, attributes: &Attributes<'_>) -> Authorization {
@@ -220,6 +222,12 @@ fn own_node(node: &str, attributes: &Attributes<'_>) -> Authorization {
 #[async_trait]
 impl Authorizer for NodeAuthorizer {
     async fn authorize(&self, attributes: &Attributes<'_>) -> Authorization {
+        let decision = self.decide(attributes);
+        if !decision.reason.starts_with(UNRELATED) {
+            return decision;
+        }
+        // The kubelet may have been told of a pod before the graph was; refused, it would wait until it tries again.
+        self.graph.caught_up().await;
         self.decide(attributes)
     }
 }

@@ -7,9 +7,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    fmt,
+    sync::{Arc, OnceLock},
 };
 
+use async_trait::async_trait;
 use k8s_api::core::v1::{PersistentVolume, Pod};
 use parking_lot::RwLock;
 
@@ -106,10 +108,18 @@ struct Edges {
     slices: HashMap<String, String>,
 }
 
+/// How far those are who tell a graph of pods and volumes.
+#[async_trait]
+pub trait Progress: fmt::Debug + Send + Sync {
+    /// Returns when the graph knows all that any watch has told of until now, or when that takes too long.
+    async fn caught_up(&self);
+}
+
 /// Which nodes reach which objects.
 #[derive(Debug, Default)]
 pub struct Graph {
     edges: RwLock<Edges>,
+    progress: OnceLock<Arc<dyn Progress>>,
 }
 
 impl Edges {
@@ -185,6 +195,17 @@ impl Edges {
 }
 
 impl Graph {
+    /// Names those who tell of pods and volumes; the first ones stay.
+    pub fn told_by(&self, progress: Arc<dyn Progress>) {
+        self.progress.get_or_init(|| progress);
+    }
+
+    pub(crate) async fn caught_up(&self) {
+        if let Some(progress) = self.progress.get() {
+            progress.caught_up().await;
+        }
+    }
+
     /// Stores a pod as it is now. Pods without a node do not count.
     pub fn upsert_pod(&self, pod: &Pod) {
         let metadata = &pod.metadata;

@@ -12,4 +12,4 @@ mod references;
 mod tests;
 
 pub use authorizer::NodeAuthorizer;
-pub use graph::{Graph, Kind};
+pub use graph::{Graph, Kind, Progress};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiserver_auth::{
-    authorization::{Attributes, Authorization, RuleResolver},
+    authorization::{Attributes, Authorization, Authorizer as _, RuleResolver},
     user::UserInfo,
 };
 use k8s_api::{
@@ -12,7 +12,7 @@ use k8s_api::{
 };
 use serde_json::json;
 
-use crate::{Graph, Kind, NodeAuthorizer};
+use crate::{Graph, Kind, NodeAuthorizer, Progress};
 
 fn pod(name: &str, node: &str) -> Pod {
     Pod::from_value(json!({
@@ -150,6 +150,42 @@ fn attributes<'a>(
         subresource,
         ..Attributes::resource(user, verb, group, "v1", resource)
     }
+}
+
+/// A graph that is told of a pod only when somebody asks how far it is.
+#[derive(Debug)]
+struct Late(std::sync::Weak<Graph>);
+
+#[async_trait::async_trait]
+impl Progress for Late {
+    async fn caught_up(&self) {
+        if let Some(graph) = self.0.upgrade() {
+            graph.upsert_pod(&pod("p", "n"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kubelet_that_knows_of_a_pod_before_the_graph_does_is_not_refused() {
+    let graph = Arc::new(Graph::default());
+    graph.told_by(Arc::new(Late(Arc::downgrade(&graph))));
+    let authorizer = NodeAuthorizer::new(graph, auth_rbac::bootstrap::node_rules().to_vec());
+    let ask = async |node: &str, verb, resource, name| {
+        let user = UserInfo::named(format!("system:node:{node}")).with_groups(["system:nodes"]);
+        authorizer
+            .authorize(&attributes(&user, verb, "", resource, "ns", name))
+            .await
+    };
+    let allowed = Authorization::allow("");
+    assert_eq!(ask("n", "create", "serviceaccounts/token", "account").await, allowed);
+    assert_eq!(ask("n", "get", "secrets", "pull").await, allowed);
+    let unrelated = "no relationship found between node 'm' and this object";
+    let refused = Authorization::no_opinion(unrelated);
+    assert_eq!(
+        ask("m", "get", "secrets", "pull").await,
+        refused,
+        "another node's pods stay another's"
+    );
 }
 
 fn authorizer() -> NodeAuthorizer {

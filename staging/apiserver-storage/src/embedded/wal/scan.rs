@@ -14,8 +14,8 @@ use bytes::Bytes;
 use super::record::{ALIGNMENT, Commit, HEADER, Header, Place};
 use crate::{Error, Result};
 
-/// Read at a time while looking for records behind the end.
-const WINDOW: usize = 1 << 20;
+/// Read at a time while looking for records behind the end. A buffer for more would stay in the allocator for good.
+const WINDOW: usize = 64 << 10;
 
 /// The intact records of one generation.
 pub(super) struct Scanned {
