@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use client_go::config::{Kubeconfig, LoadingRules, Overrides};
 use component_base::flags::{FlagSet, Flags, StringArray};
 
-use crate::Result;
+use crate::{PluginPolicy, Result};
 
 /// Connection flags; every command has them.
 #[derive(Clone, Debug)]
 pub struct ConfigFlags {
+    /// Which credential plugins may run; no flag says it, preferences do.
+    pub plugin_policy: PluginPolicy,
     /// `--kubeconfig`.
     pub kubeconfig: String,
     /// `--cache-dir`.
@@ -68,6 +70,7 @@ fn default_cache_dir() -> PathBuf {
 impl Default for ConfigFlags {
     fn default() -> Self {
         Self {
+            plugin_policy: PluginPolicy::default(),
             kubeconfig: String::new(),
             cache_dir: default_cache_dir().display().to_string(),
             client_certificate: String::new(),

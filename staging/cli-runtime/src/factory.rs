@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::discovery::{Cache, Served};
 use crate::streams::Output;
-use crate::{ConfigFlags, IoStreams, Result};
+use crate::{CommandError, ConfigFlags, IoStreams, Result};
 
 /// Makes clients and answers what the server serves; everything is made at its first use.
 pub struct Factory {
@@ -104,6 +104,10 @@ impl Factory {
             return Ok(config.clone());
         }
         let mut config = self.client_config()?;
+        self.flags.plugin_policy.check(&config).map_err(|reason| {
+            let message = format!("Unable to connect to the server: getting credentials: {reason}");
+            CommandError::ExitWith { message, code: 1 }
+        })?;
         config.warnings = Some(self.warnings.clone());
         config.qps = 50.0;
         config.burst = 300;

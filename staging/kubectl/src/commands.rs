@@ -58,6 +58,7 @@ pub static ROOT: Command = Command {
         &cmd::apiresources::API_RESOURCES,
         &cmd::apiresources::API_VERSIONS,
         &cmd::config::COMMAND,
+        &cmd::kuberc::COMMAND,
         &cmd::options::COMMAND,
         &cmd::plugin::COMMAND,
         &cmd::version::COMMAND,

@@ -8,6 +8,7 @@ pub mod cmd;
 pub mod commands;
 pub mod flags;
 pub mod frame;
+mod kuberc;
 mod pods;
 mod write;
 

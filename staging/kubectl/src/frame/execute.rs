@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use component_base::flags::{FlagError, FlagSet, Flags as _, Positional};
 
-use cli_runtime::{CommandError, Factory, IoStreams, Result, message};
+use cli_runtime::{CommandError, Factory, IoStreams, PluginPolicy, Result, message};
 
 use crate::flags::deprecated_dry_run;
+use crate::kuberc;
 
 use super::cause::change_cause;
 use super::complete::complete;
@@ -27,6 +28,11 @@ pub async fn execute(root: &'static Command, line: &[String], streams: &IoStream
 }
 
 async fn dispatch(root: &'static Command, line: &[String], streams: &IoStreams) -> Result<()> {
+    let applied = kuberc::apply(root, line, streams).map_err(|error| CommandError::ExitWith {
+        message: format!("error occurred while applying preferences {error}"),
+        code: 1,
+    })?;
+    let (root, line) = (applied.root, applied.line.as_slice());
     let (path, rest) = find(root, line);
     let command = *path.last().expect("a path has a command");
     let words: Vec<&str> = line.iter().map(String::as_str).collect();
@@ -60,7 +66,9 @@ async fn dispatch(root: &'static Command, line: &[String], streams: &IoStreams) 
     {
         return Err(error);
     }
-    run(&path, &rest, streams).await
+    let options = applied.options.iter().map(String::as_str);
+    let rest: Vec<&str> = options.chain(rest).collect();
+    run(&path, &rest, applied.policy, streams).await
 }
 
 /// `kubectl help CMD…`.
@@ -117,7 +125,7 @@ fn plugin_rows() -> Vec<(String, String)> {
     rows
 }
 
-async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> Result<()> {
+async fn run(path: &[&'static Command], rest: &[&str], policy: PluginPolicy, streams: &IoStreams) -> Result<()> {
     let command = *path.last().expect("a path has a command");
     let names: Vec<_> = path.iter().map(|command| command.name).collect();
     let command_path = names.join(" ");
@@ -171,6 +179,7 @@ async fn run(path: &[&'static Command], rest: &[&str], streams: &IoStreams) -> R
         return print_help(path, streams);
     }
     global.check()?;
+    global.config.plugin_policy = policy;
     if given.contains("dry-run") {
         let words = rest.iter().take_while(|word| **word != "--");
         for warning in words.filter_map(|word| deprecated_dry_run(word)) {

@@ -5,6 +5,8 @@ use component_base::flags::{FlagSet, FlagValue, Flags};
 
 use cli_runtime::{ConfigFlags, Result, message};
 
+use crate::kuberc;
+
 /// Flags of every command: how to connect, how much to say.
 #[derive(Clone, Debug)]
 pub struct GlobalFlags {
@@ -62,18 +64,12 @@ impl GlobalFlags {
     /// Refuses what this program does not have.
     ///
     /// # Errors
-    /// A profile or a file of preferences was asked for.
+    /// A profile was asked for.
     pub fn check(&self) -> Result<()> {
         if self.profile != "none" {
             return Err(message!(
                 "profiles are not supported: unknown profile '{}'",
                 self.profile
-            ));
-        }
-        if !self.kuberc.is_empty() {
-            return Err(message!(
-                "kuberc files are not supported, found --kuberc={}",
-                self.kuberc
             ));
         }
         Ok(())
@@ -90,8 +86,11 @@ impl Flags for GlobalFlags {
             .inherit("v", Some('v'), &mut self.verbosity, "number for the log level verbosity")
             .inherit("vmodule", None, &mut self.vmodule, "comma-separated list of pattern=N settings for file-filtered logging (only works for the default text log format)")
             .inherit("log-flush-frequency", None, &mut self.log_flush_frequency, "Maximum number of seconds between log flushes")
-            .inherit("kuberc", None, &mut self.kuberc, "Path to the kuberc file to use for preferences. This can be disabled by exporting KUBECTL_KUBERC=false feature gate or turning off the feature KUBERC=off.")
             .inherit("profile", None, &mut self.profile, "Name of profile to capture. One of (none|cpu|heap|goroutine|threadcreate|block|mutex|trace)")
             .inherit("profile-output", None, &mut self.profile_output, "Name of the file to write the profile to");
+        if !kuberc::is_disabled() {
+            // It was read before flags are parsed.
+            flags.inherit("kuberc", None, &mut self.kuberc, "Path to the kuberc file to use for preferences. This can be disabled by exporting KUBECTL_KUBERC=false feature gate or turning off the feature KUBERC=off.");
+        }
     }
 }
