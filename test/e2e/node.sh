@@ -71,6 +71,7 @@ leave() {
     kubectl delete pods --all --timeout=60s
     stop_node "$1"
     kubectl delete node "$name" --ignore-not-found
+    forget_requests "system:node:$name"
     end_runtime "$1"
     remove_cgroups_of "$name"
     unmount_below "$root"
@@ -96,6 +97,12 @@ image() {
 # pressure I TYPE: a condition of the node, and the keys of its taints but the one it was registered with.
 pressure() {
     kubectl get node "$(node_name "$1")" -o "jsonpath={range .status.conditions[?(@.type=='$2')]}{.status} {.reason}: {.message}{end}{range .spec.taints[?(@.key!='e2e')]}; {.key}:{.effect}{end}"
+}
+
+# forget_requests USER: for certificates.
+forget_requests() {
+    kubectl get csr -o 'jsonpath={range .items[*]}{.metadata.name} {.spec.username}{"\n"}{end}' |
+        awk -v user="$1" '$2 == user { print $1 }' | xargs -r kubectl delete csr
 }
 
 # serving_requests I: its requests for a serving certificate that nobody has decided about.

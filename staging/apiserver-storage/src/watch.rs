@@ -11,15 +11,13 @@ use futures::stream::BoxStream;
 
 use crate::{Error, KeyValue, Revision};
 
-/// One change of one key.
+/// One change of one key. What was there before is not told: who needs it has it, and the store would have to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The key was created or replaced.
     Put {
         /// The new state. Created by this event if `create_revision == mod_revision`.
         item: KeyValue,
-        /// The state before; `None` if the key was absent, or if a compaction has removed it meanwhile.
-        previous: Option<KeyValue>,
     },
     /// The key was deleted, by a request or by expiry.
     Delete {
@@ -27,8 +25,6 @@ pub enum Event {
         key: Bytes,
         /// The revision of the deletion.
         revision: Revision,
-        /// The state before; `None` only if a compaction has removed it meanwhile.
-        previous: Option<KeyValue>,
     },
 }
 
@@ -37,7 +33,7 @@ impl Event {
     #[must_use]
     pub fn key(&self) -> &Bytes {
         match self {
-            Self::Put { item, .. } => &item.key,
+            Self::Put { item } => &item.key,
             Self::Delete { key, .. } => key,
         }
     }
@@ -46,16 +42,8 @@ impl Event {
     #[must_use]
     pub fn revision(&self) -> Revision {
         match self {
-            Self::Put { item, .. } => item.mod_revision,
+            Self::Put { item } => item.mod_revision,
             Self::Delete { revision, .. } => *revision,
-        }
-    }
-
-    /// The state before the change.
-    #[must_use]
-    pub fn previous(&self) -> Option<&KeyValue> {
-        match self {
-            Self::Put { previous, .. } | Self::Delete { previous, .. } => previous.as_ref(),
         }
     }
 }

@@ -133,17 +133,13 @@ impl Model {
         let (before, after) = (&self.states[at - 1], &self.states[at]);
         for (key, item) in after {
             if before.get(key) != Some(item) {
-                return Some(Event::Put {
-                    item: item.clone(),
-                    previous: before.get(key).cloned(),
-                });
+                return Some(Event::Put { item: item.clone() });
             }
         }
-        let (key, previous) = before.iter().find(|(key, _)| !after.contains_key(*key))?;
+        let key = before.keys().find(|key| !after.contains_key(*key))?;
         Some(Event::Delete {
             key: key.clone(),
             revision,
-            previous: Some(previous.clone()),
         })
     }
 }

@@ -4,6 +4,7 @@ mod flags;
 mod metadata;
 mod metrics;
 mod services;
+mod short_ways;
 mod subresources;
 mod upgrades;
 mod webhooks;

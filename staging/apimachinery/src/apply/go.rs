@@ -52,18 +52,9 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
     }
 }
 
-/// Equality with numbers compared by value (`1` equals `1.0`).
-pub(crate) fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(l), Value::Number(r)) => compare_numbers(l, r).is_eq(),
-        (Value::Array(l), Value::Array(r)) => l.len() == r.len() && l.iter().zip(r).all(|(l, r)| equal(l, r)),
-        (Value::Object(l), Value::Object(r)) => {
-            l.len() == r.len()
-                && l.iter()
-                    .all(|(key, value)| r.get(key).is_some_and(|other| equal(value, other)))
-        }
-        _ => left == right,
-    }
+/// Equality by value (`1` equals `1.0`).
+pub(crate) fn same_number(left: &Number, right: &Number) -> bool {
+    compare_numbers(left, right).is_eq()
 }
 
 /// Go's `%q` of a string.

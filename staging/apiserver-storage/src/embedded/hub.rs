@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::layer::Entry;
 use super::snapshot::Snapshot;
-use crate::{Error, Event, EventBatch, KeyRange, ProgressRequester, Result, Revision, Watch, WatchResponse};
+use crate::{Error, EventBatch, KeyRange, ProgressRequester, Result, Revision, Watch, WatchResponse};
 
 /// Undelivered responses of one watch; a watch that falls behind further reads the log instead.
 const QUEUE_LIMIT: usize = 1024;
@@ -77,15 +77,13 @@ impl Hub {
     }
 
     /// Makes a commit visible: first to readers, then to watches, as one step for whoever asks for progress.
-    ///
-    /// A watch whose previous values cannot be read is told to read the log, which will tell it the error.
     pub(super) fn publish(&self, snapshot: Snapshot, transactions: Vec<Committed>) {
         let snapshot = Arc::new(snapshot);
         let mut state = self.state.lock();
         state.head = snapshot.revision;
         self.snapshot.store(Arc::clone(&snapshot));
         for transaction in transactions {
-            dispatch(&state.slots, &snapshot, transaction);
+            dispatch(&state.slots, &transaction);
         }
     }
 
@@ -184,56 +182,28 @@ impl Hub {
 }
 
 /// Puts a transaction's events into the queues of the watches they concern.
-fn dispatch(slots: &[Arc<Slot>], snapshot: &Snapshot, transaction: Committed) {
+fn dispatch(slots: &[Arc<Slot>], transaction: &Committed) {
     let Committed { revision, changes } = transaction;
-    // The events are made when the first watch wants them, previous values included, and shared from then on.
-    let mut events: Vec<Option<Result<Event>>> = changes.iter().map(|_| None).collect();
     for slot in slots {
-        if revision < slot.from || !changes.iter().any(|change| slot.range.contains(&change.key)) {
+        if *revision < slot.from || !changes.iter().any(|change| slot.range.contains(&change.key)) {
             continue;
         }
         let mut queue = slot.queue.lock();
         if queue.lagging.is_some() {
             continue;
         }
-        let wanted = changes
-            .iter()
-            .zip(&mut events)
-            .filter(|(change, _)| slot.range.contains(&change.key));
-        let batch = wanted
-            .map(|(change, event)| {
-                event
-                    .get_or_insert_with(|| make_event(snapshot, revision, change))
-                    .clone()
-            })
-            .collect::<Result<Vec<_>>>();
-        match batch {
-            Ok(events) if queue.responses.len() < QUEUE_LIMIT => {
-                queue
-                    .responses
-                    .push_back(WatchResponse::Events(EventBatch { revision, events }));
-            }
-            _ => queue.lagging = Some(revision),
+        if queue.responses.len() < QUEUE_LIMIT {
+            let wanted = changes.iter().filter(|change| slot.range.contains(&change.key));
+            queue.responses.push_back(WatchResponse::Events(EventBatch {
+                revision: *revision,
+                events: wanted.map(|change| change.event()).collect(),
+            }));
+        } else {
+            queue.lagging = Some(*revision);
         }
         drop(queue);
         slot.wake.notify_one();
     }
-}
-
-fn make_event(snapshot: &Snapshot, revision: Revision, change: &Entry) -> Result<Event> {
-    let previous = snapshot.previous(change.previous)?;
-    Ok(if change.is_deletion() {
-        Event::Delete {
-            key: change.key.clone(),
-            revision,
-            previous,
-        }
-    } else {
-        Event::Put {
-            item: change.key_value(false),
-            previous,
-        }
-    })
 }
 
 /// The consuming side of a watch.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use imbl::OrdMap;
 
 use super::schema::{IndexEntry, Position, Record};
-use crate::{KeyValue, Revision};
+use crate::{Event, KeyValue, Revision};
 
 /// What an entry takes in memory besides its key and value, about: its own fields and its places in two maps.
 const ENTRY_OVERHEAD: usize = 256;
@@ -65,6 +65,20 @@ impl Entry {
             value: if keys_only { Bytes::new() } else { self.value.clone() },
             create_revision: self.create_revision,
             mod_revision: self.position.revision(),
+        }
+    }
+
+    /// What watches are told.
+    pub(super) fn event(&self) -> Event {
+        if self.is_deletion() {
+            Event::Delete {
+                key: self.key.clone(),
+                revision: self.position.revision(),
+            }
+        } else {
+            Event::Put {
+                item: self.key_value(false),
+            }
         }
     }
 

@@ -269,15 +269,6 @@ impl Snapshot {
         Ok(item)
     }
 
-    /// What the record at `position` superseded, if it was a value and is still there.
-    pub(super) fn previous(&self, position: Position) -> Result<Option<KeyValue>> {
-        if position == Position::NONE {
-            return Ok(None);
-        }
-        let item = self.stored_item(position, false)?;
-        Ok(item.filter(|item| item.create_revision != 0))
-    }
-
     /// The events of `range` from revision `from` on, oldest first: whole revisions, until about `limit` log records or
     /// bytes in kilobytes have been read. Returns the revision to continue at.
     pub(super) fn events(&self, range: &KeyRange, from: Revision, limit: usize) -> Result<(Vec<EventBatch>, Revision)> {
@@ -299,7 +290,7 @@ impl Snapshot {
                 return Ok(true);
             }
             cost += record.value.len() / 1024;
-            let event = self.event(position, &recorded)?;
+            let event = recorded.event(position);
             match batches.last_mut() {
                 Some(batch) if batch.revision == current => batch.events.push(event),
                 _ => batches.push(EventBatch {
@@ -310,24 +301,6 @@ impl Snapshot {
             Ok(true)
         })?;
         Ok((batches, next))
-    }
-
-    fn event(&self, position: Position, recorded: &Recorded<'_>) -> Result<Event> {
-        let record = recorded.record();
-        let previous = self.previous(record.previous)?;
-        let item = match recorded {
-            Recorded::Stored(record) => key_value(position, record, false),
-            Recorded::Recent(entry) => entry.key_value(false),
-        };
-        Ok(if record.is_deletion() {
-            Event::Delete {
-                key: item.key,
-                revision: position.revision(),
-                previous,
-            }
-        } else {
-            Event::Put { item, previous }
-        })
     }
 }
 
@@ -340,6 +313,21 @@ pub(super) enum Recorded<'a> {
 }
 
 impl Recorded<'_> {
+    fn event(&self, position: Position) -> Event {
+        let item = match self {
+            Self::Stored(record) => key_value(position, record, false),
+            Self::Recent(entry) => return entry.event(),
+        };
+        if self.record().is_deletion() {
+            Event::Delete {
+                key: item.key,
+                revision: position.revision(),
+            }
+        } else {
+            Event::Put { item }
+        }
+    }
+
     pub(super) fn record(&self) -> Record<'_> {
         match self {
             Self::Stored(record) => *record,

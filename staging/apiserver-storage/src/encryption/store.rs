@@ -139,22 +139,11 @@ fn read_conflict(transformer: &Transformer, error: Error) -> Error {
 }
 
 fn read_event(transformer: &Transformer, event: Event) -> Result<Event> {
-    // The former state may be of a key that is no longer configured; nobody needs it.
-    let earlier = |item: Option<KeyValue>| item.and_then(|item| read(transformer, item).ok());
     Ok(match event {
-        Event::Put { item, previous } => Event::Put {
+        Event::Put { item } => Event::Put {
             item: read(transformer, item)?,
-            previous: earlier(previous),
         },
-        Event::Delete {
-            key,
-            revision,
-            previous,
-        } => Event::Delete {
-            key,
-            revision,
-            previous: earlier(previous),
-        },
+        deletion @ Event::Delete { .. } => deletion,
     })
 }
 

@@ -56,7 +56,7 @@ impl Watcher {
     /// Opens the stream and waits for etcd's confirmation.
     async fn open(&mut self) -> Result<()> {
         self.connection = None;
-        let mut options = WatchOptions::new().with_prev_key().with_progress_notify();
+        let mut options = WatchOptions::new().with_progress_notify();
         options = options.with_range(range_end(&self.range));
         if let Some(next) = self.next {
             options = options.with_start_revision(to_etcd(next)?);
@@ -199,16 +199,11 @@ fn convert(event: &etcd_client::Event) -> Result<Event> {
     let kv = event
         .kv()
         .ok_or_else(|| Error::Corrupt("etcd sent an event without a key".to_owned()))?;
-    let previous = event.prev_kv().map(key_value);
     Ok(match event.event_type() {
-        EventType::Put => Event::Put {
-            item: key_value(kv),
-            previous,
-        },
+        EventType::Put => Event::Put { item: key_value(kv) },
         EventType::Delete => Event::Delete {
             key: Bytes::copy_from_slice(kv.key()),
             revision: from_etcd(kv.mod_revision()),
-            previous,
         },
     })
 }

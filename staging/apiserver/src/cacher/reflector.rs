@@ -197,9 +197,7 @@ impl Cacher {
             .iter()
             .flat_map(|batch| batch.events.iter().map(|event| (batch.revision, event)))
             .map(|(revision, event)| match event {
-                StorageEvent::Put { item, .. } => {
-                    (revision, event, self.decode(&item.key, &item.value, item.mod_revision))
-                }
+                StorageEvent::Put { item } => (revision, event, self.decode(&item.key, &item.value, item.mod_revision)),
                 StorageEvent::Delete { .. } => (revision, event, None),
             })
             .collect();

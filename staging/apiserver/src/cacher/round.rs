@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use super::{Event, Watchers};
 
-/// What it takes to bring an event to one watcher.
-const DELIVERY: Duration = Duration::from_micros(10);
+/// What it takes to have one watcher write, however little.
+const TURN: Duration = Duration::from_micros(10);
+/// What it takes to bring one more event to it.
+const EVENT: Duration = Duration::from_micros(6);
 /// Rounds that are over sooner than the clock ticks are not waited for.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// Events wait no longer than this, however many watch.
@@ -49,11 +51,11 @@ impl Round {
         if self.waiting.is_empty() {
             return;
         }
-        let count = watchers.push(&self.waiting, indexed_fields);
+        let told = watchers.push(&self.waiting, indexed_fields);
         self.waiting.clear();
-        let takes = DELIVERY
-            .saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
-            .min(LONGEST);
+        let times = |cost: Duration, count| cost.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        let takes = times(TURN, told.watchers).saturating_add(times(EVENT, told.deliveries));
+        let takes = takes.min(LONGEST);
         self.over = (takes >= SHORTEST).then(|| Instant::now() + takes);
     }
 }
@@ -83,7 +85,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn few_watchers_are_told_of_everything_at_once() {
-        let (mut watchers, registered) = watchers(99);
+        let (mut watchers, registered) = watchers(60);
         let mut round = Round::default();
         for revision in 1..=3 {
             round.add(event(revision));
@@ -95,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_comes_while_many_are_told_waits_for_its_turn() {
-        for (count, expected) in [(200, Duration::from_millis(2)), (5_000, LONGEST)] {
+        for (count, expected) in [(200, Duration::from_micros(3_200)), (5_000, LONGEST)] {
             let (mut watchers, registered) = watchers(count);
             let queued = |events| registered.iter().all(|watcher| watcher.queue.len() == events);
             let mut round = Round::default();
@@ -113,6 +115,10 @@ mod tests {
             round.tell_in_time(&mut watchers, &[]);
             assert!(queued(4), "the others come together");
             assert_eq!(round.due(), None);
+            round.add(event(5));
+            // Three events took longer than one.
+            let longer = expected + Duration::from_micros(2 * 200 * 6);
+            assert_eq!(round.due(), Some(Instant::now() + longer.min(LONGEST)));
         }
     }
 

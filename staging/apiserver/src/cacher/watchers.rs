@@ -79,6 +79,15 @@ impl Watcher {
     }
 }
 
+/// What it was to tell watchers of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// How many they concerned.
+    pub(crate) watchers: usize,
+    /// How many events these got, all in all.
+    pub(crate) deliveries: usize,
+}
+
 /// The running watches of one resource.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
@@ -113,8 +122,8 @@ impl Watchers {
     }
 
     /// Hands events, in their order, to everyone they may concern: a watcher gets all of its own before the next one is
-    /// woken, so that they travel together. Returns how many were concerned.
-    pub(crate) fn push(&mut self, events: &[Arc<Event>], indexed_fields: &[usize]) -> usize {
+    /// woken, so that they travel together.
+    pub(crate) fn push(&mut self, events: &[Arc<Event>], indexed_fields: &[usize]) -> Told {
         let mut concerned: Vec<(Group, Vec<Item>)> = Vec::new();
         for event in events {
             for group in groups_of(event, indexed_fields) {
@@ -128,12 +137,14 @@ impl Watchers {
                 }
             }
         }
-        let watchers = |group| self.groups.get(group).map_or(0, HashMap::len);
-        let count = concerned.iter().map(|(group, _)| watchers(group)).sum();
+        let mut told = Told::default();
         for (group, items) in concerned {
+            let watchers = self.groups.get(&group).map_or(0, HashMap::len);
+            told.watchers += watchers;
+            told.deliveries += watchers * items.len();
             self.send(&group, &items, |_| true);
         }
-        count
+        told
     }
 
     /// Tells everyone who wants bookmarks how far the cache is.

@@ -1,14 +1,14 @@
 //! Server-side apply.
 
 use apimachinery::{
-    apply::manager::{ApplyError, ApplyOptions},
+    apply::manager::{ApplyError, ApplyOptions, Extent, Merged},
     json,
     status::StatusError,
 };
 use async_trait::async_trait;
 use component_base::serving::Body;
 use http::Response;
-use k8s_api::meta::v1::{ManagedFieldsEntry, StatusCause};
+use k8s_api::meta::v1::StatusCause;
 use serde_json::Value;
 
 use super::{
@@ -16,7 +16,8 @@ use super::{
     body::warn,
     create::dedup_owner_references,
     field_management::{Tracker, encode_without_managers},
-    patch::{Shown, decode_patched},
+    metadata_patch,
+    patch::{self, Shown, check_patched, decode_patched},
     update::Update,
 };
 use crate::{
@@ -119,18 +120,27 @@ impl UpdateSource for Applied<'_> {
         let tracker = Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy);
         let merge = |live| tracker.with(|fields| fields.apply_beside(live, &self.applied, stored, options));
         // Beside the object, whose check need not look at them.
-        let (merged, managers) = merge(live).map_err(|error| apply_status(&error))?;
+        let merged = merge(live).map_err(|error| apply_status(&error))?;
         self.judge_duplicate()?;
         let shown = Shown::Result {
             value: &|| {
                 merge(existing.map(|existing| self.view(existing.object.clone_boxed().as_mut())))
-                    .map(|(merged, managers)| shown_with(merged, &managers))
+                    .map(shown_with_managers)
                     .unwrap_or_default()
             },
             opened: &Value::Null,
         };
-        let mut object = decode_patched(update, merged, shown, &mut Vec::new())?;
-        object.metadata_mut().managed_fields = managers;
+        let mut strict = Vec::new();
+        let unchanged = existing.filter(|_| endpoint.codec.is_hub());
+        let mut object = match (merged.extent, unchanged) {
+            (Extent::Nothing, Some(existing)) => existing.object.clone_boxed(),
+            (Extent::Metadata, Some(existing)) => {
+                let metadata = metadata_patch::metadata_alone(merged.object);
+                patch::with_metadata(update, existing, check_patched(update, metadata, shown, &mut strict)?)?.0
+            }
+            _ => decode_patched(update, merged.object, shown, &mut strict)?,
+        };
+        object.metadata_mut().managed_fields = merged.managers;
         if existing.is_none() {
             crate::registry::wipe_system_fields(object.metadata_mut());
             call.context.info.name.clone_into(&mut object.metadata_mut().name);
@@ -148,11 +158,12 @@ impl UpdateSource for Applied<'_> {
 }
 
 /// The merged object as an error shows it.
-fn shown_with(mut merged: Value, managers: &[ManagedFieldsEntry]) -> Value {
-    if let (Ok(managers), Some(metadata)) = (serde_json::to_value(managers), merged.get_mut("metadata")) {
+fn shown_with_managers(merged: Merged) -> Value {
+    let mut object = merged.object;
+    if let (Ok(managers), Some(metadata)) = (serde_json::to_value(merged.managers), object.get_mut("metadata")) {
         metadata["managedFields"] = managers;
     }
-    merged
+    object
 }
 
 fn apply_status(error: &ApplyError) -> StatusError {

@@ -7,7 +7,7 @@ use apimachinery::{
 use k8s_api::tree::Tree;
 use serde_json::Value;
 
-use super::Call;
+use super::{Call, metadata_patch};
 use crate::{
     admission::WriteOptions,
     registry::{AnyObject, Existing, ObjectBox, ResourceStrategy, VersionCodec},
@@ -82,23 +82,71 @@ impl<'a> Tracker<'a> {
         object: &mut ObjectBox,
         given: Given,
     ) {
-        let live = existing.map(|existing| existing.object.as_ref());
-        let stored = live.map_or(&[][..], |live| &live.metadata().managed_fields);
-        let live = live.map(|live| self.codec.to_tree(live));
+        let live = existing.map(|existing| self.codec.to_tree(existing.object.as_ref()));
+        let managers = given.managers;
+        let new = |object: &dyn AnyObject| given.restored(self.codec, object);
+        self.compared(manager, now, existing, live.as_ref(), object, managers, new);
+    }
+
+    /// [`Tracker::update`] after a patch that changed nothing but the metadata, of which `live` is the former
+    /// [form](metadata_patch::tree).
+    pub(super) fn update_metadata(
+        &self,
+        call: &Call<'_>,
+        options: &WriteOptions,
+        existing: &Existing,
+        live: &Tree,
+        object: &mut ObjectBox,
+    ) {
+        let manager = manager_or_user_agent(&options.field_manager, &call.context.user_agent);
+        let new = |object: &dyn AnyObject| metadata_patch::tree(self.codec, object);
+        self.compared(
+            &manager,
+            call.context.received,
+            Some(existing),
+            Some(live),
+            object,
+            false,
+            new,
+        );
+    }
+
+    /// Records what differs between a form of the live object and the one that `new` makes of the new object without its
+    /// managers. `given` tells whether the client named managers, if only an empty list of them.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the change, and all differ from call to call"
+    )]
+    fn compared(
+        &self,
+        manager: &str,
+        now: jiff::Timestamp,
+        existing: Option<&Existing>,
+        live: Option<&Tree>,
+        object: &mut ObjectBox,
+        given: bool,
+        new: impl FnOnce(&dyn AnyObject) -> Tree,
+    ) {
+        let stored = existing.map_or(&[][..], |existing| &existing.object.metadata().managed_fields);
         let named = std::mem::take(&mut object.metadata_mut().managed_fields);
-        let new = given.restored(self.codec, object.as_ref());
-        let given = (given.managers || !named.is_empty()).then_some(named.as_slice());
+        let new = new(object.as_ref());
+        let given = (given || !named.is_empty()).then_some(named.as_slice());
         object.metadata_mut().managed_fields =
-            self.with(|fields| fields.managers_after_update(live.as_ref(), &new, stored, given, manager, now));
+            self.with(|fields| fields.managers_after_update(live, &new, stored, given, manager, now));
     }
 }
 
-/// The dynamic form of an object without its managers, most of which is text that nobody reads.
-pub(crate) fn encode_without_managers(codec: &dyn VersionCodec, object: &mut dyn AnyObject) -> Value {
+/// What `make` makes of an object without its managers, most of which is text that nobody reads.
+pub(super) fn without_managers<R>(object: &mut dyn AnyObject, make: impl FnOnce(&dyn AnyObject) -> R) -> R {
     let managers = std::mem::take(&mut object.metadata_mut().managed_fields);
-    let value = codec.encode(object);
+    let made = make(object);
     object.metadata_mut().managed_fields = managers;
-    value
+    made
+}
+
+/// The dynamic form of an object without its managers.
+pub(crate) fn encode_without_managers(codec: &dyn VersionCodec, object: &mut dyn AnyObject) -> Value {
+    without_managers(object, |object| codec.encode(object))
 }
 
 /// Takes the managers out of an object's dynamic form.
@@ -158,6 +206,11 @@ impl Given {
     /// the object itself would not show.
     pub(super) fn plainly() -> Self {
         Self::default()
+    }
+
+    /// Whether a typed object holds all of it.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.managers && self.empty_lists.is_empty()
     }
 
     /// The dynamic form of a typed object, with what it lost.

@@ -13,6 +13,7 @@ mod dispatch;
 pub(crate) mod field_management;
 mod get;
 mod list;
+mod metadata_patch;
 mod patch;
 mod respond;
 mod scale;

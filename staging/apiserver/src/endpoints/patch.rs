@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use component_base::serving::Body;
 use http::{Response, header};
-use k8s_api::scheme;
+use k8s_api::{scheme, tree::Tree};
 use serde_json::Value;
 
 use super::{
@@ -20,11 +20,12 @@ use super::{
     body::{MAX_BODY, judge, not_registered, read_body, unknown_conversion},
     create::dedup_owner_references,
     field_management::{Given, Tracker, encode_without_managers},
+    metadata_patch,
     update::{Target, Update, check_name},
 };
 use crate::{
     options::{FieldValidation, PatchType, write_options},
-    registry::{AnyObject, Existing, ObjectBox, UpdateSource},
+    registry::{AnyObject, Existing, ObjectBox, UpdateSource, VersionCodec},
 };
 
 /// Answers a PATCH of an object, or of a subresource with `strategy`.
@@ -60,7 +61,11 @@ pub(super) async fn patch(
     }
     call.context.audit.request_body(|| bytes.to_vec());
     let patch = Patch::parse(kind, &bytes)?;
-    let source = Patched { update: &update, patch };
+    let source = Patched {
+        update: &update,
+        metadata_alone: patch.opens_metadata_alone() && endpoint.codec.is_hub(),
+        patch,
+    };
     update.run(&source, false, &output).await
 }
 
@@ -121,6 +126,16 @@ impl Patch {
 }
 
 impl Patch {
+    /// Whether nothing but metadata is looked at, and of that not the managers.
+    fn opens_metadata_alone(&self) -> bool {
+        match self {
+            Self::Json(_) => false,
+            Self::Merge { patch, .. } | Self::Strategic { patch, .. } => {
+                metadata_patch::opens_metadata_alone(patch) && !self.sees_managers()
+            }
+        }
+    }
+
     /// Whether the object's managers may decide what comes of the patch.
     fn sees_managers(&self) -> bool {
         let (Self::Merge { patch, .. } | Self::Strategic { patch, .. }) = self else {
@@ -143,6 +158,8 @@ fn unprocessable() -> StatusError {
 
 struct Patched<'a> {
     update: &'a Update<'a>,
+    /// The [short way](metadata_patch) is open.
+    metadata_alone: bool,
     patch: Patch,
 }
 
@@ -150,7 +167,9 @@ struct Patched<'a> {
 impl UpdateSource for Patched<'_> {
     fn view(&self, existing: &mut dyn AnyObject) -> Value {
         let codec = self.update.endpoint.codec.as_ref();
-        if self.patch.sees_managers() {
+        if self.metadata_alone {
+            metadata_patch::view(codec, existing)
+        } else if self.patch.sees_managers() {
             codec.encode(existing)
         } else {
             encode_without_managers(codec, existing)
@@ -166,7 +185,9 @@ impl UpdateSource for Patched<'_> {
                 &update.call.context.info.name,
             ));
         };
-        let (patched, mut strict) = self.patch.apply(endpoint, existing.take_view())?;
+        let view = existing.take_view();
+        let live = self.metadata_alone.then(|| Tree::from(&view));
+        let (patched, mut strict) = self.patch.apply(endpoint, view)?;
         let given = Given::of(&patched);
         let again = || match self
             .patch
@@ -190,16 +211,22 @@ impl UpdateSource for Patched<'_> {
                 }
             }
         };
-        let mut object = decode_patched(update, patched, shown, &mut strict)?;
+        let checked = check_patched(update, patched, shown, &mut strict)?;
+        let codec = endpoint.codec.as_ref();
+        let (mut object, live) = match live {
+            None => (decoded(codec, checked)?, None),
+            Some(live) => {
+                let (object, rest_is_same) = with_metadata(update, existing, checked)?;
+                (object, Some(live).filter(|_| rest_is_same && given.is_plain()))
+            }
+        };
         check_name(update.call, endpoint, object.as_mut())?;
         dedup_owner_references(update.call, object.as_mut(), false);
-        Tracker::new(endpoint.codec.as_ref(), update.subresource, update.strategy).update(
-            update.call,
-            update.options,
-            Some(existing),
-            &mut object,
-            given,
-        );
+        let tracker = Tracker::new(codec, update.subresource, update.strategy);
+        match live {
+            Some(live) => tracker.update_metadata(update.call, update.options, existing, &live, &mut object),
+            None => tracker.update(update.call, update.options, Some(existing), &mut object, given),
+        }
         update.admit(&mut object, Some(existing)).await?;
         Ok(object)
     }
@@ -231,13 +258,45 @@ fn other_kind(endpoint: &Endpoint, mut document: Value, api_version: &str, kind:
     unknown_conversion(version, kind, &endpoint.kind.group, endpoint.codec.kind())
 }
 
+fn undecodable(error: serde_json::Error) -> StatusError {
+    StatusError::bad_request(error.to_string())
+}
+
+fn decoded(codec: &dyn VersionCodec, checked: Value) -> Result<ObjectBox, StatusError> {
+    codec.decode(checked).map_err(undecodable)
+}
+
+/// The existing object with the metadata of a checked [view](metadata_patch) of it, and whether the rest of it stayed as it was.
+/// The endpoint's version is the hub.
+pub(super) fn with_metadata(
+    update: &Update<'_>,
+    existing: &Existing,
+    checked: Value,
+) -> Result<(ObjectBox, bool), StatusError> {
+    let metadata = metadata_patch::metadata_of(checked).map_err(undecodable)?;
+    let codec = update.endpoint.codec.as_ref();
+    let object = codec.with_metadata(existing.object.as_ref(), metadata);
+    Ok(object.expect("the hub's own codec changes metadata"))
+}
+
 /// Checks and decodes the result of a patch.
 pub(super) fn decode_patched(
+    update: &Update<'_>,
+    patched: Value,
+    show: Shown<'_>,
+    strict: &mut Vec<StrictError>,
+) -> Result<ObjectBox, StatusError> {
+    let checked = check_patched(update, patched, show, strict)?;
+    decoded(update.endpoint.codec.as_ref(), checked)
+}
+
+/// Checks the result of a patch and brings it into its canonical form.
+pub(super) fn check_patched(
     update: &Update<'_>,
     mut patched: Value,
     show: Shown<'_>,
     strict: &mut Vec<StrictError>,
-) -> Result<ObjectBox, StatusError> {
+) -> Result<Value, StatusError> {
     let endpoint = update.endpoint;
     let ty = endpoint.codec.type_ref();
     let invalid = |detail: String| {
@@ -275,8 +334,5 @@ pub(super) fn decode_patched(
     strict.extend(found);
     let validation = FieldValidation::of(&update.options.field_validation);
     judge(update.call, strict, validation).map_err(|_| invalid(strict_message(strict)))?;
-    endpoint
-        .codec
-        .decode(patched)
-        .map_err(|error| StatusError::bad_request(error.to_string()))
+    Ok(patched)
 }

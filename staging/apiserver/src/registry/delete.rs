@@ -48,21 +48,37 @@ impl Store {
     ) -> Result<DeleteOutcome, StatusError> {
         let key = self.key(namespace, name)?;
         let dry_run = !options.dry_run.is_empty();
+        // The cached state is right most of the time; the write's own precondition finds out.
+        let mut current = self.cacher.get(&key).map(|cached| Stored { cached });
         loop {
-            let stored = self.read(&key).await?.ok_or_else(|| self.not_found(name))?;
+            let (stored, fresh) = match current.take() {
+                Some(stored) => (stored, false),
+                None => (self.read(&key).await?.ok_or_else(|| self.not_found(name))?, true),
+            };
             let existing = Existing {
                 object: self.typed(&stored)?,
                 stored,
                 view: Mutex::default(),
             };
+            let revision = existing.stored.cached.resource_version;
             // Strategies complete the options; each attempt begins with what the client sent.
             let mut options = options.clone();
-            match self
+            let attempt = self
                 .try_delete(request, &key, &existing, validation, &mut options, dry_run)
-                .await?
-            {
-                Some(outcome) => return Ok(outcome),
-                None => tokio::task::yield_now().await,
+                .await;
+            let is_written = |outcome: &DeleteOutcome| outcome.stored.cached.resource_version != revision;
+            match attempt {
+                Ok(Some(outcome)) if fresh || is_written(&outcome) => return Ok(outcome),
+                Err(status) if fresh => return Err(status),
+                Ok(None) => tokio::task::yield_now().await,
+                // No write has found out whether this is the latest state.
+                unproven => {
+                    current = self.read(&key).await?;
+                    if current.as_ref().map(|stored| stored.cached.resource_version) != Some(revision) {
+                        continue;
+                    }
+                    return unproven.map(|outcome| outcome.expect("what raced was tried again"));
+                }
             }
         }
     }
@@ -123,8 +139,9 @@ impl Store {
             return Ok(None);
         };
         let revision = stored.cached.resource_version;
+        object.metadata_mut().resource_version = revision.to_string();
         let marked = Existing {
-            object: self.typed(&stored)?,
+            object,
             stored,
             view: Mutex::default(),
         };

@@ -12,7 +12,7 @@ use apimachinery::field::ErrorList;
 use component_base::feature_gates::FeatureGates;
 use k8s_api::{
     HasMetadata,
-    meta::v1::DeleteOptions,
+    meta::v1::{DeleteOptions, ObjectMeta},
     pick::{Paths, Picked},
     tree::Tree,
 };
@@ -330,6 +330,15 @@ pub trait VersionCodec: Send + Sync + Debug + 'static {
     fn encode_json(&self, object: &dyn AnyObject) -> Vec<u8>;
     /// The scalars at these paths of this version.
     fn pick(&self, object: &dyn AnyObject, paths: &Arc<Paths>) -> Picked;
+    /// Whether this version is the hub: any other may keep in metadata what the hub has elsewhere.
+    fn is_hub(&self) -> bool {
+        false
+    }
+    /// The hub object with other metadata and the defaults that follow from it, and whether those left the rest of the object
+    /// as it was; `None` if this version is not the hub.
+    fn with_metadata(&self, _object: &dyn AnyObject, _metadata: ObjectMeta) -> Option<(super::ObjectBox, bool)> {
+        None
+    }
 }
 
 /// The [`VersionCodec`] of the hub version itself.
@@ -396,6 +405,21 @@ impl<T: HasMetadata> VersionCodec for HubCodec<T> {
 
     fn pick(&self, object: &dyn AnyObject, paths: &Arc<Paths>) -> Picked {
         object.pick(paths)
+    }
+
+    fn is_hub(&self) -> bool {
+        true
+    }
+
+    fn with_metadata(&self, object: &dyn AnyObject, metadata: ObjectMeta) -> Option<(super::ObjectBox, bool)> {
+        let before: &T = typed(object);
+        let mut object = before.clone();
+        let former = std::mem::replace(object.metadata_mut(), metadata);
+        (self.defaults)(&mut object);
+        let metadata = std::mem::replace(object.metadata_mut(), former);
+        let same = object == *before;
+        *object.metadata_mut() = metadata;
+        Some((Box::new(object), same))
     }
 }
 

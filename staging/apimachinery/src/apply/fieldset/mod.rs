@@ -4,6 +4,7 @@
 //! indices. A node that stands for a member of the set or has children exists; any other does not,
 //! so that equal sets are equal trees.
 
+mod edit;
 mod element;
 mod filter;
 mod serialize;
@@ -18,3 +19,4 @@ pub use serialize::FieldsError;
 pub(crate) use serialize::{write_field_key, write_key, write_text_key};
 pub(crate) use set::Below;
 pub use set::Set;
+pub(crate) use text::Judgement;

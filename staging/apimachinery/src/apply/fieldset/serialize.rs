@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use super::element::KeyField;
-use super::{PathElement, Set, text};
+use super::{Judgement, PathElement, Set, text};
 use crate::apply::go;
 
 /// Why a `FieldsV1` document is refused.
@@ -268,6 +268,16 @@ impl Set {
         text::contains(text, self).unwrap_or_else(|_| Self::from_json(text).is_ok_and(|set| set.contains_all(self)))
     }
 
+    /// Whether `judge` finds something in the set that the `FieldsV1` text stands for (see [`Judgement`]); `None` if that takes
+    /// a closer look.
+    pub(crate) fn finds_in<C: Copy>(
+        text: &str,
+        context: C,
+        judge: &mut dyn FnMut(C, Option<&str>) -> Judgement<C>,
+    ) -> Option<bool> {
+        text::finds(text, context, judge).ok()
+    }
+
     /// The `FieldsV1` object.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -294,7 +304,7 @@ impl Set {
         out
     }
 
-    fn write_json(&self, include_self: bool, scratch: &mut String, out: &mut String) {
+    pub(super) fn write_json(&self, include_self: bool, scratch: &mut String, out: &mut String) {
         out.push('{');
         let mut first = true;
         if include_self && !self.is_empty() {

@@ -152,7 +152,7 @@ fn element() -> impl Strategy<Value = PathElement> {
     ]
 }
 
-fn any_set() -> impl Strategy<Value = Set> {
+pub(super) fn any_set() -> impl Strategy<Value = Set> {
     prop::collection::vec(prop::collection::vec(element(), 1..4), 0..12).prop_map(Set::from_paths)
 }
 

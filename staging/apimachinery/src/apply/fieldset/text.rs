@@ -14,13 +14,23 @@ const MAX_DEPTH: usize = 256;
 #[derive(Debug)]
 pub(super) struct Malformed;
 
-type Read<T> = Result<T, Malformed>;
+pub(super) type Read<T> = Result<T, Malformed>;
 
 /// A place in a text.
-struct Cursor<'t> {
-    text: &'t str,
-    at: usize,
+pub(super) struct Cursor<'t> {
+    pub(super) text: &'t str,
+    pub(super) at: usize,
     depth: usize,
+}
+
+/// What somebody who looks through a text makes of an element that has paths below it.
+pub(crate) enum Judgement<C> {
+    /// What is below it does not matter.
+    Passed,
+    /// This is what was looked for.
+    Found,
+    /// What is below it is looked at, in this context.
+    Opened(C),
 }
 
 /// What a level says of the path that leads to it.
@@ -43,11 +53,32 @@ impl<'t> Cursor<'t> {
         Self { text, at: 0, depth: 0 }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn expect(&mut self, byte: u8) -> Read<()> {
+    /// What is left.
+    pub(super) fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    /// Begins an object.
+    pub(super) fn enter(&mut self) -> Read<()> {
+        self.expect(b'{')?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Malformed);
+        }
+        Ok(())
+    }
+
+    /// Ends the object at whose closing brace this is.
+    pub(super) fn leave(&mut self) {
+        self.at += 1;
+        self.depth -= 1;
+    }
+
+    pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
         if self.peek() != Some(byte) {
             return Err(Malformed);
         }
@@ -75,7 +106,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    fn string(&mut self) -> Read<Cow<'t, str>> {
+    pub(super) fn string(&mut self) -> Read<Cow<'t, str>> {
         let (end, escaped) = self.end_of_string()?;
         let quoted = self.text.get(self.at..end).ok_or(Malformed)?;
         self.at = end;
@@ -87,7 +118,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes over an object.
-    fn skip(&mut self) -> Read<()> {
+    pub(super) fn skip(&mut self) -> Read<()> {
         let start = self.depth;
         loop {
             match self.peek().ok_or(Malformed)? {
@@ -111,15 +142,10 @@ impl<'t> Cursor<'t> {
 
     /// Reads an object; `visit` must read or skip the value of each member but `.`.
     fn level(&mut self, visit: &mut dyn FnMut(PathElement, &mut Self) -> Read<()>) -> Read<Own> {
-        self.expect(b'{')?;
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Malformed);
-        }
+        self.enter()?;
         let mut own = Own::default();
         if self.peek() == Some(b'}') {
-            self.at += 1;
-            self.depth -= 1;
+            self.leave();
             own.empty = true;
             return Ok(own);
         }
@@ -138,9 +164,48 @@ impl<'t> Cursor<'t> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
-                    self.at += 1;
-                    self.depth -= 1;
+                    self.leave();
                     return Ok(own);
+                }
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    /// Asks `judge` about each element of an object that has paths below it: a field has a name.
+    fn finds<C: Copy>(&mut self, context: C, judge: &mut dyn FnMut(C, Option<&str>) -> Judgement<C>) -> Read<bool> {
+        self.enter()?;
+        if self.peek() == Some(b'}') {
+            self.leave();
+            return Ok(false);
+        }
+        loop {
+            let name = self.string()?;
+            self.expect(b':')?;
+            let below = self.rest();
+            if below.starts_with("{}") || below.starts_with("{\".\":{}}") {
+                self.skip()?;
+            } else {
+                let field = match name.split_at_checked(2).ok_or(Malformed)? {
+                    ("f:", field) => Some(field),
+                    ("k:" | "v:" | "i:", _) => None,
+                    _ => return Err(Malformed),
+                };
+                match judge(context, field) {
+                    Judgement::Passed => self.skip()?,
+                    Judgement::Found => return Ok(true),
+                    Judgement::Opened(context) => {
+                        if self.finds(context, judge)? {
+                            return Ok(true);
+                        }
+                    }
+                }
+            }
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.leave();
+                    return Ok(false);
                 }
                 _ => return Err(Malformed),
             }
@@ -187,7 +252,7 @@ impl<'t> Cursor<'t> {
         Ok((own, found == paths.nodes().len()))
     }
 
-    fn whole<T>(text: &'t str, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
+    pub(super) fn whole<T>(text: &'t str, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         let mut cursor = Self::new(text);
         let result = read(&mut cursor)?;
         if cursor.at == text.len() {
@@ -206,6 +271,21 @@ pub(super) fn read(text: &str) -> Read<Set> {
 /// Whether a path of `changes` is in the text's set or lies on the way to one of its paths.
 pub(super) fn touches(text: &str, changes: &Set) -> Read<bool> {
     Cursor::whole(text, |cursor| cursor.touches(changes))
+}
+
+/// Whether `judge` finds something in the text's set.
+pub(super) fn finds<C: Copy>(
+    text: &str,
+    context: C,
+    judge: &mut dyn FnMut(C, Option<&str>) -> Judgement<C>,
+) -> Read<bool> {
+    let mut cursor = Cursor::new(text);
+    let found = cursor.finds(context, judge)?;
+    if found || cursor.at == text.len() {
+        Ok(found)
+    } else {
+        Err(Malformed)
+    }
 }
 
 /// Whether every path of `paths` is in the text's set.

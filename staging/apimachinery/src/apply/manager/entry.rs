@@ -269,6 +269,19 @@ impl Entry {
         self.changed = true;
     }
 
+    /// The text of the fields, as long as it is what counts and nobody has decoded it.
+    pub(super) fn text(&self) -> Option<&str> {
+        let undecoded = self.fields.as_ref().filter(|_| self.set.is_none());
+        undecoded.map(FieldsV1::as_str)
+    }
+
+    /// Replaces the fields by those that a text of [`Set::to_json`] stands for.
+    pub(super) fn set_text(&mut self, fields: String) {
+        self.fields = Some(FieldsV1::from_own_json(fields));
+        self.set = None;
+        self.changed = false;
+    }
+
     /// Puts the set back that the entry's text has.
     pub(super) fn restore_fields(&mut self, set: Set) {
         self.set = Some(set);

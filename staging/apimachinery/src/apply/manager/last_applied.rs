@@ -48,14 +48,14 @@ pub(super) fn unchanged_last_applied(live: &Value, api_version: &str, ty: TypedR
 }
 
 /// If `object` has the annotation, sets it to `applied`; drops it if that made the annotations too
-/// large.
-pub(super) fn refresh_annotation(object: &mut Value, applied: &Value) {
+/// large. Returns whether it had the annotation.
+pub(super) fn refresh_annotation(object: &mut Value, applied: &Value) -> bool {
     if annotation(object).is_none() {
-        return;
+        return false;
     }
     let text = configuration(applied);
     let Some(Value::Object(annotations)) = object.get_mut("metadata").and_then(|m| m.get_mut("annotations")) else {
-        return;
+        return false;
     };
     annotations.insert(LAST_APPLIED_CONFIG_ANNOTATION.to_owned(), Value::from(text));
     let size: usize = annotations
@@ -65,6 +65,7 @@ pub(super) fn refresh_annotation(object: &mut Value, applied: &Value) {
     if size > TOTAL_ANNOTATION_SIZE_LIMIT {
         annotations.remove(LAST_APPLIED_CONFIG_ANNOTATION);
     }
+    true
 }
 
 /// The annotation's text: the configuration without the annotation, with a newline at the end.

@@ -9,12 +9,15 @@ use serde_json::{Map, Value};
 
 use super::cap::{MAX_UPDATE_MANAGERS, cap_update_managers};
 use super::entry::{Entry, Managed};
+use super::extent::{Extent, Merged};
 use super::last_applied::{KUBECTL, refresh_annotation, unchanged_last_applied};
 use super::prune::prune;
-use super::update::{Change, Takeover, TrackError, reconciled};
+use super::update::{Change, Takeover, TrackError, gain, reconciled};
 use super::{ApplyError, Conflicts, ManagedFieldsError, ManagerKey, Operation, ResetFields, VersionedTypes};
 use crate::apply::fieldset::{Below, Filter, PathElement, Set};
-use crate::apply::typed::{Duplicates, TypedRef, gained_json, merge, same, to_field_set, validate};
+use crate::apply::typed::{
+    Duplicates, TypedRef, gained_json, merge, same, text_follows_schema, to_field_set, validate,
+};
 
 /// Owns what an object had before anything tracked it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -58,6 +61,13 @@ pub struct ApplyOptions<'a> {
     pub force: bool,
     /// The time of the request.
     pub now: Timestamp,
+}
+
+/// [`Merged`], before managers are written down.
+struct Tracked {
+    object: Value,
+    managed: Managed,
+    extent: Extent,
 }
 
 /// What an applier owned before.
@@ -288,8 +298,7 @@ impl<'a> FieldManager<'a> {
                 Some(index) => {
                     let entry = &mut managed.entries[index];
                     if !entry.owns(&gained) {
-                        let union = reconciled(entry, self.types)?.union(&gained);
-                        entry.set_fields(union);
+                        gain(entry, &gained, self.types)?;
                     }
                     entry.set_time(Some(now));
                 }
@@ -313,7 +322,9 @@ impl<'a> FieldManager<'a> {
     /// See [`ApplyError`].
     pub fn apply(&self, live: Option<&Value>, applied: &Value, options: ApplyOptions<'_>) -> Result<Value, ApplyError> {
         let stored = live.and_then(managed_fields).unwrap_or(&Value::Null);
-        let (mut object, managed) = self.applied(live.cloned(), applied, Managed::parse(stored), options)?;
+        let Tracked {
+            mut object, managed, ..
+        } = self.applied(live.cloned(), applied, Managed::parse(stored), options)?;
         match (managed.encode(), metadata_mut(&mut object)) {
             (Some(list), Some(metadata)) => drop(metadata.insert("managedFields".to_owned(), list)),
             (None, Some(metadata)) => drop(metadata.remove("managedFields")),
@@ -324,7 +335,7 @@ impl<'a> FieldManager<'a> {
     }
 
     /// [`FieldManager::apply`] for typed objects: `stored` are the managers of `live`, whose dynamic form is without
-    /// them. Returns the object and, beside it, its managers.
+    /// them.
     ///
     /// # Errors
     /// See [`ApplyError`].
@@ -334,9 +345,13 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         stored: &[ManagedFieldsEntry],
         options: ApplyOptions<'_>,
-    ) -> Result<(Value, Vec<ManagedFieldsEntry>), ApplyError> {
-        let (object, managed) = self.applied(live, applied, Managed::of(stored), options)?;
-        Ok((object, managed.into_typed()))
+    ) -> Result<Merged, ApplyError> {
+        let tracked = self.applied(live, applied, Managed::of(stored), options)?;
+        Ok(Merged {
+            object: tracked.object,
+            managers: tracked.managed.into_typed(),
+            extent: tracked.extent,
+        })
     }
 
     fn applied(
@@ -345,17 +360,17 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         managed: Result<Managed, ManagedFieldsError>,
         options: ApplyOptions<'_>,
-    ) -> Result<(Value, Managed), ApplyError> {
+    ) -> Result<Tracked, ApplyError> {
         let managed = managed.map_err(|e| ApplyError::Internal(format!("failed to decode managed fields: {e}")))?;
         if text(applied, "apiVersion") != self.api_version || text(applied, "kind") != self.kind {
             let got = describe_kind(text(applied, "apiVersion"), text(applied, "kind"));
             return Err(ApplyError::BadRequest(format!("invalid object type: {got}")));
         }
-        let (mut object, managed) = self.apply_for_kubectl(live, applied, managed, options)?;
-        if options.manager == KUBECTL {
-            refresh_annotation(&mut object, applied);
+        let mut tracked = self.apply_for_kubectl(live, applied, managed, options)?;
+        if options.manager == KUBECTL && refresh_annotation(&mut tracked.object, applied) {
+            tracked.extent = tracked.extent.max(Extent::Metadata);
         }
-        Ok((object, managed))
+        Ok(tracked)
     }
 
     /// For kubectl, conflicts over what its annotation shows to be its own are forced.
@@ -365,7 +380,7 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         managed: Managed,
         options: ApplyOptions<'_>,
-    ) -> Result<(Value, Managed), ApplyError> {
+    ) -> Result<Tracked, ApplyError> {
         if options.manager != KUBECTL {
             return self.apply_tracked(live, applied, managed, options);
         }
@@ -413,8 +428,9 @@ impl<'a> FieldManager<'a> {
         applied: &Value,
         mut managed: Managed,
         options: ApplyOptions<'_>,
-    ) -> Result<(Value, Managed), ApplyError> {
-        let adopts = managed.is_empty() && live.is_some();
+    ) -> Result<Tracked, ApplyError> {
+        let creates = live.is_none();
+        let adopts = managed.is_empty() && !creates;
         let mut merged = live.unwrap_or_else(|| self.types.empty_object(self.api_version));
         let old = Tree::from(&merged);
         if adopts {
@@ -431,7 +447,15 @@ impl<'a> FieldManager<'a> {
         }
 
         let key = self.key(options.manager, Operation::Apply);
-        let last = self.replace_entry(&mut managed, &key, set.clone())?;
+        let owned = set.clone().without(&STRIPPED, Below::Stays);
+        let text = owned.to_json();
+        let keeps = managed
+            .find(&key)
+            .is_some_and(|index| self.has_just(&managed.entries[index], &text));
+        let last = match keeps {
+            true => None,
+            false => self.replace_entry(&mut managed, &key, set.clone())?,
+        };
         let new = match &last {
             Some(l) => prune(
                 self.types,
@@ -450,7 +474,11 @@ impl<'a> FieldManager<'a> {
             Takeover::Refused
         };
         let new_tree = Tree::from(&new);
-        let unchanged = same(old.root(), new_tree.root());
+        let extent = match creates {
+            true => Extent::Anything,
+            false => Extent::of(old.root(), new_tree.root()),
+        };
+        let unchanged = extent == Extent::Nothing || same(old.root(), new_tree.root());
         let change = Change {
             types: self.types,
             reset_fields: self.reset_fields,
@@ -462,14 +490,33 @@ impl<'a> FieldManager<'a> {
         let last = last
             .filter(|l| l.as_stored && l.version == self.api_version)
             .map(|l| l.set);
-        self.finish_entry(
-            &mut managed,
-            &key,
-            set.without(&STRIPPED, Below::Stays),
-            last,
-            (!unchanged).then_some(options.now),
-        );
-        Ok((new, managed))
+        if let Some(index) = managed.find(&key) {
+            let entry = &mut managed.entries[index];
+            if !unchanged {
+                entry.set_time(Some(options.now));
+            }
+            if owned.is_empty() {
+                managed.entries.remove(index);
+            } else if last.as_ref() == Some(&owned) {
+                entry.restore_fields(owned);
+            } else if !keeps {
+                entry.set_text(text);
+            }
+        }
+        Ok(Tracked {
+            object: new,
+            managed,
+            extent,
+        })
+    }
+
+    /// Whether an entry has just the fields of this text, at this version: an applier that applies the same fields again.
+    fn has_just(&self, entry: &Entry, fields: &str) -> bool {
+        let follows = |ty| text_follows_schema(fields, ty);
+        entry.text() == Some(fields)
+            && fields != "{}"
+            && entry.api_version == self.api_version
+            && self.types.type_at(self.api_version).is_some_and(follows)
     }
 
     /// Gives the applier its new set; returns its former one with its version.
@@ -496,33 +543,5 @@ impl<'a> FieldManager<'a> {
         entry.set_fields(set);
         entry.set_version(self.api_version);
         Ok(Some(last))
-    }
-
-    /// Gives the applier its final set, without the fields nobody owns, and notes the time of a
-    /// change. A set equal to `last`, which the entry had, is not encoded again.
-    fn finish_entry(
-        &self,
-        managed: &mut Managed,
-        key: &ManagerKey,
-        set: Set,
-        last: Option<Set>,
-        changed_at: Option<Timestamp>,
-    ) {
-        let Some(index) = managed.find(key) else {
-            return;
-        };
-        if set.is_empty() {
-            managed.entries.remove(index);
-            return;
-        }
-        let entry = &mut managed.entries[index];
-        if last.as_ref() == Some(&set) {
-            entry.restore_fields(set);
-        } else {
-            entry.set_fields(set);
-        }
-        if changed_at.is_some() {
-            entry.set_time(changed_at);
-        }
     }
 }

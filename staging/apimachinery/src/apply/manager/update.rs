@@ -5,7 +5,7 @@ use k8s_api::tree::{Tree, View};
 use super::entry::{Entry, Managed};
 use super::{ApplyError, Conflicts, ConvertError, ManagedFieldsError, ManagerKey, ResetFields, VersionedTypes};
 use crate::apply::fieldset::{Below, PathElement, Set};
-use crate::apply::typed::{Comparison, ValidationErrors, compare, reconcile_with_schema};
+use crate::apply::typed::{Comparison, ValidationErrors, compare, reconcile_with_schema, text_follows_schema};
 
 /// Why tracking failed.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +121,12 @@ impl Change<'_> {
             changes: Some((own, changed)),
         }];
         let mut conflicts: Vec<(ManagerKey, Set)> = Vec::new();
-        // The new set of each manager that loses something; `None` drops it.
-        let mut outcome: Vec<(usize, Option<Set>)> = Vec::new();
+        // What is left to each manager that loses something.
+        let mut outcome: Vec<(usize, Left)> = Vec::new();
         for (index, entry) in managed.entries.iter_mut().enumerate() {
             if entry.key == *acting && acting.operation == super::Operation::Apply {
                 if entry.is_empty() {
-                    outcome.push((index, None));
+                    outcome.push((index, Left::Nothing));
                 }
                 continue;
             }
@@ -145,7 +145,7 @@ impl Change<'_> {
                 }
             };
             let Some((comparison, changed)) = &versions[position].changes else {
-                outcome.push((index, None));
+                outcome.push((index, Left::Nothing));
                 continue;
             };
             let keeps_changed = entry.key == *acting;
@@ -165,8 +165,9 @@ impl Change<'_> {
         }
         for (index, left) in outcome.into_iter().rev() {
             match left {
-                Some(set) => managed.entries[index].set_fields(set),
-                None => drop(managed.entries.remove(index)),
+                Left::Set(set) => managed.entries[index].set_fields(set),
+                Left::Text(text) => managed.entries[index].set_text(text),
+                Left::Nothing => drop(managed.entries.remove(index)),
             }
         }
         let (comparison, _) = versions
@@ -177,6 +178,14 @@ impl Change<'_> {
     }
 }
 
+/// What is left to a manager that loses fields.
+enum Left {
+    Nothing,
+    Set(Set),
+    /// A set in its text form.
+    Text(String),
+}
+
 /// What a manager is about to lose.
 struct Loss<'a> {
     removed: &'a Set,
@@ -185,13 +194,16 @@ struct Loss<'a> {
 
 impl Loss<'_> {
     /// The conflicting fields and what is left to `entry`; `None` if it is not concerned.
-    fn from(&self, entry: &mut Entry, types: &dyn VersionedTypes) -> Result<Option<(Set, Option<Set>)>, TrackError> {
+    fn from(&self, entry: &mut Entry, types: &dyn VersionedTypes) -> Result<Option<(Set, Left)>, TrackError> {
         if entry.is_empty() {
-            return Ok(Some((Set::new(), None)));
+            return Ok(Some((Set::new(), Left::Nothing)));
         }
         let concerned = entry.touches(self.removed) || self.changed.is_some_and(|set| entry.touches(set));
         if !concerned {
             return Ok(None);
+        }
+        if let Some(parted) = reconciled_text(entry, types).and_then(|text| self.part(text)) {
+            return Ok(Some(parted));
         }
         let set = reconciled(entry, types)?;
         let conflict = self
@@ -199,8 +211,45 @@ impl Loss<'_> {
             .map(|changed| set.intersection(changed))
             .unwrap_or_default();
         let left = set.without(&conflict, Below::Stays).without(self.removed, Below::Stays);
-        Ok(Some((conflict, (!left.is_empty()).then_some(left))))
+        let left = if left.is_empty() {
+            Left::Nothing
+        } else {
+            Left::Set(left)
+        };
+        Ok(Some((conflict, left)))
     }
+
+    /// The same of a set in its text form; `None` if that takes a closer look.
+    fn part(&self, text: &str) -> Option<(Set, Left)> {
+        let (conflict, left) = match self.changed {
+            Some(changed) => (
+                changed.shared_with(text)?,
+                changed.union(self.removed).taken_from(text)?,
+            ),
+            None => (Set::new(), self.removed.taken_from(text)?),
+        };
+        let left = if left == "{}" { Left::Nothing } else { Left::Text(left) };
+        Some((conflict, left))
+    }
+}
+
+/// The text of the entry's set, if that is what counts and in line with the present schema.
+fn reconciled_text<'e>(entry: &'e Entry, types: &dyn VersionedTypes) -> Option<&'e str> {
+    let text = entry.text()?;
+    let ty = types.type_at(&entry.api_version);
+    ty.is_none_or(|ty| text_follows_schema(text, ty)).then_some(text)
+}
+
+/// Gives `paths` to the entry.
+pub(super) fn gain(entry: &mut Entry, paths: &Set, types: &dyn VersionedTypes) -> Result<(), TrackError> {
+    match reconciled_text(entry, types).and_then(|text| paths.united_with(text)) {
+        Some(text) => entry.set_text(text),
+        None => {
+            let union = reconciled(entry, types)?.union(paths);
+            entry.set_fields(union);
+        }
+    }
+    Ok(())
 }
 
 /// The entry's set, brought in line with the present schema.

@@ -110,7 +110,20 @@ fn all(value: View<'_>, ty: TypedRef<'_>) -> Result<Set, ValidationErrors> {
 
 /// Whether two values are the same, numbers compared by value.
 pub(crate) fn same(left: View<'_>, right: View<'_>) -> bool {
-    left == right || go::equal(&left.to_value(), &right.to_value())
+    match (left.form(), right.form()) {
+        (Form::Number, Form::Number) => left
+            .as_number()
+            .zip(right.as_number())
+            .is_some_and(|(left, right)| go::same_number(&left, &right)),
+        (Form::List, Form::List) => {
+            left.len() == right.len() && left.elements().zip(right.elements()).all(|(l, r)| same(l, r))
+        }
+        (Form::Object, Form::Object) => {
+            let mut members = left.members().zip(right.members());
+            left.len() == right.len() && members.all(|((l, left), (r, right))| l == r && same(left, right))
+        }
+        _ => left == right,
+    }
 }
 
 /// Whether there is nothing in a list or object.

@@ -60,8 +60,9 @@ fn list(value: &Value, shape: &ListShape<'_>, below: &mut Set) -> Result<(), Val
 fn map(value: &Value, shape: &MapShape<'_>, below: &mut Set) -> Result<(), ValidationErrors> {
     let Value::Object(members) = value else { return Ok(()) };
     let mut faults = Faults::default();
+    let mut fields = shape.fields();
     for (name, member) in members {
-        let field = shape.field(name);
+        let field = fields.field(name);
         let Some(ty) = field.or(shape.element) else {
             faults.keep::<()>(Err(
                 ValidationErrors::one("field not declared in schema").below(&PathElement::field(name))

@@ -65,12 +65,13 @@ fn maps(
     shape: &MapShape<'_>,
 ) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
+    let mut fields = shape.fields();
     for (name, over) in applied.into_iter().flatten() {
         let Some(value) = live.get_mut(name) else {
             live.insert(name.clone(), over.clone());
             continue;
         };
-        let merged = match shape.member(name) {
+        let merged = match fields.member(name) {
             Some(ty) => merge(value, over, ty).map_err(|e| e.below(&PathElement::field(name))),
             None => Err(ValidationErrors::one("field not declared in schema").below(&PathElement::field(name))),
         };
@@ -113,6 +114,16 @@ fn index(items: &[Value], shape: &ListShape<'_>, may_repeat: bool, faults: &mut 
 
 fn lists(live: &mut Vec<Value>, applied: &[Value], shape: &ListShape<'_>) -> Result<(), ValidationErrors> {
     let mut faults = Faults::default();
+    if shape.has_same_keys(live, applied) {
+        for (value, over) in live.iter_mut().zip(applied) {
+            let merged = merge(value, over, shape.element);
+            faults.keep(merged.map_err(|error| match shape.path_element(over) {
+                Ok(element) => error.below(&element),
+                Err(_) => error,
+            }));
+        }
+        return faults.finish(());
+    }
     let right = index(applied, shape, false, &mut faults);
     let left = index(live, shape, true, &mut faults);
     if !faults.is_empty() {

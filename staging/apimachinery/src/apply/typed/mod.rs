@@ -28,6 +28,7 @@ pub use field_set::to_field_set;
 pub(crate) use gained::gained_json;
 pub use merge::merge;
 pub use remove::{extract_items, remove_items, with_key_fields};
+pub(crate) use schema_sets::text_follows_schema;
 pub use schema_sets::{ensure_named_fields_are_members, reconcile_with_schema};
 pub use shape::TypedRef;
 pub use validate::{Duplicates, validate};

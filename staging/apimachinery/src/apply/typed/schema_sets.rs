@@ -2,7 +2,7 @@
 
 use super::TypedRef;
 use super::shape::Shape;
-use crate::apply::fieldset::{PathElement, Set};
+use crate::apply::fieldset::{Judgement, PathElement, Set};
 
 /// The type below `ty` at `element`, and whether it is a named field.
 fn step<'s>(ty: Option<TypedRef<'s>>, element: &PathElement) -> (Option<TypedRef<'s>>, bool) {
@@ -56,13 +56,40 @@ fn below(ty: TypedRef<'_>) -> Below<'_> {
     }
 }
 
-fn element_type<'s>(shape: &Shape<'s>, element: &PathElement) -> Option<TypedRef<'s>> {
-    match (shape, element) {
-        (Shape::Map(map), PathElement::Field(name)) => map.member(name),
-        (Shape::Map(map), _) => map.element,
+/// The type of an element, which has a name if it is a field.
+fn element_type<'s>(shape: &Shape<'s>, field: Option<&str>) -> Option<TypedRef<'s>> {
+    match (shape, field) {
+        (Shape::Map(map), Some(name)) => map.member(name),
+        (Shape::Map(map), None) => map.element,
         (Shape::List(list), _) => Some(list.element),
         (Shape::Scalar(_), _) => None,
     }
+}
+
+fn field_name(element: &PathElement) -> Option<&str> {
+    match element {
+        PathElement::Field(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether the set that a `FieldsV1` text stands for is surely in line with the schema, so that [`reconcile_with_schema`]
+/// would change nothing.
+pub(crate) fn text_follows_schema(text: &str, ty: TypedRef<'_>) -> bool {
+    // What the text says of the object itself is judged here, as the walk begins below it.
+    if !matches!(below(ty), Below::Descend(_)) {
+        return false;
+    }
+    let found = Set::finds_in(
+        text,
+        ty,
+        &mut |parent, field| match element_type(&parent.shape(None), field).map(|ty| (ty, below(ty))) {
+            None | Some((_, Below::Leave)) => Judgement::Passed,
+            Some((_, Below::Collapse)) => Judgement::Found,
+            Some((ty, Below::Descend(_))) => Judgement::Opened(ty),
+        },
+    );
+    found == Some(false)
 }
 
 fn needs_reconciling(set: &Set, ty: TypedRef<'_>) -> bool {
@@ -72,11 +99,9 @@ fn needs_reconciling(set: &Set, ty: TypedRef<'_>) -> bool {
     match below(ty) {
         Below::Leave => false,
         Below::Collapse => true,
-        Below::Descend(shape) => set
-            .nodes()
-            .iter()
-            .filter(|n| !n.children.is_empty())
-            .any(|node| element_type(&shape, &node.element).is_some_and(|ty| needs_reconciling(&node.children, ty))),
+        Below::Descend(shape) => set.nodes().iter().filter(|n| !n.children.is_empty()).any(|node| {
+            element_type(&shape, field_name(&node.element)).is_some_and(|ty| needs_reconciling(&node.children, ty))
+        }),
     }
 }
 
@@ -84,7 +109,7 @@ fn reconcile(set: &Set, ty: TypedRef<'_>) -> Set {
     let Below::Descend(shape) = below(ty) else {
         return set.clone();
     };
-    set.rebuild(|node| match element_type(&shape, &node.element) {
+    set.rebuild(|node| match element_type(&shape, field_name(&node.element)) {
         Some(ty) if !node.children.is_empty() => match below(ty) {
             Below::Collapse => (true, Set::new()),
             _ => (node.member, reconcile(&node.children, ty)),

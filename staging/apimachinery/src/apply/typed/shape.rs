@@ -185,8 +185,8 @@ pub(super) struct FieldsInOrder<'m, 's> {
 }
 
 impl<'s> FieldsInOrder<'_, 's> {
-    /// The type of the member `name`, which comes behind those asked for before.
-    pub(super) fn member(&mut self, name: &str) -> Option<TypedRef<'s>> {
+    /// The type of the field `name`, which comes behind those asked for before.
+    pub(super) fn field(&mut self, name: &str) -> Option<TypedRef<'s>> {
         while let Some((field, behind)) = self.left.split_first() {
             match field.name.as_ref().cmp(name) {
                 Ordering::Less => self.left = behind,
@@ -194,7 +194,12 @@ impl<'s> FieldsInOrder<'_, 's> {
                 Ordering::Greater => break,
             }
         }
-        self.shape.element
+        None
+    }
+
+    /// The type of the member `name`, which comes behind those asked for before.
+    pub(super) fn member(&mut self, name: &str) -> Option<TypedRef<'s>> {
+        self.field(name).or(self.shape.element)
     }
 }
 
@@ -211,6 +216,25 @@ impl ListShape<'_> {
         }
         let items = list.elements().map(|item| Some((item.get(key)?.as_str()?, item)));
         Some((key, items.collect::<Option<_>>()?))
+    }
+
+    /// Whether two map lists surely have the same elements in the same order, each once. Most lists that are applied are those
+    /// that are there.
+    pub(super) fn has_same_keys(&self, left: &[Value], right: &[Value]) -> bool {
+        /// Each element is held against each other.
+        const LONGEST: usize = 16;
+        if self.topology != ListTopology::Map || left.len() != right.len() || left.len() > LONGEST {
+            return false;
+        }
+        let same = |left: &Value, right: &Value| {
+            let mut keys = self
+                .keys
+                .iter()
+                .map(|key| (left.get(key.as_ref()), right.get(key.as_ref())));
+            keys.all(|(left, right)| left.is_some() && left == right)
+        };
+        left.iter().zip(right).all(|(left, right)| same(left, right))
+            && (1..right.len()).all(|at| !right[..at].iter().any(|before| same(before, &right[at])))
     }
 
     /// How an element of a set or map list is found again.

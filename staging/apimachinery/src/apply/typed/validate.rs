@@ -96,13 +96,15 @@ fn map(value: &Value, shape: &MapShape<'_>, duplicates: Duplicates) -> Result<()
         }
     };
     let mut faults = Faults::default();
+    let mut fields = shape.fields();
     for (name, member) in members {
-        let result = match shape.member(name) {
+        let ty = fields.member(name);
+        let result = match ty {
             Some(ty) => validate(member, ty, duplicates),
             None => Err(ValidationErrors::one("field not declared in schema")),
         };
         faults.keep(result.map_err(|e| e.below(&PathElement::field(name))));
-        if shape.member(name).is_none() {
+        if ty.is_none() {
             break;
         }
     }
