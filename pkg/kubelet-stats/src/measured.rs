@@ -96,6 +96,13 @@ fn whole_node(tree: &PodCgroupTree, usage: &NodeUsage) -> MeasuredCgroup {
     }
 }
 
+/// The image as the pod names it; runtimes tend to know it by its digest.
+fn named_image(known: &Known, pod: Option<&Pod>) -> String {
+    let mut containers = pod.into_iter().flat_map(kubelet_types::container::all);
+    let own = containers.find(|(_, container)| container.name == known.name);
+    own.map_or_else(|| known.image.clone(), |(_, container)| container.image.clone())
+}
+
 fn measure(
     tree: &PodCgroupTree,
     found: FoundCgroup,
@@ -112,7 +119,7 @@ fn measure(
     let table = process.and_then(|id| fs::read_to_string(Path::new("/proc").join(id.to_string()).join("net/dev")).ok());
     MeasuredCgroup {
         name: known.and(found.container.clone()).unwrap_or_default(),
-        image: known.map(|it| it.image.clone()).unwrap_or_default(),
+        image: known.map(|it| named_image(it, pod.copied())).unwrap_or_default(),
         container: known.map(|it| it.name.clone()).unwrap_or_default(),
         namespace: of_pod(|pod| &pod.metadata.namespace),
         pod: of_pod(|pod| &pod.metadata.name),
