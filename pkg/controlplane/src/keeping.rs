@@ -1,11 +1,11 @@
 //! Joins what the server itself keeps with its resources.
 
-use component_base::feature_gates::Feature;
 use std::{sync::Arc, time::Duration};
 
 use apis_core::core::service::{ClusterFamilies, IPV4, IPV6};
 use apiserver::server::Routes;
 use apiserver_storage::{Storage, etcd3::normalize_prefix};
+use component_base::feature_gates::Feature;
 use component_base::health::HealthEndpoints;
 use controlplane_keeps::{AuthenticationTrust, Hooks, Keeper, KeeperConfig, MissingStore, RequestHeaderTrust, Stores};
 use registry_allocators::{Allocators, ClusterIps, NodePorts, RangeAllocationMedia, ServiceHooks};

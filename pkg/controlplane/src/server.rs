@@ -1,6 +1,5 @@
 //! Runs the API server from start to orderly end.
 
-use component_base::feature_gates::Feature;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use admission_chain::{AdmissionError, Environment};
@@ -14,6 +13,7 @@ use apiserver::{
 };
 use apiserver_flowcontrol::{FlowController, FlowMetrics};
 use apiserver_storage::etcd3::normalize_prefix;
+use component_base::feature_gates::Feature;
 use component_base::{
     health::HealthEndpoints,
     logs::LogHandle,

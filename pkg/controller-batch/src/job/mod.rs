@@ -15,7 +15,6 @@ mod policy;
 mod tests;
 mod track;
 
-use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +26,7 @@ use client_go::cache::{Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{ItemExponentialFailure, Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::{Claim, PodControl, SyncError, controller_of, index_by_controller, owned_or_orphans};
 use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;

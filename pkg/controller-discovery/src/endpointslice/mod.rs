@@ -2,15 +2,14 @@
 
 mod desired;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::MOST_RETRIES;
 use client_go::Client;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::SyncError;
 use controller::{Built, CacheSync, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;
@@ -18,6 +17,7 @@ use futures::future::BoxFuture;
 use k8s_api::core::v1::{Node, Pod, Service};
 use k8s_api::discovery::v1::EndpointSlice;
 
+use crate::MOST_RETRIES;
 use crate::pods::{pods_of, selects_pods};
 use crate::tracker::{SliceTracker, is_managed_by, service_key};
 use crate::trigger::TriggerTimes;

@@ -13,7 +13,6 @@ mod template;
 mod tests;
 mod update;
 
-use component_base::feature_gates::Feature;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +22,7 @@ use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::history::History;
 use controller::workload::{
     Claim, Patience, PodControl, PodWaker, SyncError, controller_of, index_by_controller, owned_or_orphans, pods,

@@ -14,7 +14,6 @@ mod strategies;
 #[cfg(test)]
 mod tests;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use apimachinery::selectors::Selector;
@@ -22,6 +21,7 @@ use client_go::Client;
 use client_go::cache::{Lister, ObjectKey};
 use client_go::events::{EventRecorder, EventType};
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::{BY_CONTROLLER, Claim, SyncError, index_by_controller, owned_or_orphans};
 use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};
 use futures::FutureExt as _;

@@ -7,13 +7,13 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use client_go::Client;
 use client_go::cache::{Event, Lister, ObjectKey};
 use client_go::expectations::UidExpectations;
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::{
     BY_CONTROLLER, Claim, Patience, PodControl, PodWaker, SyncError, claimed, controller_of, index_by_controller,
     owned_or_orphans, pod_from_template, pods, slow_start_batch,

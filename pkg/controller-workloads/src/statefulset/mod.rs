@@ -13,7 +13,6 @@ mod status;
 mod tests;
 mod update;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use client_go::Client;
 use client_go::cache::{Lister, ObjectKey};
 use client_go::events::EventRecorder;
 use client_go::workqueue::{Outcome, WorkQueue};
+use component_base::feature_gates::Feature;
 use controller::workload::history::History;
 use controller::workload::{Claim, PodWaker, SyncError, index_by_controller, owned_or_orphans, pods as pod_states};
 use controller::{Built, CacheSync, Clock, Controller, ControllerContext, Descriptor, Retries};

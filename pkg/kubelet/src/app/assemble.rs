@@ -1,12 +1,12 @@
 //! Puts the parts of a kubelet together; nothing runs yet.
 
-use component_base::feature_gates::Feature;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use client_go::Client;
 use client_go::events::{EventApi, EventBroadcaster};
 use client_go::rest::metrics::RestMetrics;
+use component_base::feature_gates::Feature;
 use component_base::metrics::MetricsRegistry;
 use component_base::version::VersionInfo;
 use cri_client::{

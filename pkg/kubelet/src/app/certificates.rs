@@ -1,11 +1,11 @@
 //! The kubelet's own certificates: the first one, and their renewal.
 
-use component_base::feature_gates::Feature;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use component_base::feature_gates::Feature;
 use k8s_api::core::v1::Node as ApiNode;
 use kubelet_certificate::{Rotator, Store, Wanted, bootstrap};
 use kubelet_config::KubeletOptions;

@@ -1,11 +1,11 @@
 //! The node's API: its port, its certificate and who may come in.
 
-use component_base::feature_gates::Feature;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use component_base::feature_gates::Feature;
 use component_base::logs::LogHandle;
 use component_base::metrics::{MetricOpts, MetricsRegistry};
 use component_base::serving::{

@@ -1,11 +1,11 @@
 //! The rules that every kind of this group shares: webhook configurations, policies and their bindings.
 
-use component_base::feature_gates::Feature;
 use std::marker::PhantomData;
 
 use apimachinery::field::ErrorList;
 use apis_cluster::admissionregistration::{static_suffix_fault, static_suffix_warnings};
 use apiserver::registry::{Strategy, StrategyContext};
+use component_base::feature_gates::Feature;
 use k8s_api::HasMetadata;
 
 /// With this on, names of a certain ending belong to configurations in files.

@@ -11,11 +11,11 @@ mod selection;
 mod tests;
 mod victims;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use client_go::cache::Lister;
+use component_base::feature_gates::Feature;
 use component_base::metrics::{Family, MetricOpts, MetricsRegistry, Stability};
 use k8s_api::core::v1::Pod;
 use k8s_api::policy::v1::PodDisruptionBudget;

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use component_base::feature_gates::Feature;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use client_go::cache::{Lister, SharedInformer};
+use component_base::feature_gates::Feature;
 use k8s_api::core::v1::{PersistentVolume, PersistentVolumeClaim, Volume};
 use k8s_api::storage::v1::{CSIDriver, CSINode, StorageClass, VolumeAttachment};
 use rand::Rng as _;

@@ -10,11 +10,11 @@ mod scoring;
 #[cfg(test)]
 mod tests;
 
-use component_base::feature_gates::Feature;
 use std::sync::Arc;
 
 use apimachinery::selectors::Selector;
 use client_go::cache::Lister;
+use component_base::feature_gates::Feature;
 use k8s_api::Map;
 use k8s_api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_api::core::v1::{Pod, ReplicationController, Service, TopologySpreadConstraint};

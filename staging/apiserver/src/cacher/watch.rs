@@ -80,7 +80,7 @@ impl Cacher {
         // What waits concerns those that watch already: it is in the state and in the window.
         dispatch.tell(&self.config.indexed_fields, Round::tell);
         let state = self.state.read().clone();
-        let (initial, backlog, delivered) = match start {
+        let (initial, backlog, delivered): (Vec<_>, _, _) = match start {
             WatchStart::Behind(revision) => {
                 let events = dispatch.window.since(revision).map_err(|oldest| CacheError::TooOld {
                     requested: revision,
@@ -96,7 +96,6 @@ impl Cacher {
         };
         let registration = dispatch.watchers.register(&predicate, bookmarks);
         drop(dispatch);
-        let initial: Vec<_> = initial;
         self.counts.initial_events.add(initial.len());
         Ok(WatchStream {
             predicate,

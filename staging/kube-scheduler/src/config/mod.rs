@@ -10,11 +10,11 @@ pub mod validation;
 #[cfg(test)]
 mod tests;
 
-use component_base::feature_gates::Feature;
 use std::path::Path;
 
 use component_base::GoDuration;
 use component_base::config::{ConfigError, DecodeError};
+use component_base::feature_gates::Feature;
 use component_base::options::{ClientConnectionConfiguration, LeaderElectionConfiguration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

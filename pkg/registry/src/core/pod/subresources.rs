@@ -2,7 +2,6 @@
 //!
 //! Each takes over from the stored pod whatever is not its own.
 
-use component_base::feature_gates::Feature;
 use std::{collections::HashMap, collections::VecDeque};
 
 use apimachinery::{
@@ -16,6 +15,7 @@ use apis_pod::pod::{
     },
 };
 use apiserver::registry::{SelectableField, Strategy, StrategyContext};
+use component_base::feature_gates::Feature;
 use k8s_api::core::v1::{Container, Pod};
 
 use super::strategy::{FIELDS, PodStrategy, bump_generation};
