@@ -31,10 +31,21 @@ fn faulty(operation: FileOperation, kind: io::ErrorKind) -> (FileState, Arc<Atom
     )
 }
 
-/// As the directory would be found if the process ended now: each file as it is, but for the lock.
+/// As the directory would be found if the process ended now: each file as it is, but for the lock. What is written while they
+/// are read one after the other would make a picture of no moment: they are read until two readings are the same.
 fn image(directory: &Path, copy: &Path) {
-    for name in [DATABASE_FILE].iter().chain(&LOG_FILES) {
-        std::fs::copy(directory.join(name), copy.join(name)).expect("the store's files can be copied");
+    let names = [DATABASE_FILE, LOG_FILES[0], LOG_FILES[1]];
+    let read = |name| std::fs::read(directory.join(name)).expect("the store's files can be read");
+    let mut found = names.map(read);
+    loop {
+        let again = names.map(read);
+        if again == found {
+            break;
+        }
+        found = again;
+    }
+    for (name, bytes) in names.into_iter().zip(found) {
+        std::fs::write(copy.join(name), bytes).expect("the store's files can be copied");
     }
 }
 
